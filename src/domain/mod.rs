@@ -1,0 +1,20 @@
+//! What Guli knows about covers, grids, reports and orders, as pure values and functions.
+//!
+//! Nothing in here is async, reads a clock, draws a random number, speaks SQL, JSON or HTTP:
+//! a function that needs the time is given `now`, a transition takes an order and gives the next
+//! one or a refusal. Reading order: [`id`], [`position`], [`catalog`], [`cover`], [`grid`],
+//! [`organization`], [`actor`], [`resolve`], [`deadline`], [`task`], [`order`], [`report`].
+
+pub mod actor;
+pub mod catalog;
+pub mod cover;
+pub mod deadline;
+pub mod grid;
+pub mod id;
+pub mod order;
+pub mod organization;
+pub mod position;
+pub mod report;
+pub mod resolve;
+pub mod task;
+pub mod text;

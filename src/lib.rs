@@ -1,0 +1,7 @@
+//! Guli (古力): a spatial registry of a city's manhole covers and responsibility grids.
+
+pub mod crs;
+pub mod demo;
+pub mod domain;
+pub mod import;
+pub mod index;
