@@ -1,4 +1,4 @@
-//! One thread's converter, with the PROJ transformers that cannot leave it.
+//! One thread's converter, with the PROJ transformer that cannot leave it.
 
 use proj::Proj;
 
@@ -41,12 +41,14 @@ fn hint(crs: Crs, got: f64) -> &'static str {
     }
 }
 
-/// What each transformer is: a PROJ operation from radians to metres that needs no database.
-///
-/// EPSG:4528 and 4549 on GRS 1980, the ellipsoid of CGCS2000, with the exact (Poder-Engsager)
-/// series named, because `proj.ini` may choose another default.
-const GK120: &str = "+proj=tmerc +lat_0=0 +lon_0=120 +k=1 +x_0=500000 +y_0=0 +ellps=GRS80 +units=m +algo=poder_engsager";
-const GK40: &str = "+proj=tmerc +lat_0=0 +lon_0=120 +k=1 +x_0=40500000 +y_0=0 +ellps=GRS80 +units=m +algo=poder_engsager";
+/// Gauss-Krüger around 120° E on GRS 1980, the ellipsoid of CGCS2000, from radians to metres east
+/// of the central meridian and north of the equator: EPSG:4549 and EPSG:4528 without their false
+/// eastings. The exact (Poder-Engsager) series is named because `proj.ini` may choose another default.
+const GK_120: &str = "+proj=tmerc +lat_0=0 +lon_0=120 +k=1 +x_0=0 +y_0=0 +ellps=GRS80 +units=m +algo=poder_engsager";
+
+/// False eastings in metres.
+const GK120_EAST: f64 = 500_000.0;
+const GK40_EAST: f64 = 40_500_000.0;
 
 /// Half the width of what a Gauss-Krüger zone of three degrees is used for, with half a degree of
 /// overlap: 2° at the equator, in metres.
@@ -54,8 +56,8 @@ const GK_HALF_WIDTH: f64 = 223_000.0;
 /// Southern and northern end of China's zones, in metres from the equator: the equator to 55.8° N.
 const GK_NORTH: (f64, f64) = (0.0, 6_190_000.0);
 
-/// Converts between WGS 84 and the other systems. Cheap to make, not [`Send`]; transformers are
-/// made when first needed.
+/// Converts between WGS 84 and the other systems. Cheap to make, not [`Send`]; its
+/// transformer is made when first needed.
 ///
 /// ```
 /// use guli::crs::{Converter, Crs};
@@ -65,8 +67,7 @@ const GK_NORTH: (f64, f64) = (0.0, 6_190_000.0);
 /// ```
 #[derive(Default)]
 pub struct Converter {
-    gk120: Option<Proj>,
-    gk40: Option<Proj>,
+    gauss_krueger: Option<Proj>,
 }
 
 impl Converter {
@@ -74,12 +75,9 @@ impl Converter {
         Self::default()
     }
 
-    /// Makes every transformer now instead of at its first use.
+    /// Makes the transformer now instead of at its first use.
     pub fn warm(&mut self) -> Result<(), CrsError> {
-        for crs in [Crs::Gk120, Crs::Gk40] {
-            self.transformer(crs)?;
-        }
-        Ok(())
+        self.project(Crs::Gk120, (120_f64.to_radians(), 0.0), false).map(|_| ())
     }
 
     /// The WGS 84 position of `east` and `north` in `crs`: degrees or metres, by its kind.
@@ -104,10 +102,10 @@ impl Converter {
             }
             Crs::Gk120 | Crs::Gk40 => {
                 Position::new_plane(east, north)?;
-                let middle = if crs == Crs::Gk120 { 500_000.0 } else { 40_500_000.0 };
+                let middle = false_easting(crs);
                 let (west, eastern) = (middle - GK_HALF_WIDTH, middle + GK_HALF_WIDTH);
                 within(crs, (east, north), (Axis::X, Axis::Y), [west, GK_NORTH.0, eastern, GK_NORTH.1])?;
-                let (lon, lat) = self.project(crs, (east, north), true)?;
+                let (lon, lat) = self.project(crs, (east - middle, north), true)?;
                 (lon.to_degrees(), lat.to_degrees())
             }
         };
@@ -129,7 +127,8 @@ impl Converter {
                 .map(|()| rounded(mercator::from_wgs84(lon, lat), 1e3)),
             Crs::Gk120 | Crs::Gk40 => {
                 within([118.0, 0.0, 122.0, 55.8])?;
-                Ok(rounded(self.project(crs, (lon.to_radians(), lat.to_radians()), false)?, 1e3))
+                let (x, y) = self.project(crs, (lon.to_radians(), lat.to_radians()), false)?;
+                Ok(rounded((x + false_easting(crs), y), 1e3))
             }
         }
     }
@@ -159,20 +158,19 @@ impl Converter {
     }
 
     fn project(&mut self, crs: Crs, pair: (f64, f64), inverse: bool) -> Result<(f64, f64), CrsError> {
-        let proj = self.transformer(crs)?;
-        proj.project(pair, inverse).map_err(|error| CrsError::Projection { crs, reason: error.to_string() })
+        let failed = |reason: &dyn ToString| CrsError::Projection { crs, reason: reason.to_string() };
+        let proj = match self.gauss_krueger.take() {
+            Some(proj) => proj,
+            None => Proj::new(GK_120).map_err(|error| failed(&error))?,
+        };
+        let converted = proj.project(pair, inverse).map_err(|error| failed(&error));
+        self.gauss_krueger = Some(proj);
+        converted
     }
+}
 
-    fn transformer(&mut self, crs: Crs) -> Result<&Proj, CrsError> {
-        let (slot, definition) =
-            if crs == Crs::Gk40 { (&mut self.gk40, GK40) } else { (&mut self.gk120, GK120) };
-        if slot.is_none() {
-            let made = Proj::new(definition)
-                .map_err(|error| CrsError::Projection { crs, reason: error.to_string() })?;
-            *slot = Some(made);
-        }
-        slot.as_ref().ok_or_else(|| CrsError::Projection { crs, reason: "no transformer".to_owned() })
-    }
+const fn false_easting(crs: Crs) -> f64 {
+    if matches!(crs, Crs::Gk40) { GK40_EAST } else { GK120_EAST }
 }
 
 /// Whether a pair lies in west, south, east, north.

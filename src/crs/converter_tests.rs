@@ -3,7 +3,7 @@ use std::process::Command;
 use proptest::prelude::*;
 
 use super::*;
-use crate::crs::VECTORS;
+use crate::crs::{CrsService, VECTORS};
 
 /// What [`a_bad_proj_data_changes_nothing`] runs again in a child.
 #[test]
@@ -42,17 +42,27 @@ fn the_operations_are_those_of_the_registry() {
 
 #[test]
 fn a_bad_proj_data_changes_nothing() {
-    let trap = tempfile::tempdir().unwrap();
-    std::fs::write(trap.path().join("proj.db"), b"this is no database").unwrap();
-    std::fs::write(trap.path().join("proj.ini"), b"[general]\ntmerc_default_algo = evenden_snyder\nnetwork = on\n").unwrap();
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "crs::converter::tests::the_vectors_hold"])
-        .env("PROJ_DATA", trap.path())
-        .env("PROJ_LIB", trap.path())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&child.stdout);
-    assert!(child.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&child.stderr));
+    // Not a database, an empty one, none.
+    for database in [Some(&b"this is no database"[..]), Some(&b""[..]), None] {
+        let trap = tempfile::tempdir().unwrap();
+        if let Some(bytes) = database {
+            std::fs::write(trap.path().join("proj.db"), bytes).unwrap();
+        }
+        let ini = "[general]\ntmerc_default_algo = evenden_snyder\nnetwork = on\n";
+        std::fs::write(trap.path().join("proj.ini"), ini).unwrap();
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "crs::converter::tests::the_vectors_hold"])
+            .env("PROJ_DATA", trap.path())
+            .env("PROJ_LIB", trap.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&child.stdout);
+        assert!(
+            child.status.success() && said.contains("1 passed"),
+            "{said}{}",
+            String::from_utf8_lossy(&child.stderr)
+        );
+    }
 }
 
 #[test]
@@ -104,7 +114,7 @@ fn a_batch_names_the_pair_at_fault() {
 proptest! {
     #[test]
     fn every_system_there_and_back_is_within_two_millimetres(lon in 118.01..121.99, lat in 18.0..53.0) {
-        let mut converter = Converter::new();
+        let converter = CrsService::new();
         let at = Position::new(lon, lat).unwrap();
         for crs in Crs::ALL {
             let (east, north) = converter.from_wgs84(*crs, at).unwrap();
@@ -115,7 +125,7 @@ proptest! {
 
     #[test]
     fn any_numbers_are_answered(east in any::<f64>(), north in any::<f64>()) {
-        let mut converter = Converter::new();
+        let converter = CrsService::new();
         for crs in Crs::ALL {
             let _ = converter.to_wgs84(*crs, east, north);
         }

@@ -19,9 +19,19 @@ fn shift(lon: f64, lat: f64) -> (f64, f64) {
     let (u, v) = (lon - 105.0, lat - 35.0);
     let s = |t: f64| (PI * t).sin();
     let wave = 20.0 * s(6.0 * u) + 20.0 * s(2.0 * u);
-    let north = -100.0 + 2.0 * u + 3.0 * v + 0.2 * v * v + 0.1 * u * v + 0.2 * u.abs().sqrt()
+    let north = -100.0
+        + 2.0 * u
+        + 3.0 * v
+        + 0.2 * v * v
+        + 0.1 * u * v
+        + 0.2 * u.abs().sqrt()
         + (wave + 20.0 * s(v) + 40.0 * s(v / 3.0) + 160.0 * s(v / 12.0) + 320.0 * s(v / 30.0)) * 2.0 / 3.0;
-    let east = 300.0 + u + 2.0 * v + 0.1 * u * u + 0.1 * u * v + 0.1 * u.abs().sqrt()
+    let east = 300.0
+        + u
+        + 2.0 * v
+        + 0.1 * u * u
+        + 0.1 * u * v
+        + 0.1 * u.abs().sqrt()
         + (wave + 20.0 * s(u) + 40.0 * s(u / 3.0) + 150.0 * s(u / 12.0) + 300.0 * s(u / 30.0)) * 2.0 / 3.0;
     let (sin, cos) = lat.to_radians().sin_cos();
     let m = 1.0 - EE * sin * sin;

@@ -24,16 +24,19 @@ pub fn to_wgs84(x: f64, y: f64) -> (f64, f64) {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
     use proj::Proj;
+    use proptest::prelude::*;
 
     use super::*;
+
+    thread_local! {
+        static PROJ: Proj = Proj::new("+proj=webmerc +ellps=WGS84").unwrap();
+    }
 
     proptest! {
         #[test]
         fn the_formulas_agree_with_proj(lon in -180.0..180.0, lat in -85.0..85.0) {
-            let proj = Proj::new("+proj=webmerc +ellps=WGS84").unwrap();
-            let exact = proj.project((f64::to_radians(lon), f64::to_radians(lat)), false).unwrap();
+            let exact = PROJ.with(|proj| proj.project((f64::to_radians(lon), f64::to_radians(lat)), false)).unwrap();
             let (x, y) = from_wgs84(lon, lat);
             prop_assert!((x - exact.0).abs() < 1e-6 && (y - exact.1).abs() < 1e-6, "{x} {y} {exact:?}");
             let back = to_wgs84(x, y);

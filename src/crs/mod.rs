@@ -11,17 +11,20 @@
 //! | EPSG:3857 | closed formula | [`mercator`] |
 //! | EPSG:4549, EPSG:4528 | PROJ | [`Converter`] |
 //!
-//! # PROJ without its database
+//! # PROJ, whatever lies on the machine
 //!
 //! PROJ looks a code such as `EPSG:4549` up in `proj.db`. The static build embeds one, but a
-//! `proj.db` found first on the search path (`PROJ_DATA`, `PROJ_LIB`, the user's folder, `/usr/share/proj`)
-//! wins, so a stranger's machine could change or break the answers, and changing the environment
-//! of a running process is unsafe. Guli therefore never asks the database: each system of the
-//! closed list is written down as a PROJ operation with all of its parameters (from EPSG's
-//! registry), which needs no file at all. `proj.ini`, which PROJ reads whenever it can, holds
-//! nothing that the operations leave open. Tests run the conversions in a process whose
-//! `PROJ_DATA` is a trap. Such an operation is also made in microseconds where a look-up takes
-//! 50–200 ms, so each thread makes its own (see [`CrsService`]).
+//! `proj.db` found first on the search path (`PROJ_DATA`, `PROJ_LIB`, `~/.local/share/proj`, the build's
+//! own folder) wins, so a stranger's machine could change or break the answers; and a process can
+//! change its own environment only by unsafe means, and a context's search path only by adding to it.
+//! Guli therefore never looks a code up: the Gauss-Krüger systems are one PROJ operation with all
+//! of its parameters, as EPSG's registry has them. PROJ still opens a database when it makes
+//! an operation, and says so on stderr when it cannot, but takes nothing from it; `proj.ini`
+//! decides nothing that the operation leaves open. A test runs the conversions in a process whose
+//! `PROJ_DATA` is a trap, another compares the operation with the registry.
+//!
+//! Made so, a transformer costs a few milliseconds where a look-up takes 50–200 ms, which is why each
+//! thread can have its own (see [`CrsService`]).
 
 use std::fmt;
 use std::str::FromStr;
@@ -50,7 +53,7 @@ pub enum Crs {
     Gk40,
     /// EPSG:3857, Web Mercator, metres.
     WebMercator,
-    /// GCJ-02 (火星坐标): what Amap, WeChat and Tencent show.
+    /// GCJ-02 (火星坐标): what Amap, `WeChat` and Tencent show.
     Gcj02,
     /// BD-09: what Baidu shows.
     Bd09,
