@@ -65,7 +65,13 @@ pub struct National {
     pub off: bool,
 }
 
-const fn on(code: u16, type_2026: &'static str, name: &'static str, name_en: &'static str, osm: &'static str) -> National {
+const fn on(
+    code: u16,
+    type_2026: &'static str,
+    name: &'static str,
+    name_en: &'static str,
+    osm: &'static str,
+) -> National {
     National { code, type_2026, name, name_en, osm, off: false }
 }
 
@@ -152,7 +158,14 @@ pub struct NationalDamage {
     pub repair: &'static str,
 }
 
-const fn damage(code: &'static str, name: &'static str, urgency: u8, secure_min: u32, target: Target, repair: &'static str) -> NationalDamage {
+const fn damage(
+    code: &'static str,
+    name: &'static str,
+    urgency: u8,
+    secure_min: u32,
+    target: Target,
+    repair: &'static str,
+) -> NationalDamage {
     NationalDamage { code, name, urgency, secure_min, target, repair }
 }
 

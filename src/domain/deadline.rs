@@ -211,10 +211,7 @@ mod tests {
 
     #[test]
     fn working_time_stops_at_noon_at_night_and_on_days_off() {
-        let calendar = WorkCalendar {
-            holidays: vec![jiff::civil::date(2026, 10, 1)],
-            ..WorkCalendar::default()
-        };
+        let calendar = WorkCalendar { holidays: vec![jiff::civil::date(2026, 10, 1)], ..WorkCalendar::default() };
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         for (start, limit, due) in [
             // Thursday 9:00 in Qingdao + 4 h: half past eleven is noon, so 14:00.

@@ -59,7 +59,13 @@ pub enum DutyKind {
 
 impl DutyKind {
     pub const ALL: &[Self] = &[
-        Self::GridLeader, Self::Patrol, Self::SeniorOfficer, Self::Officer, Self::Enforcement, Self::Police, Self::Traffic,
+        Self::GridLeader,
+        Self::Patrol,
+        Self::SeniorOfficer,
+        Self::Officer,
+        Self::Enforcement,
+        Self::Police,
+        Self::Traffic,
     ];
 
     pub const fn as_str(self) -> &'static str {

@@ -237,9 +237,11 @@ pub struct Day(u32);
 impl Day {
     /// From year, month, day; the code keeps the year's last two digits.
     pub fn new(year: i16, month: i8, day: i8) -> Self {
-        Self(u32::from(year.rem_euclid(100).unsigned_abs()) * 10_000
-            + u32::from(month.unsigned_abs()) * 100
-            + u32::from(day.unsigned_abs()))
+        Self(
+            u32::from(year.rem_euclid(100).unsigned_abs()) * 10_000
+                + u32::from(month.unsigned_abs()) * 100
+                + u32::from(day.unsigned_abs()),
+        )
     }
 
     /// `yymmdd` as a number.
@@ -272,6 +274,18 @@ macro_rules! dated_code {
 
             pub const fn district(self) -> DistrictCode {
                 self.district
+            }
+
+            /// Day and counter as one number, which with the district identifies it in the database.
+            pub fn number(self) -> i64 {
+                i64::from(self.day.0) * 1_000_000_000 + i64::from(self.counter)
+            }
+
+            /// The inverse of `number`.
+            pub fn from_number(district: DistrictCode, number: i64) -> Option<Self> {
+                let day = u32::try_from(number / 1_000_000_000).ok()?;
+                let counter = u32::try_from(number % 1_000_000_000).ok()?;
+                Some(Self { district, day: Day(day), counter })
             }
 
             fn body(self) -> String {

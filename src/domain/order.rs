@@ -1,1 +1,411 @@
-//! (being written)
+//! Work orders (工单) and their walk: registered → dispatched → accepted → arrived → secured →
+//! repaired → verified → closed (立案, 派遣, 接单, 到场, 控险, 修复, 核查, 结案).
+//!
+//! Transitions consume the order and give the next one, or say why not. They never read a clock.
+
+use jiff::Timestamp;
+
+use super::catalog::{Catalog, DamageCode};
+use super::cover::words;
+use super::deadline::{DamageRule, Limits, WorkCalendar};
+use super::id::{CoverCode, CoverId, DistrictCode, GridCode, OrderCode, OrgCode, SubdistrictCode};
+use super::position::{Position, Wgs84};
+use super::task::{GUARD_LIMIT, Task, TaskKind, TaskStatus, VERIFY_LIMIT};
+
+words! {
+    /// Where an order stands; overdue is derived from its limits.
+    Status {
+        Registered = "registered", Dispatched = "dispatched", Accepted = "accepted", Arrived = "arrived",
+        Secured = "secured", Repaired = "repaired", Verified = "verified", Closed = "closed",
+        Suspended = "suspended", Cancelled = "cancelled",
+    }
+    /// What can be done to an order.
+    ActionKind {
+        Accept = "accept", Arrive = "arrive", Secure = "secure", Repair = "repair", Verify = "verify",
+        Close = "close", Identify = "identify", Reassign = "reassign",
+    }
+    /// How a place was made safe.
+    Measure { Sign = "sign", Fence = "fence", Guard = "guard", TemporaryCover = "temporary_cover" }
+}
+
+impl Status {
+    /// Neither closed nor cancelled.
+    pub const fn is_open(self) -> bool {
+        !matches!(self, Self::Closed | Self::Cancelled)
+    }
+
+    /// Repaired, and not reopened since.
+    pub const fn is_repaired(self) -> bool {
+        matches!(self, Self::Repaired | Self::Verified | Self::Closed)
+    }
+}
+
+/// Who must act: the cover's unit, or where there is none the grid or its sub-district.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Assignee {
+    Unit(OrgCode),
+    Grid(GridCode),
+    Subdistrict(SubdistrictCode),
+}
+
+impl Assignee {
+    /// The code on the wire and in the database.
+    pub fn code(&self) -> String {
+        match self {
+            Self::Unit(code) => code.to_string(),
+            Self::Grid(code) => code.to_string(),
+            Self::Subdistrict(code) => code.to_string(),
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse().map(Self::Unit).ok().or_else(|| match text.len() {
+            15 => text.parse().ok().map(Self::Grid),
+            9 => text.parse().ok().map(Self::Subdistrict),
+            _ => None,
+        })
+    }
+}
+
+/// The cover that an order is about, as far as an order needs to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    pub id: CoverId,
+    pub code: CoverCode,
+    /// 产权单位, for what departments may see.
+    pub owner: Option<OrgCode>,
+    pub in_carriageway: bool,
+}
+
+/// Whom a pin is given to, and about what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Responsibility {
+    pub cover: Option<Subject>,
+    pub assignee: Assignee,
+}
+
+/// A work order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Order {
+    pub code: OrderCode,
+    pub version: u32,
+    pub district: DistrictCode,
+    pub grid: GridCode,
+    pub cover: Option<Subject>,
+    pub position: Position<Wgs84>,
+    pub damage: DamageCode,
+    pub assignee: Assignee,
+    pub limits: Limits,
+    pub status: Status,
+    pub opened_at: Timestamp,
+    pub secured_at: Option<Timestamp>,
+    pub repaired_at: Option<Timestamp>,
+    pub closed_at: Option<Timestamp>,
+    pub disputed: bool,
+    pub level: u32,
+    pub rework: u32,
+    pub report_count: u32,
+    /// The state of the registry that it was resolved at.
+    pub registry_seq: u64,
+    pub tasks: Vec<Task>,
+}
+
+/// Why a transition does not happen. The order is unchanged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Illegal {
+    #[error("{} is not possible while the order is {}", action.as_str(), status.as_str())]
+    Now { action: ActionKind, status: Status },
+    #[error("damage {0} is not in this district's table")]
+    UnknownDamage(DamageCode),
+}
+
+/// What an action brings with it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    Accept,
+    Arrive { position: Option<Position<Wgs84>> },
+    Secure { measure: Measure },
+    Repair,
+    Verify { passed: bool },
+    Close,
+    Identify { responsibility: Option<Responsibility>, damage: Option<DamageCode> },
+    Reassign { unit: Assignee, due_at: Option<Timestamp> },
+}
+
+impl Action {
+    pub const fn kind(&self) -> ActionKind {
+        match self {
+            Self::Accept => ActionKind::Accept,
+            Self::Arrive { .. } => ActionKind::Arrive,
+            Self::Secure { .. } => ActionKind::Secure,
+            Self::Repair => ActionKind::Repair,
+            Self::Verify { .. } => ActionKind::Verify,
+            Self::Close => ActionKind::Close,
+            Self::Identify { .. } => ActionKind::Identify,
+            Self::Reassign { .. } => ActionKind::Reassign,
+        }
+    }
+}
+
+/// A district's rules, as far as orders need them.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a> {
+    pub catalog: &'a Catalog,
+    pub calendar: &'a WorkCalendar,
+}
+
+impl Rules<'_> {
+    fn damage(&self, code: &DamageCode) -> Result<&DamageRule, Illegal> {
+        self.catalog.damage(code.as_str()).ok_or_else(|| Illegal::UnknownDamage(code.clone()))
+    }
+}
+
+/// What opens an order.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    pub code: OrderCode,
+    pub grid: GridCode,
+    pub position: Position<Wgs84>,
+    pub damage: DamageCode,
+    pub responsibility: Responsibility,
+    pub registry_seq: u64,
+}
+
+impl Order {
+    /// A new order, dispatched at once (立案 and 派遣 in one step).
+    pub fn open(opening: Opening, rules: Rules<'_>, now: Timestamp) -> Result<Self, Illegal> {
+        let limits = Limits::of(rules.damage(&opening.damage)?, now, rules.calendar);
+        let mut order = Self {
+            code: opening.code,
+            version: 1,
+            district: opening.grid.district(),
+            grid: opening.grid,
+            cover: opening.responsibility.cover,
+            position: opening.position,
+            damage: opening.damage,
+            assignee: opening.responsibility.assignee,
+            limits,
+            status: Status::Dispatched,
+            opened_at: now,
+            secured_at: None,
+            repaired_at: None,
+            closed_at: None,
+            disputed: false,
+            level: 0,
+            rework: 0,
+            report_count: 1,
+            registry_seq: opening.registry_seq,
+            tasks: Vec::new(),
+        };
+        order.decompose(rules, now)?;
+        Ok(order)
+    }
+
+    /// A further report of the same thing: the more urgent damage, the earlier limits, and a
+    /// dispute where the order claims to be repaired.
+    pub fn join(mut self, damage: &DamageCode, rules: Rules<'_>, now: Timestamp) -> Result<Self, Illegal> {
+        let (reported, own) = (rules.damage(damage)?, rules.damage(&self.damage)?);
+        let before = (self.damage.clone(), self.limits, self.disputed);
+        self.report_count += 1;
+        if self.status.is_repaired() {
+            self.disputed = true;
+            let verify_by = now + super::deadline::PROMISE;
+            for task in self.open_tasks(TaskKind::Verify) {
+                task.due_at = task.due_at.min(verify_by);
+            }
+        } else {
+            if reported.urgency > own.urgency {
+                self.damage = damage.clone();
+            }
+            self.limits = self.limits.earlier(Limits::of(reported, now, rules.calendar));
+            let limits = self.limits;
+            for task in self.open_tasks(TaskKind::Repair) {
+                task.due_at = limits.repair_by;
+            }
+            if let Some(secure_by) = limits.secure_by {
+                for task in self.open_tasks(TaskKind::Secure) {
+                    task.due_at = secure_by;
+                }
+            }
+        }
+        if before != (self.damage.clone(), self.limits, self.disputed) {
+            self.version += 1;
+        }
+        Ok(self)
+    }
+
+    /// Whether the order's state lets this happen, whoever asks.
+    pub fn allows(&self, action: ActionKind, rules: Rules<'_>) -> bool {
+        use Status::{Accepted, Arrived, Dispatched, Registered, Repaired, Secured, Suspended, Verified};
+        let needs_securing = rules.catalog.damage(self.damage.as_str()).is_none_or(|rule| rule.secure.is_some());
+        match action {
+            ActionKind::Accept => self.status == Dispatched,
+            ActionKind::Arrive => self.status == Accepted,
+            ActionKind::Secure => {
+                self.secured_at.is_none() && matches!(self.status, Registered | Dispatched | Accepted | Arrived)
+            }
+            ActionKind::Repair => self.status == Secured || (self.status == Arrived && !needs_securing),
+            ActionKind::Verify => self.status == Repaired,
+            ActionKind::Close => self.status == Verified && !self.disputed,
+            ActionKind::Identify => self.status.is_open(),
+            ActionKind::Reassign => {
+                matches!(self.status, Registered | Dispatched | Accepted | Arrived | Secured | Suspended)
+            }
+        }
+    }
+
+    /// The order after the action.
+    pub fn act(mut self, action: Action, rules: Rules<'_>, now: Timestamp) -> Result<Self, Illegal> {
+        let kind = action.kind();
+        if !self.allows(kind, rules) {
+            return Err(Illegal::Now { action: kind, status: self.status });
+        }
+        match action {
+            Action::Accept => self.status = Status::Accepted,
+            Action::Arrive { .. } => {
+                self.status = if self.secured_at.is_some() { Status::Secured } else { Status::Arrived };
+            }
+            Action::Secure { .. } => self.secure(now),
+            Action::Repair => self.repair(now),
+            Action::Verify { passed: true } => {
+                self.status = Status::Verified;
+                self.disputed = false;
+                self.finish(TaskKind::Verify);
+            }
+            Action::Verify { passed: false } => self.fail_verification(rules, now)?,
+            Action::Close => {
+                self.status = Status::Closed;
+                self.closed_at = Some(now);
+                self.cancel_open_tasks();
+            }
+            Action::Identify { responsibility, damage } => self.identify(responsibility, damage, rules, now)?,
+            Action::Reassign { unit, due_at } => self.reassign(unit, due_at),
+        }
+        self.version += 1;
+        Ok(self)
+    }
+
+    /// `due_at` of the order as a whole.
+    pub fn due_at(&self) -> Timestamp {
+        self.limits.due_at(self.secured_at.is_some())
+    }
+
+    /// Whether it is past its limit; what is repaired has its clock stopped.
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        self.repaired_at.unwrap_or(self.closed_at.unwrap_or(now)) > self.due_at()
+    }
+
+    /// Net seconds left; negative when over.
+    pub fn seconds_left(&self, now: Timestamp) -> i64 {
+        let until = self.repaired_at.or(self.closed_at).unwrap_or(now);
+        self.due_at().duration_since(until).as_secs()
+    }
+
+    fn secure(&mut self, now: Timestamp) {
+        self.secured_at = Some(now);
+        if self.status == Status::Arrived {
+            self.status = Status::Secured;
+        }
+        self.finish(TaskKind::Secure);
+    }
+
+    fn repair(&mut self, now: Timestamp) {
+        self.status = Status::Repaired;
+        self.repaired_at = Some(now);
+        self.finish(TaskKind::Repair);
+        self.finish(TaskKind::TrafficControl);
+        self.finish(TaskKind::Guard);
+        self.add_task(TaskKind::Verify, Assignee::Grid(self.grid), now + VERIFY_LIMIT);
+    }
+
+    fn fail_verification(&mut self, rules: Rules<'_>, now: Timestamp) -> Result<(), Illegal> {
+        let fresh = Limits::of(rules.damage(&self.damage)?, now, rules.calendar);
+        self.finish(TaskKind::Verify);
+        self.status = Status::Accepted;
+        self.rework += 1;
+        self.repaired_at = None;
+        self.disputed = false;
+        // The promise was to the resident: only the repair gets a new limit.
+        self.limits.repair_by = fresh.repair_by;
+        self.add_task(TaskKind::Repair, self.assignee.clone(), fresh.repair_by);
+        Ok(())
+    }
+
+    fn identify(
+        &mut self,
+        responsibility: Option<Responsibility>,
+        damage: Option<DamageCode>,
+        rules: Rules<'_>,
+        now: Timestamp,
+    ) -> Result<(), Illegal> {
+        if let Some(damage) = damage {
+            let limits = Limits::of(rules.damage(&damage)?, self.opened_at, rules.calendar);
+            self.limits = Limits { promise_at: self.limits.promise_at, ..limits };
+            self.damage = damage;
+        }
+        if let Some(responsibility) = responsibility {
+            self.cover = responsibility.cover;
+            self.assignee = responsibility.assignee;
+        }
+        if !self.status.is_repaired() {
+            // The tasks are resolved again; what was done stays done.
+            self.tasks
+                .iter_mut()
+                .filter(|t| t.status == TaskStatus::Open)
+                .for_each(|t| t.status = TaskStatus::Cancelled);
+            self.decompose(rules, now)?;
+        }
+        Ok(())
+    }
+
+    fn reassign(&mut self, unit: Assignee, due_at: Option<Timestamp>) {
+        self.status = Status::Dispatched;
+        if let Some(due_at) = due_at {
+            self.limits.repair_by = due_at;
+        }
+        let repair_by = self.limits.repair_by;
+        self.assignee = unit.clone();
+        for task in self.open_tasks(TaskKind::Repair) {
+            task.assignee = unit.clone();
+            task.due_at = repair_by;
+        }
+    }
+
+    /// 任务分解: the tasks that the order still needs.
+    fn decompose(&mut self, rules: Rules<'_>, now: Timestamp) -> Result<(), Illegal> {
+        let urgency = rules.damage(&self.damage)?.urgency;
+        let grid = Assignee::Grid(self.grid);
+        let in_carriageway = self.cover.as_ref().is_some_and(|c| c.in_carriageway);
+        let is_gas = self.cover.as_ref().is_some_and(|c| c.code.category().number() == 111);
+        if self.secured_at.is_none()
+            && let Some(secure_by) = self.limits.secure_by
+        {
+            self.add_task(TaskKind::Secure, grid.clone(), secure_by);
+        }
+        self.add_task(TaskKind::Repair, self.assignee.clone(), self.limits.repair_by);
+        if in_carriageway && urgency >= 2 {
+            self.add_task(TaskKind::TrafficControl, grid.clone(), now + GUARD_LIMIT);
+        }
+        if is_gas && urgency >= 3 {
+            self.add_task(TaskKind::Guard, grid, now + GUARD_LIMIT);
+        }
+        Ok(())
+    }
+
+    fn add_task(&mut self, kind: TaskKind, assignee: Assignee, due_at: Timestamp) {
+        let id = self.tasks.iter().map(|task| task.id).max().unwrap_or(0) + 1;
+        self.tasks.push(Task { id, kind, assignee, status: TaskStatus::Open, due_at });
+    }
+
+    fn open_tasks(&mut self, kind: TaskKind) -> impl Iterator<Item = &mut Task> {
+        self.tasks.iter_mut().filter(move |task| task.kind == kind && task.status == TaskStatus::Open)
+    }
+
+    fn finish(&mut self, kind: TaskKind) {
+        self.open_tasks(kind).for_each(|task| task.status = TaskStatus::Done);
+    }
+
+    fn cancel_open_tasks(&mut self) {
+        self.tasks.iter_mut().filter(|t| t.status == TaskStatus::Open).for_each(|t| t.status = TaskStatus::Cancelled);
+    }
+}

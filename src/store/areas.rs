@@ -1,0 +1,178 @@
+//! Districts and their areas: sub-districts, communities, grids.
+
+use geo::MultiPolygon;
+use sqlx::QueryBuilder;
+
+use super::{Conn, Result, corrupt, each, wkb};
+use crate::domain::grid::{Community, District, Grid, Subdistrict};
+use crate::domain::id::{CommunityCode, DistrictCode, GridCode, SubdistrictCode};
+
+/// A sub-district, community or grid as stored: the number of digits says which.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Area {
+    pub code: u64,
+    pub name: String,
+    /// Grids only: the section that supervises.
+    pub supervising_department: Option<String>,
+    pub outline: MultiPolygon<f64>,
+    pub version: i64,
+}
+
+/// The levels of areas below the district.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    Subdistrict,
+    Community,
+    Grid,
+}
+
+impl Level {
+    /// First and last code of the level within an area of any higher level, given by its digits.
+    pub fn within(self, parent: u64) -> (u64, u64) {
+        let digits = match self {
+            Self::Subdistrict => 9,
+            Self::Community => 12,
+            Self::Grid => 15,
+        };
+        let span = 10u64.pow(digits - parent.ilog10() - 1);
+        (parent * span, parent * span + span - 1)
+    }
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct Row {
+    code: i64,
+    name: String,
+    supervising_department: Option<String>,
+    outline: Vec<u8>,
+    version: i64,
+}
+
+impl Row {
+    fn read(self) -> Result<Area> {
+        Ok(Area {
+            code: self.code.unsigned_abs(),
+            name: self.name,
+            supervising_department: self.supervising_department,
+            outline: wkb::read(&self.outline)?,
+            version: self.version,
+        })
+    }
+}
+
+/// Every district in the database.
+pub async fn districts(conn: &mut Conn<'_>) -> Result<Vec<District>> {
+    const SQL: &str = "SELECT district, name, outline FROM district ORDER BY district";
+    let rows: Vec<(i64, String, Vec<u8>)> = each!(conn, c => sqlx::query_as(SQL).fetch_all(c).await?);
+    rows.into_iter()
+        .map(|(code, name, outline)| {
+            let code = DistrictCode::from_number(code.unsigned_abs()).ok_or_else(|| corrupt("a district", code))?;
+            Ok(District { code, name, outline: wkb::read(&outline)? })
+        })
+        .collect()
+}
+
+/// Creates or changes a district.
+pub async fn put_district(conn: &mut Conn<'_>, district: &District) -> Result<()> {
+    const SQL: &str = "INSERT INTO district (district, name, outline, version) VALUES ($1, $2, $3, 1) \
+        ON CONFLICT (district) DO UPDATE SET name = excluded.name, outline = excluded.outline, version = district.version + 1";
+    let outline = wkb::write(&district.outline)?;
+    each!(conn, c => sqlx::query(SQL)
+        .bind(district.code.as_i64()).bind(district.name.as_str()).bind(outline.as_slice())
+        .execute(c).await.map(drop)?);
+    Ok(())
+}
+
+/// The areas of one level, by code, after `after`.
+pub async fn list(conn: &mut Conn<'_>, district: DistrictCode, range: (u64, u64), after: u64, limit: i64) -> Result<Vec<Area>> {
+    const SQL: &str = "SELECT code, name, supervising_department, outline, version FROM area \
+        WHERE district = $1 AND code BETWEEN $2 AND $3 AND code > $4 ORDER BY code LIMIT $5";
+    let rows: Vec<Row> = each!(conn, c => sqlx::query_as(SQL)
+        .bind(district.as_i64()).bind(range.0.cast_signed()).bind(range.1.cast_signed()).bind(after.cast_signed()).bind(limit)
+        .fetch_all(c).await?);
+    rows.into_iter().map(Row::read).collect()
+}
+
+/// All areas of a district, by level.
+#[derive(Debug, Default)]
+pub struct Areas {
+    pub subdistricts: Vec<Subdistrict>,
+    pub communities: Vec<Community>,
+    pub grids: Vec<Grid>,
+}
+
+pub async fn all(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Areas> {
+    let mut areas = Areas::default();
+    for area in list(conn, district, (0, i64::MAX.unsigned_abs()), 0, i64::MAX).await? {
+        let Area { code, name, supervising_department, outline, version } = area;
+        if let Some(code) = SubdistrictCode::from_number(code) {
+            areas.subdistricts.push(Subdistrict { code, name, outline, version });
+        } else if let Some(code) = CommunityCode::from_number(code) {
+            areas.communities.push(Community { code, name, outline, version });
+        } else if let Some(code) = GridCode::from_number(code) {
+            let supervising_department = supervising_department
+                .map(|text| text.parse().map_err(|e| corrupt("a department", e)))
+                .transpose()?;
+            areas.grids.push(Grid { code, name, supervising_department, outline, version });
+        } else {
+            return Err(corrupt("an area's code", code));
+        }
+    }
+    Ok(areas)
+}
+
+/// The versions of areas that are there, by code.
+pub async fn known(conn: &mut Conn<'_>, district: DistrictCode, codes: &[u64]) -> Result<Vec<Area>> {
+    let mut found = Vec::new();
+    for chunk in codes.chunks(super::ROWS_PER_STATEMENT) {
+        let rows: Vec<Row> = each!(conn, c => {
+            let mut sql = QueryBuilder::<Db>::new(
+                "SELECT code, name, supervising_department, outline, version FROM area WHERE district = ",
+            );
+            sql.push_bind(district.as_i64()).push(" AND code IN (");
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|code| { list.push_bind(code.cast_signed()); });
+            sql.push(")");
+            sql.build_query_as().fetch_all(c).await?
+        });
+        for row in rows {
+            found.push(row.read()?);
+        }
+    }
+    Ok(found)
+}
+
+/// Writes areas as they now are; a superseded state goes to the past.
+pub async fn put(conn: &mut Conn<'_>, district: DistrictCode, seq: i64, areas: &[Area]) -> Result<()> {
+    for chunk in areas.chunks(super::ROWS_PER_STATEMENT) {
+        let outlines = chunk.iter().map(|area| wkb::write(&area.outline)).collect::<Result<Vec<_>>>()?;
+        each!(conn, c => {
+            let mut past = QueryBuilder::<Db>::new(
+                "INSERT INTO area_version (district, code, name, supervising_department, outline, version, seq_from, seq_to) \
+                 SELECT district, code, name, supervising_department, outline, version, seq_from, ",
+            );
+            past.push_bind(seq).push(" FROM area WHERE district = ").push_bind(district.as_i64()).push(" AND code IN (");
+            let mut list = past.separated(", ");
+            chunk.iter().for_each(|area| { list.push_bind(area.code.cast_signed()); });
+            past.push(") ON CONFLICT DO NOTHING");
+            past.build().execute(&mut *c).await.map(drop)?;
+            let mut sql = QueryBuilder::<Db>::new(
+                "INSERT INTO area (district, code, name, supervising_department, outline, version, seq_from) ",
+            );
+            sql.push_values(chunk.iter().zip(&outlines), |mut row, (area, outline)| {
+                row.push_bind(district.as_i64())
+                    .push_bind(area.code.cast_signed())
+                    .push_bind(area.name.as_str())
+                    .push_bind(area.supervising_department.as_deref())
+                    .push_bind(outline.as_slice())
+                    .push_bind(area.version)
+                    .push_bind(seq);
+            });
+            sql.push(" ON CONFLICT (district, code) DO UPDATE SET name = excluded.name, \
+                      supervising_department = excluded.supervising_department, outline = excluded.outline, \
+                      version = excluded.version, seq_from = excluded.seq_from");
+            sql.build().execute(c).await.map(drop)?;
+        });
+    }
+    Ok(())
+}

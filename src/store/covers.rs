@@ -1,0 +1,154 @@
+//! Covers: the present, and reading them in bulk.
+
+use futures_util::TryStreamExt as _;
+use sqlx::QueryBuilder;
+use uuid::Uuid;
+
+use super::{Conn, Result, corrupt, each};
+use crate::domain::cover::{Accuracy, Cover, LoadClass, Material, Place, Shape, Spec, Status};
+use crate::domain::id::{CoverCode, CoverId, DistrictCode, GridCode};
+use crate::domain::position::Position;
+
+/// The columns that say what a cover is, in `cover`, `cover_version` and `cover_stage` alike.
+pub(super) const FIELDS: &str = "owner, responsible_unit, lon, lat, accuracy, status, shape, opening_mm, \
+    opening_width_mm, depth_mm, material, load_class, place, installed, grid";
+
+#[derive(Debug, sqlx::FromRow)]
+struct Row {
+    code: i64,
+    id: Vec<u8>,
+    version: i64,
+    owner: Option<String>,
+    responsible_unit: Option<String>,
+    lon: f64,
+    lat: f64,
+    accuracy: String,
+    status: String,
+    shape: Option<String>,
+    opening_mm: Option<i64>,
+    opening_width_mm: Option<i64>,
+    depth_mm: Option<i64>,
+    material: Option<String>,
+    load_class: Option<String>,
+    place: Option<String>,
+    installed: Option<i64>,
+    grid: Option<i64>,
+}
+
+fn word<T>(what: &'static str, text: Option<&str>, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>> {
+    text.map(|text| parse(text).ok_or_else(|| corrupt(what, text))).transpose()
+}
+
+fn small(value: Option<i64>) -> Result<Option<u16>> {
+    value.map(|value| u16::try_from(value).map_err(|e| corrupt("a length", e))).transpose()
+}
+
+impl Row {
+    fn read(self) -> Result<Cover> {
+        Ok(Cover {
+            id: Uuid::from_slice(&self.id).map(CoverId).map_err(|e| corrupt("a cover's id", e))?,
+            code: CoverCode::from_number(self.code.unsigned_abs()).ok_or_else(|| corrupt("a cover's code", self.code))?,
+            owner: word("an owner", self.owner.as_deref(), |text| text.parse().ok())?,
+            responsible_unit: word("a unit", self.responsible_unit.as_deref(), |text| text.parse().ok())?,
+            position: Position::new(self.lon, self.lat).map_err(|e| corrupt("a position", e))?,
+            accuracy: Accuracy::parse(&self.accuracy).ok_or_else(|| corrupt("an accuracy", &self.accuracy))?,
+            status: Status::parse(&self.status).ok_or_else(|| corrupt("a status", &self.status))?,
+            spec: Spec {
+                shape: word("a shape", self.shape.as_deref(), Shape::parse)?,
+                opening_mm: small(self.opening_mm)?,
+                opening_width_mm: small(self.opening_width_mm)?,
+                depth_mm: small(self.depth_mm)?,
+                material: word("a material", self.material.as_deref(), Material::parse)?,
+                load_class: word("a load class", self.load_class.as_deref(), LoadClass::parse)?,
+                place: word("a place", self.place.as_deref(), Place::parse)?,
+                installed: small(self.installed)?,
+            },
+            grid: self
+                .grid
+                .map(|grid| GridCode::from_number(grid.unsigned_abs()).ok_or_else(|| corrupt("a grid", grid)))
+                .transpose()?,
+            version: self.version,
+        })
+    }
+}
+
+/// Gives every cover of a district to `take`, in no order and without holding them all.
+pub async fn each_of(conn: &mut Conn<'_>, district: DistrictCode, mut take: impl FnMut(Cover)) -> Result<()> {
+    each!(conn, c => {
+        let mut sql = QueryBuilder::<Db>::new(format!("SELECT code, id, version, {FIELDS} FROM cover WHERE district = "));
+        sql.push_bind(district.as_i64());
+        let mut query = sql.build_query_as::<Row>();
+        // Read once at the start: nothing of it is worth a place among the prepared statements.
+        query = query.persistent(false);
+        let mut rows = query.fetch(c);
+        while let Some(row) = rows.try_next().await? {
+            take(row.read()?);
+        }
+    });
+    Ok(())
+}
+
+/// What a list of covers is narrowed to.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// First and last grid number: a parent area, or one grid.
+    pub grids: Option<(u64, u64)>,
+    /// west, south, east, north in degrees.
+    pub bounds: Option<[f64; 4]>,
+    /// The last code already given.
+    pub after: Option<CoverCode>,
+    pub limit: i64,
+}
+
+/// The codes of covers as wanted, by code. Removed ones are not listed.
+pub async fn list(conn: &mut Conn<'_>, district: DistrictCode, wanted: &Wanted) -> Result<Vec<CoverCode>> {
+    let numbers: Vec<i64> = each!(conn, c => {
+        let mut sql = QueryBuilder::<Db>::new("SELECT code FROM cover WHERE status <> 'removed' AND district = ");
+        sql.push_bind(district.as_i64());
+        if let Some((from, to)) = wanted.grids {
+            sql.push(" AND grid BETWEEN ").push_bind(from.cast_signed()).push(" AND ").push_bind(to.cast_signed());
+        }
+        if let Some([west, south, east, north]) = wanted.bounds {
+            sql.push(" AND lon BETWEEN ").push_bind(west).push(" AND ").push_bind(east);
+            sql.push(" AND lat BETWEEN ").push_bind(south).push(" AND ").push_bind(north);
+        }
+        if let Some(after) = wanted.after {
+            sql.push(" AND code > ").push_bind(after.number().cast_signed());
+        }
+        sql.push(" ORDER BY code LIMIT ").push_bind(wanted.limit);
+        sql.build_query_scalar().fetch_all(c).await?
+    });
+    numbers
+        .into_iter()
+        .map(|number| CoverCode::from_number(number.unsigned_abs()).ok_or_else(|| corrupt("a cover's code", number)))
+        .collect()
+}
+
+/// One cover by its code.
+pub async fn by_code(conn: &mut Conn<'_>, code: CoverCode) -> Result<Option<Cover>> {
+    let row: Option<Row> = each!(conn, c => {
+        let mut sql = QueryBuilder::<Db>::new(format!("SELECT code, id, version, {FIELDS} FROM cover WHERE district = "));
+        sql.push_bind(code.district().as_i64()).push(" AND code = ").push_bind(code.number().cast_signed());
+        sql.build_query_as().fetch_optional(c).await?
+    });
+    row.map(Row::read).transpose()
+}
+
+/// How many covers a district has.
+pub async fn count(conn: &mut Conn<'_>, district: DistrictCode) -> Result<i64> {
+    const SQL: &str = "SELECT CAST(count(*) AS BIGINT) FROM cover WHERE district = $1";
+    Ok(each!(conn, c => sqlx::query_scalar(SQL).bind(district.as_i64()).fetch_one(c).await?))
+}
+
+/// The highest sequence given to covers of a category.
+pub async fn last_sequence(conn: &mut Conn<'_>, district: DistrictCode, category: crate::domain::catalog::CategoryCode) -> Result<u32> {
+    const SQL: &str = "SELECT max(code) FROM cover WHERE district = $1 AND code BETWEEN $2 AND $3";
+    let first = (district.number() * 10_000 + u64::from(category.number())) * 1_000_000;
+    let last: Option<i64> = each!(conn, c => sqlx::query_scalar(SQL)
+        .bind(district.as_i64())
+        .bind(first.cast_signed())
+        .bind((first + 999_999).cast_signed())
+        .fetch_one(c)
+        .await?);
+    Ok(last.map_or(0, |last| u32::try_from(last.unsigned_abs() - first).unwrap_or(0)))
+}

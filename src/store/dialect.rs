@@ -1,0 +1,38 @@
+//! The statements that must differ, in pairs.
+
+use super::{Conn, Result, each};
+
+/// SQLite takes its write lock at once; PostgreSQL locks the district's head row instead.
+pub(super) async fn begin(mut conn: Conn<'_>) -> Result<()> {
+    match &mut conn {
+        Conn::Sqlite(c) => sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut **c).await.map(drop)?,
+        Conn::Postgres(c) => sqlx::raw_sql("BEGIN").execute(&mut **c).await.map(drop)?,
+    }
+    Ok(())
+}
+
+pub(super) async fn commit(mut conn: Conn<'_>) -> Result<()> {
+    each!(&mut conn, c => sqlx::raw_sql("COMMIT").execute(c).await.map(drop)?);
+    Ok(())
+}
+
+/// SQLite folds its log into the database; PostgreSQL does so by itself.
+pub(super) async fn checkpoint(mut conn: Conn<'_>) -> Result<()> {
+    match &mut conn {
+        Conn::Sqlite(c) => sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut **c).await.map(drop)?,
+        Conn::Postgres(_) => {}
+    }
+    Ok(())
+}
+
+/// Reads the head and, on PostgreSQL, keeps others from it until the commit.
+pub(super) const fn lock_head(conn: &Conn<'_>) -> &'static str {
+    match conn {
+        Conn::Sqlite(_) => {
+            "SELECT seq, registry_seq, day, day_counter, last_time FROM district_head WHERE district = $1"
+        }
+        Conn::Postgres(_) => {
+            "SELECT seq, registry_seq, day, day_counter, last_time FROM district_head WHERE district = $1 FOR UPDATE"
+        }
+    }
+}

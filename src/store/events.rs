@@ -1,0 +1,66 @@
+//! Every change, gap-free per district: the feed, the audit and the outbox in one row.
+
+use jiff::Timestamp;
+use sqlx::QueryBuilder;
+
+use super::{Conn, ROWS_PER_STATEMENT, Result, each};
+use crate::domain::id::DistrictCode;
+
+/// One change. `data` is JSON without personal data.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Event {
+    pub seq: i64,
+    pub at: i64,
+    pub actor: String,
+    /// `work_order.opened`, `import.applied`, …
+    pub kind: String,
+    /// The code of what changed.
+    pub subject: String,
+    pub version: i64,
+    pub data: String,
+    pub reason: Option<String>,
+}
+
+impl Event {
+    pub fn at(&self) -> Timestamp {
+        Timestamp::from_microsecond(self.at).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
+/// Appends the events of a group.
+pub async fn append(conn: &mut Conn<'_>, district: DistrictCode, events: &[Event]) -> Result<()> {
+    for chunk in events.chunks(ROWS_PER_STATEMENT) {
+        each!(conn, c => {
+            let mut sql = QueryBuilder::<Db>::new(
+                "INSERT INTO event (district, seq, at, actor, kind, subject, version, data, reason) ",
+            );
+            sql.push_values(chunk, |mut row, event| {
+                row.push_bind(district.as_i64())
+                    .push_bind(event.seq)
+                    .push_bind(event.at)
+                    .push_bind(event.actor.as_str())
+                    .push_bind(event.kind.as_str())
+                    .push_bind(event.subject.as_str())
+                    .push_bind(event.version)
+                    .push_bind(event.data.as_str())
+                    .push_bind(event.reason.as_deref());
+            });
+            sql.build().execute(c).await.map(drop)?;
+        });
+    }
+    Ok(())
+}
+
+/// The history of one thing, oldest first.
+pub async fn of(conn: &mut Conn<'_>, district: DistrictCode, subject: &str) -> Result<Vec<Event>> {
+    const SQL: &str = "SELECT seq, at, actor, kind, subject, version, data, reason FROM event \
+                       WHERE district = $1 AND subject = $2 ORDER BY seq";
+    Ok(each!(conn, c => sqlx::query_as(SQL).bind(district.as_i64()).bind(subject).fetch_all(c).await?))
+}
+
+/// Events after `after`, in commit order.
+pub async fn after(conn: &mut Conn<'_>, district: DistrictCode, after: i64, limit: i64) -> Result<Vec<Event>> {
+    const SQL: &str = "SELECT seq, at, actor, kind, subject, version, data, reason FROM event \
+                       WHERE district = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+    Ok(each!(conn, c => sqlx::query_as(SQL).bind(district.as_i64()).bind(after).bind(limit).fetch_all(c).await?))
+}

@@ -1,0 +1,82 @@
+//! The head of a district: the row that hands out its numbers, once per commit group.
+
+use jiff::Timestamp;
+
+use super::{Conn, Result, corrupt, dialect, each};
+use crate::domain::deadline::WorkCalendar;
+use crate::domain::id::{Day, DistrictCode};
+
+/// The numbers of a district while one transaction holds them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct Head {
+    /// Number of the last event.
+    pub seq: i64,
+    /// Number of the last event that changed the registry.
+    pub registry_seq: i64,
+    day: i64,
+    day_counter: i64,
+    last_time: i64,
+}
+
+impl Head {
+    /// The next event's number.
+    pub fn next_seq(&mut self) -> i64 {
+        self.seq += 1;
+        self.seq
+    }
+
+    /// The next number of the district's day, for a report and the order it may open.
+    pub fn next_of_day(&mut self, now: Timestamp, calendar: &WorkCalendar) -> (Day, u32) {
+        let date = calendar.day(now);
+        let today = Day::new(date.year(), date.month(), date.day());
+        if self.day != i64::from(today.number()) {
+            self.day = i64::from(today.number());
+            self.day_counter = 0;
+        }
+        self.day_counter += 1;
+        (today, u32::try_from(self.day_counter).unwrap_or(u32::MAX))
+    }
+
+    /// The group's instant: never before the last one, so that time order is commit order.
+    pub fn advance(&mut self, clock: Timestamp) -> Timestamp {
+        self.last_time = clock.as_microsecond().max(self.last_time + 1);
+        Timestamp::from_microsecond(self.last_time).unwrap_or(clock)
+    }
+}
+
+/// Reads and locks the head within a transaction.
+pub async fn lock(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Option<Head>> {
+    let sql = dialect::lock_head(conn);
+    Ok(each!(conn, c => sqlx::query_as(sql).bind(district.as_i64()).fetch_optional(c).await?))
+}
+
+/// Reads the head without locking it.
+pub async fn read(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Option<Head>> {
+    const SQL: &str = "SELECT seq, registry_seq, day, day_counter, last_time FROM district_head WHERE district = $1";
+    Ok(each!(conn, c => sqlx::query_as(SQL).bind(district.as_i64()).fetch_optional(c).await?))
+}
+
+/// Writes the head back, at the end of the group.
+pub async fn save(conn: &mut Conn<'_>, district: DistrictCode, head: &Head) -> Result<()> {
+    const SQL: &str = "UPDATE district_head SET seq = $2, registry_seq = $3, day = $4, day_counter = $5, last_time = $6 \
+                       WHERE district = $1";
+    let rows = each!(conn, c => sqlx::query(SQL)
+        .bind(district.as_i64())
+        .bind(head.seq)
+        .bind(head.registry_seq)
+        .bind(head.day)
+        .bind(head.day_counter)
+        .bind(head.last_time)
+        .execute(c)
+        .await?
+        .rows_affected());
+    if rows == 1 { Ok(()) } else { Err(corrupt("district_head", district)) }
+}
+
+/// The first head of a new district.
+pub async fn create(conn: &mut Conn<'_>, district: DistrictCode) -> Result<()> {
+    const SQL: &str = "INSERT INTO district_head (district, seq, registry_seq, day, day_counter, last_time) \
+                       VALUES ($1, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING";
+    each!(conn, c => sqlx::query(SQL).bind(district.as_i64()).execute(c).await.map(drop)?);
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! Replies kept for callers who ask again under the same `Idempotency-Key`.
+
+use jiff::Timestamp;
+use sqlx::QueryBuilder;
+
+use super::{Conn, ROWS_PER_STATEMENT, Result, each};
+use crate::domain::id::DistrictCode;
+
+/// Which request this is: the client, the route and the hash of its key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Slot {
+    /// A key holder's id, or one constant for all anonymous callers.
+    pub client: String,
+    pub route: String,
+    pub key_hash: [u8; 32],
+}
+
+impl Slot {
+    /// What the reply is sealed for.
+    pub fn place(&self) -> String {
+        format!("{}/{}", self.client, self.route)
+    }
+}
+
+/// A reply as it is kept.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    pub slot: Slot,
+    pub body_hash: [u8; 32],
+    pub sealed_reply: Vec<u8>,
+    pub expires: Timestamp,
+}
+
+/// The kept reply's body hash and sealed reply, for each slot that has one.
+pub async fn find(conn: &mut Conn<'_>, district: DistrictCode, slots: &[&Slot]) -> Result<Vec<Kept>> {
+    let mut found = Vec::new();
+    for chunk in slots.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<(String, String, Vec<u8>, Vec<u8>, Vec<u8>, i64)> = each!(conn, c => {
+            let mut sql = QueryBuilder::<Db>::new(
+                "SELECT client, route, key_hash, body_hash, sealed_reply, expires FROM idempotency WHERE district = ",
+            );
+            sql.push_bind(district.as_i64()).push(" AND (client, route, key_hash) IN (VALUES ");
+            let mut tuples = sql.separated(", ");
+            for slot in chunk {
+                tuples.push("(").push_bind_unseparated(slot.client.as_str());
+                tuples.push_unseparated(", ").push_bind_unseparated(slot.route.as_str());
+                tuples.push_unseparated(", ").push_bind_unseparated(slot.key_hash.as_slice());
+                tuples.push_unseparated(")");
+            }
+            sql.push(")");
+            sql.build_query_as().fetch_all(c).await?
+        });
+        for (client, route, key_hash, body_hash, sealed_reply, expires) in rows {
+            found.push(Kept {
+                slot: Slot { client, route, key_hash: hash(&key_hash)? },
+                body_hash: hash(&body_hash)?,
+                sealed_reply,
+                expires: Timestamp::from_microsecond(expires).unwrap_or(Timestamp::UNIX_EPOCH),
+            });
+        }
+    }
+    Ok(found)
+}
+
+fn hash(bytes: &[u8]) -> Result<[u8; 32]> {
+    bytes.try_into().map_err(|_| super::corrupt("a hash", bytes.len()))
+}
+
+/// Keeps the replies of a group; an expired one gives way.
+pub async fn keep(conn: &mut Conn<'_>, district: DistrictCode, replies: &[Kept]) -> Result<()> {
+    for chunk in replies.chunks(ROWS_PER_STATEMENT) {
+        each!(conn, c => {
+            let mut sql = QueryBuilder::<Db>::new(
+                "INSERT INTO idempotency (district, client, route, key_hash, body_hash, sealed_reply, expires) ",
+            );
+            sql.push_values(chunk, |mut row, kept| {
+                row.push_bind(district.as_i64())
+                    .push_bind(kept.slot.client.as_str())
+                    .push_bind(kept.slot.route.as_str())
+                    .push_bind(kept.slot.key_hash.as_slice())
+                    .push_bind(kept.body_hash.as_slice())
+                    .push_bind(kept.sealed_reply.as_slice())
+                    .push_bind(kept.expires.as_microsecond());
+            });
+            sql.push(" ON CONFLICT (district, client, route, key_hash) DO UPDATE SET \
+                      body_hash = excluded.body_hash, sealed_reply = excluded.sealed_reply, expires = excluded.expires");
+            sql.build().execute(c).await.map(drop)?;
+        });
+    }
+    Ok(())
+}
+
+/// Forgets replies past their end, a thousand at a time; returns how many.
+pub async fn purge(conn: &mut Conn<'_>, district: DistrictCode, now: Timestamp) -> Result<u64> {
+    const SQL: &str = "DELETE FROM idempotency WHERE district = $1 AND expires < $2";
+    Ok(each!(conn, c => sqlx::query(SQL)
+        .bind(district.as_i64()).bind(now.as_microsecond()).execute(c).await?.rows_affected()))
+}

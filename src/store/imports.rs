@@ -1,0 +1,200 @@
+//! Imports: rows are staged where nobody sees them, then applied by set statements.
+
+use jiff::Timestamp;
+use sqlx::QueryBuilder;
+use uuid::Uuid;
+
+use super::covers::FIELDS;
+use super::{Conn, Result, corrupt, each};
+use crate::domain::cover::Cover;
+use crate::domain::id::{CoverId, DistrictCode, ImportId};
+
+/// Rows of one staging statement: 25 columns each stay below SQLite's 32,766 parameters.
+pub const STAGED_PER_STATEMENT: usize = 1_000;
+
+/// One cover of a file, with its identity settled: an existing one's, or a new one.
+#[derive(Debug, Clone)]
+pub struct StagedCover {
+    pub row: u64,
+    pub source: String,
+    pub external_id: String,
+    pub digest: [u8; 16],
+    pub original: (f64, f64),
+    pub original_crs: &'static str,
+    pub cover: Cover,
+}
+
+/// What is known of a record that was imported before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownRecord {
+    pub cover: CoverId,
+    pub digest: [u8; 16],
+}
+
+/// The records that a source has delivered before: external id → cover and digest.
+pub async fn known(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    source: &str,
+    external_ids: &[&str],
+) -> Result<Vec<(String, KnownRecord)>> {
+    let mut found = Vec::new();
+    for chunk in external_ids.chunks(STAGED_PER_STATEMENT) {
+        let rows: Vec<(String, Vec<u8>, Vec<u8>)> = each!(conn, c => {
+            let mut sql = QueryBuilder::<Db>::new("SELECT external_id, cover, digest FROM cover_source WHERE district = ");
+            sql.push_bind(district.as_i64()).push(" AND source = ").push_bind(source).push(" AND external_id IN (");
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|id| { list.push_bind(*id); });
+            sql.push(")");
+            sql.build_query_as().fetch_all(c).await?
+        });
+        for (external_id, cover, digest) in rows {
+            let cover = Uuid::from_slice(&cover).map(CoverId).map_err(|e| corrupt("a cover's id", e))?;
+            let digest = digest.try_into().map_err(|_| corrupt("a digest", &external_id))?;
+            found.push((external_id, KnownRecord { cover, digest }));
+        }
+    }
+    Ok(found)
+}
+
+/// Begins an import.
+pub async fn begin(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    id: ImportId,
+    profile: &str,
+    file: &str,
+    now: Timestamp,
+) -> Result<()> {
+    const SQL: &str = "INSERT INTO import (district, id, profile, file, state, started_at, counts) \
+                       VALUES ($1, $2, $3, $4, 'staging', $5, '{}')";
+    each!(conn, c => sqlx::query(SQL)
+        .bind(district.as_i64()).bind(id.0.as_bytes().as_slice()).bind(profile).bind(file).bind(now.as_microsecond())
+        .execute(c).await.map(drop)?);
+    Ok(())
+}
+
+/// Stages a chunk of covers.
+pub async fn stage(conn: &mut Conn<'_>, district: DistrictCode, id: ImportId, rows: &[StagedCover]) -> Result<()> {
+    for chunk in rows.chunks(STAGED_PER_STATEMENT) {
+        each!(conn, c => {
+            let mut sql = QueryBuilder::<Db>::new(format!(
+                "INSERT INTO cover_stage (district, import, row_number, source, external_id, digest, original_x, original_y, \
+                 original_crs, code, id, {FIELDS}) "
+            ));
+            sql.push_values(chunk, |mut row, staged| {
+                let cover = &staged.cover;
+                let spec = &cover.spec;
+                row.push_bind(district.as_i64())
+                    .push_bind(id.0.as_bytes().as_slice())
+                    .push_bind(staged.row.cast_signed())
+                    .push_bind(staged.source.as_str())
+                    .push_bind(staged.external_id.as_str())
+                    .push_bind(staged.digest.as_slice())
+                    .push_bind(staged.original.0)
+                    .push_bind(staged.original.1)
+                    .push_bind(staged.original_crs)
+                    .push_bind(cover.code.number().cast_signed())
+                    .push_bind(cover.id.0.as_bytes().as_slice())
+                    .push_bind(cover.owner.as_ref().map(|code| code.as_str()))
+                    .push_bind(cover.responsible_unit.as_ref().map(|code| code.as_str()))
+                    .push_bind(cover.position.lon())
+                    .push_bind(cover.position.lat())
+                    .push_bind(cover.accuracy.as_str())
+                    .push_bind(cover.status.as_str())
+                    .push_bind(spec.shape.map(|word| word.as_str()))
+                    .push_bind(spec.opening_mm.map(i64::from))
+                    .push_bind(spec.opening_width_mm.map(i64::from))
+                    .push_bind(spec.depth_mm.map(i64::from))
+                    .push_bind(spec.material.map(|word| word.as_str()))
+                    .push_bind(spec.load_class.map(|word| word.as_str()))
+                    .push_bind(spec.place.map(|word| word.as_str()))
+                    .push_bind(spec.installed.map(i64::from))
+                    .push_bind(cover.grid.map(|grid| grid.number().cast_signed()));
+            });
+            sql.build().execute(c).await.map(drop)?;
+        });
+    }
+    Ok(())
+}
+
+/// Sets the state of an import; from `applying` on it is finished even after a crash.
+pub async fn set_state(conn: &mut Conn<'_>, district: DistrictCode, id: ImportId, state: &str, counts: &str) -> Result<()> {
+    const SQL: &str = "UPDATE import SET state = $3, counts = $4 WHERE district = $1 AND id = $2";
+    each!(conn, c => sqlx::query(SQL)
+        .bind(district.as_i64()).bind(id.0.as_bytes().as_slice()).bind(state).bind(counts)
+        .execute(c).await.map(drop)?);
+    Ok(())
+}
+
+/// Imports in a state: district, id, counts.
+pub async fn in_state(conn: &mut Conn<'_>, state: &str) -> Result<Vec<(DistrictCode, ImportId, String)>> {
+    const SQL: &str = "SELECT district, id, counts FROM import WHERE state = $1 ORDER BY district, id";
+    let rows: Vec<(i64, Vec<u8>, String)> = each!(conn, c => sqlx::query_as(SQL).bind(state).fetch_all(c).await?);
+    rows.into_iter()
+        .map(|(district, id, counts)| {
+            let district = DistrictCode::from_number(district.unsigned_abs()).ok_or_else(|| corrupt("a district", district))?;
+            Ok((district, Uuid::from_slice(&id).map(ImportId).map_err(|e| corrupt("an import's id", e))?, counts))
+        })
+        .collect()
+}
+
+/// Makes the staged rows from `first` to `last` the present; superseded states go to the past.
+/// Doing it again changes nothing.
+pub async fn apply(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    id: ImportId,
+    seq: i64,
+    (first, last): (u64, u64),
+) -> Result<()> {
+    const STAGED: &str = "district = $1 AND import = $2 AND row_number BETWEEN $3 AND $4";
+    let past = format!(
+        "INSERT INTO cover_version (district, code, id, version, seq_from, source, seq_to, {FIELDS}) \
+         SELECT district, code, id, version, seq_from, source, $5, {FIELDS} FROM cover \
+         WHERE district = $1 AND seq_from < $5 AND id IN (SELECT id FROM cover_stage WHERE {STAGED}) ON CONFLICT DO NOTHING"
+    );
+    let present = format!(
+        "INSERT INTO cover (district, code, id, version, seq_from, source, {FIELDS}) \
+         SELECT district, code, id, 1, $5, source || '/' || external_id, {FIELDS} FROM cover_stage WHERE {STAGED} \
+         ON CONFLICT (district, id) DO UPDATE SET version = cover.version + 1, {}, seq_from = excluded.seq_from, \
+         source = excluded.source WHERE cover.seq_from < excluded.seq_from",
+        FIELDS.split(',').map(|f| format!("{0} = excluded.{0}", f.trim())).collect::<Vec<_>>().join(", ")
+    );
+    let source = format!(
+        "INSERT INTO cover_source (district, source, external_id, cover, digest, original_x, original_y, original_crs, import, \
+         row_number) SELECT district, source, external_id, id, digest, original_x, original_y, original_crs, import, row_number \
+         FROM cover_stage WHERE {STAGED} AND $5 > 0 ON CONFLICT (district, source, external_id) DO UPDATE SET \
+         digest = excluded.digest, original_x = excluded.original_x, original_y = excluded.original_y, \
+         original_crs = excluded.original_crs, import = excluded.import, row_number = excluded.row_number"
+    );
+    for statement in [past, present, source] {
+        each!(&mut *conn, c => sqlx::query(sqlx::AssertSqlSafe(statement))
+            .bind(district.as_i64())
+            .bind(id.0.as_bytes().as_slice())
+            .bind(first.cast_signed())
+            .bind(last.cast_signed())
+            .bind(seq)
+            .execute(c)
+            .await
+            .map(drop)?);
+    }
+    Ok(())
+}
+
+/// Forgets staged rows up to `last`, after they were applied or when the import is given up.
+pub async fn unstage(conn: &mut Conn<'_>, district: DistrictCode, id: ImportId, last: u64) -> Result<()> {
+    const SQL: &str = "DELETE FROM cover_stage WHERE district = $1 AND import = $2 AND row_number <= $3";
+    each!(conn, c => sqlx::query(SQL)
+        .bind(district.as_i64()).bind(id.0.as_bytes().as_slice()).bind(last.cast_signed())
+        .execute(c).await.map(drop)?);
+    Ok(())
+}
+
+/// First and last staged row, if any is left.
+pub async fn staged_range(conn: &mut Conn<'_>, district: DistrictCode, id: ImportId) -> Result<Option<(u64, u64)>> {
+    const SQL: &str = "SELECT min(row_number), max(row_number) FROM cover_stage WHERE district = $1 AND import = $2";
+    let (first, last): (Option<i64>, Option<i64>) = each!(conn, c => sqlx::query_as(SQL)
+        .bind(district.as_i64()).bind(id.0.as_bytes().as_slice()).fetch_one(c).await?);
+    Ok(first.zip(last).map(|(first, last)| (first.unsigned_abs(), last.unsigned_abs())))
+}

@@ -1,0 +1,316 @@
+//! The truth: SQLite in the binary, or PostgreSQL; one portable statement per function.
+//!
+//! Every statement is written once and runs on both through `each!`; the few that must differ
+//! stand in pairs in [`dialect`]. Reads take a [`Conn`] from the pool, writes the one of the
+//! [`WriteConn`], which alone may write and checkpoint.
+
+pub mod areas;
+pub mod catalog;
+pub mod covers;
+mod dialect;
+pub mod events;
+pub mod head;
+pub mod idempotency;
+pub mod imports;
+pub mod keys;
+pub mod orders;
+pub mod organizations;
+pub mod people;
+pub mod personal;
+pub mod reports;
+pub mod seal;
+mod wkb;
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool};
+
+/// Runs one body on whichever database the connection is of; inside it `Db` is that database.
+macro_rules! each {
+    ($conn:expr, $c:ident => $body:expr) => {
+        match $conn {
+            $crate::store::Conn::Sqlite($c) => {
+                #[expect(dead_code, reason = "only multi-row statements name the database")]
+                type Db = sqlx::Sqlite;
+                let $c = &mut **$c;
+                $body
+            }
+            $crate::store::Conn::Postgres($c) => {
+                #[expect(dead_code, reason = "only multi-row statements name the database")]
+                type Db = sqlx::Postgres;
+                let $c = &mut **$c;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use each;
+
+/// Why the database did not do as asked. A refusal by the domain is not among these.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("{0} is there already")]
+    Duplicate(&'static str),
+    #[error("the database cannot be reached or cannot write now: {0}")]
+    Unavailable(#[source] sqlx::Error),
+    #[error("the database failed: {0}")]
+    Database(#[source] sqlx::Error),
+    #[error("the database holds {what} that cannot be read: {value}")]
+    Corrupt { what: &'static str, value: String },
+    #[error("{0} is held by another process; stop it, or talk to it")]
+    Locked(PathBuf),
+    #[error("{0}")]
+    Setup(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        // SQLITE_BUSY 5, LOCKED 6, IOERR 10, FULL 13; class 53 (resources), 57 (shutdown), 08 (connection).
+        let unavailable = match &error {
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+            sqlx::Error::Database(db) => db.code().is_some_and(|code| {
+                code.parse::<i32>().map_or_else(
+                    |_| matches!(code.get(..2), Some("53" | "57" | "08")),
+                    |number| code.len() < 5 && matches!(number & 0xff, 5 | 6 | 10 | 13),
+                )
+            }),
+            _ => false,
+        };
+        if unavailable { Self::Unavailable(error) } else { Self::Database(error) }
+    }
+}
+
+pub(crate) fn corrupt(what: &'static str, value: impl std::fmt::Debug) -> StoreError {
+    StoreError::Corrupt { what, value: format!("{value:?}") }
+}
+
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// A borrowed connection to either database.
+#[derive(Debug)]
+pub enum Conn<'c> {
+    Sqlite(&'c mut SqliteConnection),
+    Postgres(&'c mut PgConnection),
+}
+
+/// A connection for reading, held until dropped.
+#[derive(Debug)]
+pub enum ReadConn {
+    Sqlite(PoolConnection<Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+}
+
+impl ReadConn {
+    pub fn conn(&mut self) -> Conn<'_> {
+        match self {
+            Self::Sqlite(c) => Conn::Sqlite(c),
+            Self::Postgres(c) => Conn::Postgres(c),
+        }
+    }
+}
+
+/// The one connection that writes.
+#[derive(Debug)]
+pub enum WriteConn {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl WriteConn {
+    pub fn conn(&mut self) -> Conn<'_> {
+        match self {
+            Self::Sqlite(c) => Conn::Sqlite(c),
+            Self::Postgres(c) => Conn::Postgres(c),
+        }
+    }
+
+    /// Begins the transaction that holds one commit group.
+    pub async fn begin(&mut self) -> Result<()> {
+        dialect::begin(self.conn()).await
+    }
+
+    pub async fn commit(&mut self) -> Result<()> {
+        dialect::commit(self.conn()).await
+    }
+
+    /// Folds the write-ahead log back and closes; at a graceful end.
+    pub async fn close(mut self) -> Result<()> {
+        dialect::checkpoint(self.conn()).await?;
+        match self {
+            Self::Sqlite(c) => c.close().await?,
+            Self::Postgres(c) => c.close().await?,
+        }
+        Ok(())
+    }
+}
+
+/// Where the data is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    pub fn parse(url: &str) -> std::result::Result<Self, String> {
+        if url.starts_with("sqlite://") || url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Ok(Self(url.to_owned()))
+        } else {
+            Err(format!("a database looks like sqlite://guli.db or postgres://user@host/name, got {url:?}"))
+        }
+    }
+
+    /// The file of an SQLite database.
+    pub fn file(&self) -> Option<PathBuf> {
+        self.0.strip_prefix("sqlite://").map(|rest| PathBuf::from(rest.split('?').next().unwrap_or(rest)))
+    }
+}
+
+/// The address without its password.
+impl std::fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme_end = self.0.find("://").map_or(0, |i| i + 3);
+        match self.0[scheme_end..].rfind('@') {
+            Some(at) => {
+                let user = self.0[scheme_end..scheme_end + at].split(':').next().unwrap_or_default();
+                write!(f, "{}{user}{}", &self.0[..scheme_end], &self.0[scheme_end + at..])
+            }
+            None => f.write_str(&self.0),
+        }
+    }
+}
+
+impl std::fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "DatabaseUrl({self})")
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Pool {
+    Sqlite { pool: SqlitePool, write: SqliteConnectOptions },
+    Postgres { pool: PgPool },
+}
+
+/// The database of this process. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: Pool,
+    /// Keeps every other writing process out for as long as this one lives.
+    _lock: Option<std::sync::Arc<std::fs::File>>,
+}
+
+impl Store {
+    /// Opens, and creates or migrates, the database for serving: this process becomes the only writer.
+    pub async fn open(url: &DatabaseUrl) -> Result<Self> {
+        let store = match url.file() {
+            Some(file) => Self::open_sqlite(&file).await?,
+            None => Self::open_postgres(&url.0).await?,
+        };
+        Ok(store)
+    }
+
+    async fn open_sqlite(file: &Path) -> Result<Self> {
+        let lock = lock_beside(file)?;
+        let options = SqliteConnectOptions::from_str("sqlite://")
+            .map_err(StoreError::from)?
+            .filename(file)
+            .foreign_keys(false)
+            .busy_timeout(Duration::from_secs(5))
+            .statement_cache_capacity(512)
+            .disable_statement_logging();
+        let write = options
+            .clone()
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("cache_size", "-65536");
+        let mut first = write.connect().await.map_err(|e| StoreError::Setup(format!("cannot open {}: {e}", file.display())))?;
+        sqlx::migrate!("migrations/sqlite").run_direct(None, &mut first, false).await.map_err(|e| migration_error(&e))?;
+        first.close().await?;
+        // Exactly one connection writes and checkpoints: see the WAL-reset bug of SQLite before 3.51.3.
+        let read = options.create_if_missing(false).pragma("query_only", "true").pragma("wal_autocheckpoint", "0");
+        let pool = SqlitePoolOptions::new()
+            .min_connections(1)
+            .max_connections(4)
+            .acquire_timeout(Duration::from_secs(5))
+            .connect_lazy_with(read);
+        Ok(Self { pool: Pool::Sqlite { pool, write }, _lock: Some(std::sync::Arc::new(lock)) })
+    }
+
+    async fn open_postgres(url: &str) -> Result<Self> {
+        let options = sqlx::postgres::PgConnectOptions::from_str(url)
+            .map_err(|e| StoreError::Setup(format!("wrong database address: {e}")))?
+            .application_name("guli")
+            .options([("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "30s")])
+            .disable_statement_logging();
+        let pool = sqlx::postgres::PgPoolOptions::new()
+            .max_connections(8)
+            .acquire_timeout(Duration::from_secs(5))
+            .connect_with(options)
+            .await?;
+        let mut conn = pool.acquire().await?;
+        sqlx::migrate!("migrations/postgres").run_direct(None, &mut *conn, false).await.map_err(|e| migration_error(&e))?;
+        drop(conn);
+        Ok(Self { pool: Pool::Postgres { pool }, _lock: None })
+    }
+
+    /// A connection that reads.
+    pub async fn read(&self) -> Result<ReadConn> {
+        Ok(match &self.pool {
+            Pool::Sqlite { pool, .. } => ReadConn::Sqlite(pool.acquire().await?),
+            Pool::Postgres { pool } => ReadConn::Postgres(pool.acquire().await?),
+        })
+    }
+
+    /// The connection that writes; the writer task holds the only one.
+    pub async fn write(&self) -> Result<WriteConn> {
+        Ok(match &self.pool {
+            Pool::Sqlite { write, .. } => WriteConn::Sqlite(write.connect().await?),
+            Pool::Postgres { pool } => WriteConn::Postgres(pool.acquire().await?.detach()),
+        })
+    }
+
+    /// Closes the readers; at a graceful end.
+    pub async fn close(&self) {
+        match &self.pool {
+            Pool::Sqlite { pool, .. } => pool.close().await,
+            Pool::Postgres { pool } => pool.close().await,
+        }
+    }
+}
+
+fn migration_error(error: &sqlx::migrate::MigrateError) -> StoreError {
+    StoreError::Setup(format!("the database's schema does not fit this version of guli: {error}"))
+}
+
+/// Takes the lock on the file beside the database, or says who holds it.
+fn lock_beside(file: &Path) -> Result<std::fs::File> {
+    let mut path = file.as_os_str().to_owned();
+    path.push(".lock");
+    let path = PathBuf::from(path);
+    let setup = |e: std::io::Error| StoreError::Setup(format!("cannot open {}: {e}", path.display()));
+    let lock = std::fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(setup)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::Locked(file.to_owned())),
+        Err(std::fs::TryLockError::Error(e)) => Err(setup(e)),
+    }
+}
+
+/// Rows of one multi-row statement, below SQLite's 32,766 parameters for any of our tables.
+pub(crate) const ROWS_PER_STATEMENT: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_its_password() {
+        let url = DatabaseUrl::parse("postgres://guli:se:cr@t@db.example/guli").unwrap();
+        assert_eq!(url.to_string(), "postgres://guli@db.example/guli");
+        assert_eq!(DatabaseUrl::parse("sqlite://a/guli.db").unwrap().file(), Some("a/guli.db".into()));
+        assert!(DatabaseUrl::parse("mysql://x").is_err());
+    }
+}

@@ -1,0 +1,81 @@
+//! Reports as stored; who made them is in [`super::personal`].
+
+use jiff::Timestamp;
+use sqlx::QueryBuilder;
+
+use super::{Conn, ROWS_PER_STATEMENT, Result, each};
+use crate::domain::id::{CoverId, DistrictCode, OrderCode, ReportCode};
+use crate::domain::report::NewReport;
+use crate::domain::position::{Position, Wgs84};
+
+/// A report on its way into the database.
+#[derive(Debug)]
+pub struct Accepted<'a> {
+    pub code: ReportCode,
+    pub token_hash: [u8; 32],
+    pub work_order: OrderCode,
+    pub at: Position<Wgs84>,
+    pub cover: Option<CoverId>,
+    pub report: &'a NewReport,
+    pub created_at: Timestamp,
+}
+
+pub async fn insert(conn: &mut Conn<'_>, district: DistrictCode, reports: &[Accepted<'_>]) -> Result<()> {
+    for chunk in reports.chunks(ROWS_PER_STATEMENT) {
+        each!(conn, c => {
+            let mut sql = QueryBuilder::<Db>::new(
+                "INSERT INTO report (district, number, token_hash, work_order, lon, lat, accuracy_m, cover, category, \
+                 damage, description, channel, reported_at, created_at) ",
+            );
+            sql.push_values(chunk, |mut row, accepted| {
+                let report = accepted.report;
+                row.push_bind(district.as_i64())
+                    .push_bind(accepted.code.number())
+                    .push_bind(accepted.token_hash.as_slice())
+                    .push_bind(accepted.work_order.number())
+                    .push_bind(accepted.at.lon())
+                    .push_bind(accepted.at.lat())
+                    .push_bind(report.place.pin().map(|pin| pin.accuracy_m))
+                    .push_bind(accepted.cover.map(|cover| cover.0.as_bytes().to_vec()))
+                    .push_bind(report.category.map(|category| i64::from(category.number())))
+                    .push_bind(report.damage.as_str())
+                    .push_bind(report.description.as_ref().map(|text| text.as_str()))
+                    .push_bind(report.channel.as_str())
+                    .push_bind(report.reported_at.map(Timestamp::as_microsecond))
+                    .push_bind(accepted.created_at.as_microsecond());
+            });
+            sql.build().execute(c).await.map(drop)?;
+        });
+    }
+    Ok(())
+}
+
+/// A report as read back.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct StoredReport {
+    pub number: i64,
+    pub work_order: i64,
+    pub lon: f64,
+    pub lat: f64,
+    pub damage: String,
+    pub description: Option<String>,
+    pub channel: String,
+    pub reported_at: Option<i64>,
+    pub created_at: i64,
+}
+
+/// The report that a tracking token opens.
+pub async fn by_token(conn: &mut Conn<'_>, district: DistrictCode, token_hash: &[u8; 32]) -> Result<Option<StoredReport>> {
+    const SQL: &str = "SELECT number, work_order, lon, lat, damage, description, channel, reported_at, created_at \
+                       FROM report WHERE district = $1 AND token_hash = $2";
+    Ok(each!(conn, c => sqlx::query_as(SQL)
+        .bind(district.as_i64()).bind(token_hash.as_slice()).fetch_optional(c).await?))
+}
+
+/// All reports of an order, oldest first.
+pub async fn of_order(conn: &mut Conn<'_>, order: OrderCode) -> Result<Vec<StoredReport>> {
+    const SQL: &str = "SELECT number, work_order, lon, lat, damage, description, channel, reported_at, created_at \
+                       FROM report WHERE district = $1 AND work_order = $2 ORDER BY number";
+    Ok(each!(conn, c => sqlx::query_as(SQL)
+        .bind(order.district().as_i64()).bind(order.number()).fetch_all(c).await?))
+}

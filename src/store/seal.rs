@@ -1,0 +1,80 @@
+//! Sealing: what must not be read from the database file alone is encrypted with a key file
+//! that lies beside it (0600), by XChaCha20-Poly1305 with a random nonce.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+
+use super::{Result, StoreError, corrupt};
+
+const NONCE_BYTES: usize = 24;
+
+/// The key that seals.
+#[derive(Clone)]
+pub struct Seal(XChaCha20Poly1305);
+
+impl std::fmt::Debug for Seal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Seal(…)")
+    }
+}
+
+impl Seal {
+    /// Reads the key file, or makes one that only its owner may read.
+    pub fn open(path: &Path) -> Result<Self> {
+        let setup = |e: std::io::Error| StoreError::Setup(format!("key file {}: {e}", path.display()));
+        let mut key = [0; 32];
+        match std::fs::File::open(path) {
+            Ok(mut file) => file.read_exact(&mut key).map_err(setup)?,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                getrandom::fill(&mut key).map_err(|e| StoreError::Setup(format!("no random numbers: {e}")))?;
+                let mut file =
+                    std::fs::File::options().create_new(true).write(true).mode(0o600).open(path).map_err(setup)?;
+                file.write_all(&key).and_then(|()| file.sync_all()).map_err(setup)?;
+            }
+            Err(e) => return Err(setup(e)),
+        }
+        Ok(Self(XChaCha20Poly1305::new(&key.into())))
+    }
+
+    /// Seals `plain` for one place: it opens only under the same `place`.
+    pub fn seal(&self, place: &str, plain: &[u8]) -> Result<Vec<u8>> {
+        let mut nonce = [0; NONCE_BYTES];
+        getrandom::fill(&mut nonce).map_err(|e| corrupt("random numbers", e))?;
+        let sealed = self
+            .0
+            .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: place.as_bytes() })
+            .map_err(|e| corrupt("seal", e))?;
+        Ok([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// Opens what [`Seal::seal`] sealed for `place`.
+    pub fn open_sealed(&self, place: &str, sealed: &[u8]) -> Result<Vec<u8>> {
+        let (nonce, body) = sealed.split_at_checked(NONCE_BYTES).ok_or_else(|| corrupt("sealed data", "too short"))?;
+        let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|e| corrupt("sealed data", e))?;
+        self.0
+            .decrypt(&XNonce::from(nonce), Payload { msg: body, aad: place.as_bytes() })
+            .map_err(|_| corrupt("sealed data", "wrong key file, or altered"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sealed_data_opens_only_with_its_key_and_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let seal = Seal::open(&dir.path().join("guli.key")).unwrap();
+        let sealed = seal.seal("370203/RP-1", "张三".as_bytes()).unwrap();
+        assert!(!sealed.windows(3).any(|w| w == &"张".as_bytes()[..3]));
+        let again = Seal::open(&dir.path().join("guli.key")).unwrap();
+        assert_eq!(again.open_sealed("370203/RP-1", &sealed).unwrap(), "张三".as_bytes());
+        assert!(again.open_sealed("370203/RP-2", &sealed).is_err());
+        let other = Seal::open(&dir.path().join("other.key")).unwrap();
+        assert!(other.open_sealed("370203/RP-1", &sealed).is_err());
+    }
+}
