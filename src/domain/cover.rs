@@ -113,13 +113,3 @@ pub struct Cover {
     pub grid: Option<GridCode>,
     pub version: i64,
 }
-
-impl Cover {
-    /// The unit that must act: the responsible one, else the owner. A missing cover is the
-    /// owner's to replace.
-    pub fn acting_unit(&self, missing: bool) -> Option<&OrgCode> {
-        let (first, second) =
-            if missing { (&self.owner, &self.responsible_unit) } else { (&self.responsible_unit, &self.owner) };
-        first.as_ref().or(second.as_ref())
-    }
-}

@@ -16,5 +16,6 @@ pub mod organization;
 pub mod position;
 pub mod report;
 pub mod resolve;
+pub mod responsibility;
 pub mod task;
 pub mod text;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::catalog::{CategoryCode, DamageCode};
 use super::cover::words;
 use super::id::{CoverCode, OrderCode};
-use super::position::{Position, Wgs84};
+use super::resolve::Pin;
 use super::text::Text;
 
 words! {
@@ -38,13 +38,6 @@ impl Place {
             Self::Pin(_) => None,
         }
     }
-}
-
-/// A dropped pin and its 68 % radius in metres.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pin {
-    pub at: Position<Wgs84>,
-    pub accuracy_m: f64,
 }
 
 /// Who reports; kept sealed, apart from everything else.

@@ -34,14 +34,15 @@ macro_rules! each {
     ($conn:expr, $c:ident => $body:expr) => {
         match $conn {
             $crate::store::Conn::Sqlite($c) => {
-                #[expect(dead_code, reason = "only multi-row statements name the database")]
                 type Db = sqlx::Sqlite;
+                // Only multi-row statements name the database.
+                let _ = std::marker::PhantomData::<Db>;
                 let $c = &mut **$c;
                 $body
             }
             $crate::store::Conn::Postgres($c) => {
-                #[expect(dead_code, reason = "only multi-row statements name the database")]
                 type Db = sqlx::Postgres;
+                let _ = std::marker::PhantomData::<Db>;
                 let $c = &mut **$c;
                 $body
             }

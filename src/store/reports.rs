@@ -4,23 +4,29 @@ use jiff::Timestamp;
 use sqlx::QueryBuilder;
 
 use super::{Conn, ROWS_PER_STATEMENT, Result, each};
+use crate::domain::catalog::{CategoryCode, DamageCode};
 use crate::domain::id::{CoverId, DistrictCode, OrderCode, ReportCode};
-use crate::domain::report::NewReport;
+use crate::domain::report::Channel;
 use crate::domain::position::{Position, Wgs84};
 
 /// A report on its way into the database.
-#[derive(Debug)]
-pub struct Accepted<'a> {
+#[derive(Debug, Clone)]
+pub struct Accepted {
     pub code: ReportCode,
     pub token_hash: [u8; 32],
     pub work_order: OrderCode,
     pub at: Position<Wgs84>,
+    pub accuracy_m: Option<f64>,
     pub cover: Option<CoverId>,
-    pub report: &'a NewReport,
+    pub category: Option<CategoryCode>,
+    pub damage: DamageCode,
+    pub description: Option<String>,
+    pub channel: Channel,
+    pub reported_at: Option<Timestamp>,
     pub created_at: Timestamp,
 }
 
-pub async fn insert(conn: &mut Conn<'_>, district: DistrictCode, reports: &[Accepted<'_>]) -> Result<()> {
+pub async fn insert(conn: &mut Conn<'_>, district: DistrictCode, reports: &[Accepted]) -> Result<()> {
     for chunk in reports.chunks(ROWS_PER_STATEMENT) {
         each!(conn, c => {
             let mut sql = QueryBuilder::<Db>::new(
@@ -28,20 +34,19 @@ pub async fn insert(conn: &mut Conn<'_>, district: DistrictCode, reports: &[Acce
                  damage, description, channel, reported_at, created_at) ",
             );
             sql.push_values(chunk, |mut row, accepted| {
-                let report = accepted.report;
                 row.push_bind(district.as_i64())
                     .push_bind(accepted.code.number())
                     .push_bind(accepted.token_hash.as_slice())
                     .push_bind(accepted.work_order.number())
                     .push_bind(accepted.at.lon())
                     .push_bind(accepted.at.lat())
-                    .push_bind(report.place.pin().map(|pin| pin.accuracy_m))
+                    .push_bind(accepted.accuracy_m)
                     .push_bind(accepted.cover.map(|cover| cover.0.as_bytes().to_vec()))
-                    .push_bind(report.category.map(|category| i64::from(category.number())))
-                    .push_bind(report.damage.as_str())
-                    .push_bind(report.description.as_ref().map(|text| text.as_str()))
-                    .push_bind(report.channel.as_str())
-                    .push_bind(report.reported_at.map(Timestamp::as_microsecond))
+                    .push_bind(accepted.category.map(|category| i64::from(category.number())))
+                    .push_bind(accepted.damage.as_str())
+                    .push_bind(accepted.description.as_deref())
+                    .push_bind(accepted.channel.as_str())
+                    .push_bind(accepted.reported_at.map(Timestamp::as_microsecond))
                     .push_bind(accepted.created_at.as_microsecond());
             });
             sql.build().execute(c).await.map(drop)?;
@@ -62,6 +67,22 @@ pub struct StoredReport {
     pub channel: String,
     pub reported_at: Option<i64>,
     pub created_at: i64,
+}
+
+impl From<&Accepted> for StoredReport {
+    fn from(accepted: &Accepted) -> Self {
+        Self {
+            number: accepted.code.number(),
+            work_order: accepted.work_order.number(),
+            lon: accepted.at.lon(),
+            lat: accepted.at.lat(),
+            damage: accepted.damage.to_string(),
+            description: accepted.description.clone(),
+            channel: accepted.channel.as_str().to_owned(),
+            reported_at: accepted.reported_at.map(Timestamp::as_microsecond),
+            created_at: accepted.created_at.as_microsecond(),
+        }
+    }
 }
 
 /// The report that a tracking token opens.

@@ -1,0 +1,143 @@
+//! Configuration: `guli.toml`, overridden by `GULI_*`, overridden by flags → one validated [`Config`].
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::store::DatabaseUrl;
+
+/// Why the configuration does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("cannot read {path}: {source}")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{path}: {message}")]
+    Parse { path: PathBuf, message: String },
+    #[error("{key}: {message}")]
+    Value { key: &'static str, message: String },
+}
+
+/// What may be set, in the file or by flags; each is optional.
+#[derive(Debug, Clone, Default, Deserialize, clap::Args)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, env = "GULI_LISTEN", value_name = "ADDRESS:PORT", global = true)]
+    pub listen: Option<String>,
+    /// Database: sqlite://FILE or postgres://USER@HOST/NAME [default: sqlite://guli.db]
+    #[arg(long, env = "GULI_DATABASE", value_name = "URL", hide_env_values = true, global = true)]
+    pub database: Option<String>,
+    /// File of the key that seals personal data; made when missing [default: guli.key beside the database]
+    #[arg(long, env = "GULI_KEY_FILE", value_name = "FILE", global = true)]
+    pub key_file: Option<PathBuf>,
+    /// Address that outsiders know this server by, for links [default: http://LISTEN]
+    #[arg(long, env = "GULI_PUBLIC_URL", value_name = "URL", global = true)]
+    pub public_url: Option<String>,
+    /// Origins whose pages may call the API; repeat or separate by commas
+    #[arg(long, env = "GULI_ALLOWED_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', global = true)]
+    pub allowed_origins: Option<Vec<String>>,
+    /// Log lines as text or json [default: text]
+    #[arg(long, env = "GULI_LOG_FORMAT", value_name = "FORMAT", value_parser = ["text", "json"], global = true)]
+    pub log_format: Option<String>,
+    /// What to log: error, warn, info, debug, or a filter such as guli=debug [default: info]
+    #[arg(long, env = "GULI_LOG", value_name = "LEVEL", global = true)]
+    pub log: Option<String>,
+    /// Requests in work at once, beyond which 503 is answered [default: 1024]
+    #[arg(long, env = "GULI_CONCURRENCY", value_name = "N", global = true)]
+    pub concurrency: Option<usize>,
+    /// Pages that the SQLite file may have; for tests of a full disk
+    #[arg(long, env = "GULI_MAX_PAGE_COUNT", hide = true, global = true)]
+    pub max_page_count: Option<u32>,
+}
+
+impl Settings {
+    /// Reads a `guli.toml`.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        toml::from_str(&text).map_err(|e| ConfigError::Parse { path: path.to_owned(), message: e.to_string() })
+    }
+
+    /// These settings, and `under` where they say nothing.
+    #[must_use]
+    pub fn over(self, under: Self) -> Self {
+        Self {
+            listen: self.listen.or(under.listen),
+            database: self.database.or(under.database),
+            key_file: self.key_file.or(under.key_file),
+            public_url: self.public_url.or(under.public_url),
+            allowed_origins: self.allowed_origins.or(under.allowed_origins),
+            log_format: self.log_format.or(under.log_format),
+            log: self.log.or(under.log),
+            concurrency: self.concurrency.or(under.concurrency),
+            max_page_count: self.max_page_count.or(under.max_page_count),
+        }
+    }
+}
+
+/// The whole configuration, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub database: DatabaseUrl,
+    pub key_file: PathBuf,
+    pub public_url: Option<String>,
+    pub allowed_origins: Vec<String>,
+    pub concurrency: usize,
+    pub max_page_count: Option<u32>,
+}
+
+impl Config {
+    pub fn new(settings: &Settings) -> Result<Self, ConfigError> {
+        let listen = settings.listen.as_deref().unwrap_or("127.0.0.1:8080");
+        let listen = listen.parse().map_err(|_| ConfigError::Value {
+            key: "listen",
+            message: format!("an address looks like 127.0.0.1:8080 or [::1]:8080, got {listen:?}"),
+        })?;
+        let database = DatabaseUrl::parse(settings.database.as_deref().unwrap_or("sqlite://guli.db"))
+            .map_err(|message| ConfigError::Value { key: "database", message })?;
+        let beside = database.file().and_then(|file| file.parent().map(Path::to_owned)).unwrap_or_default();
+        let concurrency = settings.concurrency.unwrap_or(1024);
+        if concurrency == 0 {
+            return Err(ConfigError::Value { key: "concurrency", message: "at least 1".to_owned() });
+        }
+        if let Some(url) = &settings.public_url
+            && !(url.starts_with("http://") || url.starts_with("https://"))
+        {
+            return Err(ConfigError::Value { key: "public_url", message: format!("begins with http, got {url:?}") });
+        }
+        Ok(Self {
+            listen,
+            database,
+            key_file: settings.key_file.clone().unwrap_or_else(|| beside.join("guli.key")),
+            public_url: settings.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
+            allowed_origins: settings.allowed_origins.clone().unwrap_or_default(),
+            concurrency,
+            max_page_count: settings.max_page_count,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_stops_the_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("guli.toml");
+        std::fs::write(&file, "listem = \"127.0.0.1:1\"\n").unwrap();
+        let error = Settings::read(&file).unwrap_err().to_string();
+        assert!(error.contains("listem") && error.contains("guli.toml"), "{error}");
+    }
+
+    #[test]
+    fn flags_stand_over_the_file() {
+        let file = Settings { listen: Some("127.0.0.1:1".into()), log: Some("debug".into()), ..Settings::default() };
+        let flags = Settings { listen: Some("127.0.0.1:2".into()), ..Settings::default() };
+        let both = flags.over(file);
+        assert_eq!((both.listen.as_deref(), both.log.as_deref()), (Some("127.0.0.1:2"), Some("debug")));
+        assert!(Config::new(&Settings { listen: Some("nowhere".into()), ..Settings::default() }).is_err());
+    }
+}

@@ -1,0 +1,133 @@
+//! API keys: 256 random bits shown once, kept as SHA-256, revocable, never logged.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use sha2::{Digest as _, Sha256};
+
+use super::Guli;
+use super::error::{Result, ServiceError};
+use crate::domain::actor::{Actor, Role, Scope};
+use crate::domain::id::KeyId;
+use crate::store::keys::{self, StoredKey};
+
+/// SHA-256 of a secret.
+pub fn hash(secret: &[u8]) -> [u8; 32] {
+    Sha256::digest(secret).into()
+}
+
+/// The keys in force, in memory: looked up by hash, so that nothing secret is compared.
+#[derive(Debug, Default)]
+pub struct KeyRing {
+    by_hash: ArcSwap<HashMap<[u8; 32], Arc<Actor>>>,
+}
+
+impl KeyRing {
+    /// Replaces the keys in force.
+    pub fn set(&self, keys: &[StoredKey], fixed: &[(&str, Actor)]) {
+        let stored = keys.iter().filter(|key| key.revoked_at.is_none()).map(|key| (key.hash, Arc::new(key.actor.clone())));
+        let fixed = fixed.iter().map(|(secret, actor)| (hash(secret.as_bytes()), Arc::new(actor.clone())));
+        self.by_hash.store(Arc::new(stored.chain(fixed).collect()));
+    }
+
+    /// Who holds this key.
+    pub fn find(&self, secret: &str) -> Option<Arc<Actor>> {
+        self.by_hash.load().get(&hash(secret.as_bytes())).cloned()
+    }
+}
+
+/// A new key: the secret is shown here and never again.
+#[derive(Debug)]
+pub struct NewKey {
+    pub id: KeyId,
+    pub secret: String,
+}
+
+/// Roles whose scope must be of one kind.
+fn check_scope(role: Role, scopes: &[Scope]) -> Result<()> {
+    let needs = match role {
+        Role::Crew => "unit:CODE",
+        Role::Patrol | Role::GridLeader => "grid:CODE",
+        Role::Officer => "subdistrict:CODE",
+        Role::Resident => return Err(ServiceError::invalid("/role", "residents need no key")),
+        Role::Admin => "everywhere or district:CODE",
+        _ => "district:CODE, subdistrict:CODE, grid:CODE or unit:CODE",
+    };
+    let fits = |scope: &Scope| match role {
+        Role::Crew => matches!(scope, Scope::Unit(_) | Scope::EveryUnit),
+        Role::Patrol | Role::GridLeader => matches!(scope, Scope::Grid(_) | Scope::EveryGrid),
+        Role::Officer => matches!(scope, Scope::Subdistrict(_)),
+        Role::Admin => matches!(scope, Scope::Everywhere | Scope::District(_)),
+        _ => true,
+    };
+    if scopes.is_empty() || !scopes.iter().all(fits) {
+        return Err(ServiceError::invalid("/scope", format!("a key of role {} needs scope {needs}", role.as_str())));
+    }
+    Ok(())
+}
+
+impl Guli {
+    /// Makes a key. The command line alone may, by the right to the socket or the file.
+    pub async fn create_key(&self, role: Role, scopes: Vec<Scope>, name: String) -> Result<NewKey> {
+        check_scope(role, &scopes)?;
+        let secret = format!("guli_{}", hex(&super::clock::random::<32>()));
+        let id = KeyId(self.context.clock.uuid());
+        let key = StoredKey {
+            id,
+            hash: hash(secret.as_bytes()),
+            actor: Actor { key: Some(id), role, name, scopes },
+            created_at: self.context.clock.now(),
+            revoked_at: None,
+        };
+        self.writer
+            .alone(move |conn| Box::pin(async move { keys::insert(&mut conn.conn(), &key).await }), |()| {})
+            .await?;
+        self.reload_keys().await?;
+        Ok(NewKey { id, secret })
+    }
+
+    /// Revokes a key from this moment on.
+    pub async fn revoke_key(&self, id: KeyId) -> Result<()> {
+        let now = self.context.clock.now();
+        let revoked = self
+            .writer
+            .alone(move |conn| Box::pin(async move { keys::revoke(&mut conn.conn(), id, now).await }), |_| {})
+            .await?;
+        self.reload_keys().await?;
+        if revoked { Ok(()) } else { Err(ServiceError::NotFound(format!("key {id}"))) }
+    }
+
+    /// All keys, revoked ones too, without their secrets.
+    pub async fn list_keys(&self) -> Result<Vec<StoredKey>> {
+        Ok(keys::all(&mut self.store.read().await?.conn()).await?)
+    }
+
+    /// Reads the keys in force anew.
+    pub async fn reload_keys(&self) -> Result<()> {
+        let keys = self.list_keys().await?;
+        self.keys.set(&keys, &self.fixed_keys);
+        Ok(())
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The demo's fixed keys. They open nothing beyond loopback, since the demo listens nowhere else.
+pub fn demo_keys() -> Vec<(&'static str, Actor)> {
+    let key = |number: u128, role, name: &str, scopes: Vec<Scope>| Actor {
+        key: Some(KeyId(uuid::Uuid::from_u128(number))),
+        role,
+        name: name.to_owned(),
+        scopes,
+    };
+    vec![
+        ("demo-admin", key(1, Role::Admin, "demo-admin", vec![Scope::Everywhere])),
+        ("demo-dispatcher", key(2, Role::Dispatcher, "demo-dispatcher", vec![Scope::Everywhere])),
+        ("demo-grid", key(3, Role::GridLeader, "demo-grid", vec![Scope::EveryGrid])),
+        ("demo-crew", key(4, Role::Crew, "demo-crew", vec![Scope::EveryUnit])),
+        ("demo-planner", key(5, Role::Planner, "demo-planner", vec![Scope::Everywhere])),
+    ]
+}

@@ -1,0 +1,215 @@
+//! Reading work orders.
+
+use jiff::Timestamp;
+
+use super::Guli;
+use super::command::OrderView;
+use super::error::{Result, ServiceError};
+use super::settle;
+use crate::domain::actor::{self, Action, Actor, OrderFilter, Resource};
+use crate::domain::id::{CoverCode, DistrictCode, GridCode, OrderCode};
+use crate::domain::order::{ActionKind, Order, Rules, Status};
+use crate::domain::position::{Metres, Position, Wgs84};
+use crate::store::orders::{self, Sort, StoredOrder, Wanted};
+use crate::store::{events, reports};
+
+/// What `actor` may do to the order now.
+pub fn legal(actor: &Actor, order: &Order, rules: Rules<'_>) -> Vec<&'static str> {
+    let owner = order.cover.as_ref().and_then(|cover| cover.owner.as_ref());
+    let resource = Resource::Order { grid: order.grid, assignee: &order.assignee, owner };
+    ActionKind::ALL
+        .iter()
+        .filter(|kind| order.allows(**kind, rules) && actor::authorize(actor, Action::Act(**kind), resource).is_ok())
+        .map(|kind| kind.as_str())
+        .collect()
+}
+
+/// Around where, and how far.
+#[derive(Debug, Clone, Copy)]
+pub struct Near {
+    pub at: Position<Wgs84>,
+    pub radius_m: f64,
+}
+
+/// In which order a list comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderSort {
+    Code,
+    Due,
+    Distance,
+    Updated,
+}
+
+/// A list as asked for.
+#[derive(Debug, Clone)]
+pub struct ListOrders {
+    pub near: Option<Near>,
+    pub statuses: Vec<Status>,
+    pub units: Vec<String>,
+    pub grids: Vec<GridCode>,
+    pub covers: Vec<CoverCode>,
+    pub damages: Vec<String>,
+    pub overdue: Option<bool>,
+    pub updated_after: Option<Timestamp>,
+    pub opened_after: Option<Timestamp>,
+    pub sort: OrderSort,
+    pub after: Option<After>,
+    pub limit: usize,
+}
+
+/// Where the last page ended: the sort value (microseconds, or distance in millimetres) and the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct After {
+    pub district: DistrictCode,
+    pub value: i64,
+    pub number: i64,
+}
+
+/// One line of a list.
+#[derive(Debug, Clone)]
+pub struct ListedOrder {
+    pub order: Order,
+    pub updated_at: Timestamp,
+    pub distance_m: Option<f64>,
+}
+
+/// A page and where the next one begins.
+#[derive(Debug)]
+pub struct Page {
+    pub items: Vec<ListedOrder>,
+    pub next: Option<After>,
+    pub now: Timestamp,
+}
+
+/// Orders considered for a list sorted by distance: what lies within 20 km of a point.
+const NEAR_CONSIDERED: i64 = 100_000;
+
+impl Guli {
+    /// One order with its lists, if the caller may see it.
+    pub async fn order(&self, actor: &Actor, code: OrderCode) -> Result<OrderView> {
+        let hidden = || ServiceError::NotFound(format!("work order {code}"));
+        if actor.is_anonymous() {
+            return Err(ServiceError::refused(actor::Refusal::Unauthenticated, "work orders"));
+        }
+        self.serves(code.district()).map_err(|_| hidden())?;
+        let mut reader = self.store.read().await?;
+        let mut conn = reader.conn();
+        let stored = orders::load(&mut conn, code.district(), &[], &[code]).await?.pop().ok_or_else(hidden)?;
+        let order = self.with_subject(stored).order;
+        let owner = order.cover.as_ref().and_then(|cover| cover.owner.as_ref());
+        let resource = Resource::Order { grid: order.grid, assignee: &order.assignee, owner };
+        actor::authorize(actor, Action::ReadOrder, resource)
+            .map_err(|r| ServiceError::refused(r, format!("work order {code}")))?;
+        let history = events::of(&mut conn, code.district(), &code.to_string()).await?;
+        let reports = reports::of_order(&mut conn, code).await?;
+        Ok(OrderView { order, reports, history, now: self.context.clock.now() })
+    }
+
+    fn with_subject(&self, mut stored: StoredOrder) -> StoredOrder {
+        stored.order.cover = settle::subject_by_id(&self.context.index, stored.order.district, stored.cover);
+        stored
+    }
+
+    /// The orders that the caller may see, narrowed as asked.
+    pub async fn list_orders(&self, actor: &Actor, asked: &ListOrders) -> Result<Page> {
+        if actor.is_anonymous() {
+            return Err(ServiceError::refused(actor::Refusal::Unauthenticated, "work orders"));
+        }
+        let now = self.context.clock.now();
+        let mut page = Page { items: Vec::new(), next: None, now };
+        let mut reader = self.store.read().await?;
+        for district in self.districts() {
+            if asked.after.is_some_and(|after| district < after.district)
+                || actor::authorize(actor, Action::ReadOrders, Resource::District(district)).is_err()
+            {
+                continue;
+            }
+            let wanted = self.wanted(actor, asked, district, now);
+            let found = orders::list(&mut reader.conn(), district, &wanted).await?;
+            let found = found.into_iter().map(|stored| self.with_subject(stored));
+            page.items.extend(found.filter_map(|stored| listed(asked.near, stored)));
+            // Pages go through districts one after the other, so that a look-up has its district.
+            if page.items.len() > asked.limit {
+                break;
+            }
+        }
+        if asked.sort == OrderSort::Distance {
+            sort_by_distance(&mut page.items, asked.after);
+        }
+        if page.items.len() > asked.limit {
+            page.items.truncate(asked.limit);
+            page.next = page.items.last().map(|last| end_of(last, asked.sort));
+        }
+        Ok(page)
+    }
+
+    fn wanted(&self, actor: &Actor, asked: &ListOrders, district: DistrictCode, now: Timestamp) -> Wanted {
+        let by_distance = asked.sort == OrderSort::Distance;
+        let after = asked.after.filter(|after| after.district == district && !by_distance);
+        let covers = asked.covers.iter().map(|code| {
+            // An unknown cover has no orders: an identity that nothing has finds none.
+            self.context.index.cover(*code).map_or(crate::domain::id::CoverId(uuid::Uuid::nil()), |cover| cover.id)
+        });
+        Wanted {
+            visible: OrderFilter::of(actor),
+            statuses: asked.statuses.clone(),
+            assignees: asked.units.clone(),
+            grids: asked.grids.clone(),
+            covers: covers.collect(),
+            damages: asked.damages.clone(),
+            overdue_at: (asked.overdue == Some(true)).then_some(now),
+            not_overdue_at: (asked.overdue == Some(false)).then_some(now),
+            updated_after: asked.updated_after,
+            opened_after: asked.opened_after,
+            bounds: asked.near.map(bounds),
+            sort: match asked.sort {
+                OrderSort::Code | OrderSort::Distance => Sort::Code,
+                OrderSort::Due => Sort::Due,
+                OrderSort::Updated => Sort::Updated,
+            },
+            after: after.map(|after| (after.value, after.number)),
+            limit: if asked.near.is_some() { NEAR_CONSIDERED } else { i64::try_from(asked.limit).unwrap_or(1_000) + 1 },
+        }
+    }
+}
+
+/// A box that holds everything within the radius.
+fn bounds(near: Near) -> [f64; 4] {
+    let scale = Metres::at(near.at.lat());
+    let (east, north) = (near.radius_m * 1.01 / scale.per_degree_east, near.radius_m * 1.01 / scale.per_degree_north);
+    [near.at.lon() - east, near.at.lat() - north, near.at.lon() + east, near.at.lat() + north]
+}
+
+fn listed(near: Option<Near>, stored: StoredOrder) -> Option<ListedOrder> {
+    let distance_m = near.map(|near| near.at.distance_m(stored.order.position));
+    if let (Some(near), Some(distance)) = (near, distance_m)
+        && distance > near.radius_m
+    {
+        return None;
+    }
+    Some(ListedOrder { order: stored.order, updated_at: stored.updated_at, distance_m })
+}
+
+fn millimetres(item: &ListedOrder) -> i64 {
+    #[expect(clippy::cast_possible_truncation, reason = "at most 20 km")]
+    item.distance_m.map_or(0, |metres| (metres * 1_000.0).round() as i64)
+}
+
+fn sort_by_distance(items: &mut Vec<ListedOrder>, after: Option<After>) {
+    let key = |item: &ListedOrder| (millimetres(item), item.order.district, item.order.code.number());
+    items.sort_by_key(key);
+    if let Some(after) = after {
+        items.retain(|item| key(item) > (after.value, after.district, after.number));
+    }
+}
+
+fn end_of(last: &ListedOrder, sort: OrderSort) -> After {
+    let number = last.order.code.number();
+    let value = match sort {
+        OrderSort::Code => number,
+        OrderSort::Due => last.order.due_at().as_microsecond(),
+        OrderSort::Updated => last.updated_at.as_microsecond(),
+        OrderSort::Distance => millimetres(last),
+    };
+    After { district: last.order.district, value, number }
+}

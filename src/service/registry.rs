@@ -1,0 +1,133 @@
+//! Reading the registry in pages: areas, organisations, people, covers.
+
+use super::Guli;
+use super::error::{Result, ServiceError};
+use crate::domain::actor::{self, Action, Actor, Resource};
+use crate::domain::grid::Duty;
+use crate::domain::id::{CoverCode, DistrictCode};
+use crate::domain::organization::Organization;
+use crate::index::CoverView;
+use crate::store::areas::{self, Area, Level};
+use crate::store::covers::{self, Wanted};
+use crate::store::personal::{self, Purpose};
+use crate::store::{organizations, people};
+
+/// A person with a name, for those who may see it.
+#[derive(Debug, Clone)]
+pub struct PersonRecord {
+    pub id: String,
+    pub name: Option<String>,
+    pub phone: Option<String>,
+    pub duties: Vec<Duty>,
+}
+
+impl Guli {
+    /// Areas of one level within a district, sub-district or community; boundaries are public.
+    pub async fn areas(&self, level: Level, within: u64, after: u64, limit: usize) -> Result<Vec<Area>> {
+        let digits = within.ilog10() + 1;
+        let district = DistrictCode::from_number(within / 10u64.pow(digits - 6))
+            .ok_or_else(|| ServiceError::NotFound(format!("district {within}")))?;
+        self.serves(district)?;
+        let mut reader = self.store.read().await?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        Ok(areas::list(&mut reader.conn(), district, level.within(within), after, limit).await?)
+    }
+
+    /// One area by its code.
+    pub async fn area(&self, district: DistrictCode, code: u64) -> Result<Area> {
+        let hidden = || ServiceError::NotFound(format!("{code}"));
+        self.serves(district).map_err(|_| hidden())?;
+        let mut reader = self.store.read().await?;
+        areas::known(&mut reader.conn(), district, &[code]).await?.pop().ok_or_else(hidden)
+    }
+
+    /// Every district served, with its outline.
+    pub async fn district_records(&self) -> Result<Vec<crate::domain::grid::District>> {
+        let mut reader = self.store.read().await?;
+        Ok(areas::districts(&mut reader.conn()).await?)
+    }
+
+    /// Organisations by code.
+    pub async fn organizations(&self, actor: &Actor, after: &str, limit: usize) -> Result<Vec<Organization>> {
+        self.authorize_anywhere(actor, Action::ReadOrganizations, "organizations")?;
+        let mut reader = self.store.read().await?;
+        Ok(organizations::list(&mut reader.conn(), after, i64::try_from(limit).unwrap_or(i64::MAX)).await?)
+    }
+
+    /// One organisation.
+    pub fn organization(&self, actor: &Actor, code: &crate::domain::id::OrgCode) -> Result<std::sync::Arc<Organization>> {
+        self.authorize_anywhere(actor, Action::ReadOrganizations, "organizations")?;
+        self.context.index.organization(code).ok_or_else(|| ServiceError::NotFound(format!("organization {code}")))
+    }
+
+    fn authorize_anywhere(&self, actor: &Actor, action: Action, what: &str) -> Result<Vec<DistrictCode>> {
+        let mut allowed = Vec::new();
+        let mut refused = actor::Refusal::Hidden;
+        for district in self.districts() {
+            match actor::authorize(actor, action, Resource::District(district)) {
+                Ok(()) => allowed.push(district),
+                Err(actor::Refusal::Hidden) => {}
+                Err(other) => refused = other,
+            }
+        }
+        if allowed.is_empty() { Err(ServiceError::refused(refused, what)) } else { Ok(allowed) }
+    }
+
+    /// People and their duties, unsealed for who may read them.
+    pub async fn people(&self, actor: &Actor) -> Result<Vec<PersonRecord>> {
+        let districts = self.authorize_anywhere(actor, Action::ReadPeople, "people")?;
+        let mut reader = self.store.read().await?;
+        let mut found: std::collections::BTreeMap<String, PersonRecord> = std::collections::BTreeMap::new();
+        for district in districts {
+            let sealed: std::collections::HashMap<_, _> =
+                personal::all(&mut reader.conn(), district, Purpose::Duty).await?.into_iter().collect();
+            for duty in people::duties(&mut reader.conn(), district).await? {
+                let subject = format!("person:{}", duty.person);
+                let record = sealed.get(&subject).map(|sealed| {
+                    self.context.seal.open_sealed(&personal::place(district, &subject, Purpose::Duty), sealed)
+                });
+                let record: serde_json::Value = match record {
+                    Some(opened) => serde_json::from_slice(&opened?).unwrap_or_default(),
+                    None => serde_json::Value::Null,
+                };
+                let text = |name: &str| record[name].as_str().map(str::to_owned);
+                found
+                    .entry(duty.person.to_string())
+                    .or_insert_with(|| PersonRecord {
+                        id: duty.person.to_string(),
+                        name: text("name"),
+                        phone: text("phone"),
+                        duties: Vec::new(),
+                    })
+                    .duties
+                    .push(duty);
+            }
+        }
+        // Personal data is read by a person with a key: that is worth a line.
+        tracing::info!(key = %actor.log_name(), people = found.len(), "people's names and phones were read");
+        Ok(found.into_values().collect())
+    }
+
+    /// Covers by code, as far as the caller's districts reach.
+    pub async fn covers(&self, actor: &Actor, district: DistrictCode, wanted: &Wanted) -> Result<Vec<CoverView>> {
+        self.serves(district)?;
+        actor::authorize(actor, Action::ReadCovers, Resource::District(district))
+            .map_err(|r| ServiceError::refused(r, format!("district {district}")))?;
+        let mut reader = self.store.read().await?;
+        let codes = covers::list(&mut reader.conn(), district, wanted).await?;
+        // What an import is just writing is in the database but not yet in the registry.
+        Ok(codes.into_iter().filter_map(|code| self.context.index.cover(code)).collect())
+    }
+
+    /// One cover.
+    pub fn cover(&self, actor: &Actor, code: CoverCode) -> Result<CoverView> {
+        let hidden = || ServiceError::NotFound(format!("cover {code}"));
+        actor::authorize(actor, Action::ReadCovers, Resource::District(code.district()))
+            .map_err(|r| ServiceError::refused(r, format!("cover {code}")))?;
+        let cover = self.context.index.cover(code).ok_or_else(hidden)?;
+        if cover.status == crate::domain::cover::Status::Removed {
+            return Err(ServiceError::Gone(format!("cover {code} was removed")));
+        }
+        Ok(cover)
+    }
+}
