@@ -1,6 +1,6 @@
 //! Of pins answered 0.9, nine in ten are right: measured on a made-up city.
 
-use super::world::{Rng, World};
+use super::world::{Rng, World, share};
 use super::*;
 
 const PINS: usize = 30_000;
@@ -30,7 +30,7 @@ fn reliability(world: &World, accuracy_m: f64, hinted: bool) -> [Bin; 10] {
         let hint = CategoryCode::from_number(made.hint).filter(|_| hinted);
         let at = Position::new(120.38, 36.12).unwrap();
         let pin = Pin::new(at, accuracy_m, hint, 50).unwrap();
-        let mut weighing = Weighing::new(&model, &pin, world.share(made.hint));
+        let mut weighing = Weighing::new(&model, &pin, share(made.hint));
         let near = world.near(made.at, pin.reach_m());
         let weighed = near.iter().map(|&(key, distance_m)| {
             let cover = &world.covers[key];

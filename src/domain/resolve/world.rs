@@ -186,11 +186,6 @@ impl World {
         }
     }
 
-    /// The share of a category.
-    pub(crate) fn share(&self, category: u16) -> f64 {
-        SHARES.iter().find(|(c, _)| *c == category).map_or(0.0, |(_, n)| f64::from(*n) / 17_000.0)
-    }
-
     /// Registered covers within `reach`, with their distance in metres.
     pub(crate) fn near(&self, at: (f64, f64), reach: f64) -> Vec<(usize, f64)> {
         let (from, to) = (cell((at.0 - reach, at.1 - reach)), cell((at.0 + reach, at.1 + reach)));
@@ -207,6 +202,11 @@ impl World {
         }
         found
     }
+}
+
+/// The share of a category.
+pub(crate) fn share(category: u16) -> f64 {
+    SHARES.iter().find(|(c, _)| *c == category).map_or(0.0, |(_, n)| f64::from(*n) / 17_000.0)
 }
 
 /// P(hint | category) here: half of what goes wrong stays in the family (water, power, telecom).
