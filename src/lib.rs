@@ -1,8 +1,10 @@
 //! Guli (古力): a spatial registry of a city's manhole covers and responsibility grids.
 
+pub mod config;
 pub mod crs;
 pub mod demo;
 pub mod domain;
 pub mod import;
 pub mod index;
+pub mod service;
 pub mod store;

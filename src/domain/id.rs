@@ -48,10 +48,6 @@ macro_rules! uuid_id {
 uuid_id! {
     /// Identity of a cover for all time; its codes are attributes.
     CoverId,
-    /// Identity of a report (上报).
-    ReportId,
-    /// Identity of a work order (工单).
-    OrderId,
     /// Identity of a person (网格长, 巡治员, …).
     PersonId,
     /// Identity of an API key; the key itself is never kept.

@@ -27,17 +27,19 @@ use crate::store::{Conn, StoreError, events, head, idempotency, orders, reports}
 const REPLY_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long a reporter's name and phone are kept once the order is closed.
 const REPORTER_KEPT: SignedDuration = SignedDuration::from_hours(180 * 24);
+/// How far from an order the cover of a named category may lie.
+const IDENTIFY_REACH_M: f64 = 30.0;
 /// Ends the retention of an order's reporters at closing.
 struct Closing(OrderCode);
 
 /// What a group leaves to do once it is committed.
 #[derive(Debug, Default)]
-pub struct Effects {
-    pub changed: Vec<Order>,
+pub(super) struct Effects {
+    pub(super) changed: Vec<Order>,
 }
 
 /// Runs the group within an open transaction. An error fails the whole group.
-pub async fn run(
+pub(super) async fn run(
     context: &Context,
     conn: &mut Conn<'_>,
     district: DistrictCode,
@@ -111,7 +113,7 @@ impl<'a> Group<'a> {
         let mut orders = BTreeMap::new();
         let mut by_cover = HashMap::new();
         for StoredOrder { mut order, cover, .. } in loaded {
-            order.cover = settle::subject_by_id(&context.index, district, cover);
+            order.cover = settle::subject_by_id(&context.index, cover);
             if let Some(cover) = cover.filter(|_| order.status.is_open()) {
                 by_cover.insert(cover, order.code);
             }
@@ -343,7 +345,9 @@ impl<'a> Group<'a> {
         let action = self.resolve_action(&order, &command.asked)?;
         order.act(action, self.rules(), self.now).map(|order| (order, from)).map_err(|illegal| match illegal {
             Illegal::UnknownDamage(_) => ServiceError::invalid("/damage", illegal),
-            Illegal::Now { .. } => ServiceError::Illegal { detail: illegal.to_string(), status: from, legal: Vec::new() },
+            Illegal::Now { .. } => {
+                ServiceError::Illegal { detail: illegal.to_string(), status: from, legal: Vec::new() }
+            }
         })
     }
 
@@ -382,15 +386,19 @@ impl<'a> Group<'a> {
             (Some(code), _) => Some(settle::named_cover(index, code)?),
             // 认定小类: of the covers here, the one of this category that the pin most likely means.
             (None, Some(category)) => {
-                let nearest = index.nearest_of_category(category, order.position);
-                Some(nearest.ok_or_else(|| {
-                    ServiceError::invalid("/category", format!("no cover of category {category} within 30 m of the order"))
+                let nearest = index.nearest_of(category, order.position, IDENTIFY_REACH_M, |_| false);
+                Some(nearest.map(|(cover, _)| cover).ok_or_else(|| {
+                    ServiceError::invalid(
+                        "/category",
+                        format!("no cover of category {category} within 30 m of the order"),
+                    )
                 })?)
             }
             (None, None) => None,
         };
         if let Some(cover) = &cover {
-            let taken = self.by_cover.get(&cover.id).copied().or_else(|| index.order_on(self.district, cover.id));
+            let taken =
+                self.by_cover.get(&cover.id).copied().or_else(|| index.order_on(cover.id).map(|open| open.code));
             if let Some(other) = taken.filter(|code| *code != order.code) {
                 let detail = format!("cover {} already has the open work order {other}", cover.code);
                 return Err(ServiceError::invalid("/cover", detail));
@@ -410,7 +418,14 @@ impl<'a> Group<'a> {
         Ok(OrderView { order, reports: stored, history, now: self.now })
     }
 
-    fn log(&mut self, actor: &Actor, kind: &str, order: &Order, data: serde_json::Value, reason: Option<String>) -> String {
+    fn log(
+        &mut self,
+        actor: &Actor,
+        kind: &str,
+        order: &Order,
+        data: serde_json::Value,
+        reason: Option<String>,
+    ) -> String {
         let seq = self.head.next_seq();
         self.events.push(Event {
             seq,

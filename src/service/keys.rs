@@ -26,7 +26,8 @@ pub struct KeyRing {
 impl KeyRing {
     /// Replaces the keys in force.
     pub fn set(&self, keys: &[StoredKey], fixed: &[(&str, Actor)]) {
-        let stored = keys.iter().filter(|key| key.revoked_at.is_none()).map(|key| (key.hash, Arc::new(key.actor.clone())));
+        let stored =
+            keys.iter().filter(|key| key.revoked_at.is_none()).map(|key| (key.hash, Arc::new(key.actor.clone())));
         let fixed = fixed.iter().map(|(secret, actor)| (hash(secret.as_bytes()), Arc::new(actor.clone())));
         self.by_hash.store(Arc::new(stored.chain(fixed).collect()));
     }

@@ -6,29 +6,47 @@ use super::Context;
 use super::settle;
 use crate::domain::grid::{District, DutyKind};
 use crate::domain::id::GridCode;
-use crate::index::{DistrictBuilder, DistrictIndex, DistrictParts};
+use crate::domain::order::Order;
+use crate::index::{DistrictBuilder, DistrictIndex, DistrictSnapshot, OpenOrder};
 use crate::store::personal::{self, Purpose};
-use crate::store::{Conn, Result, areas, catalog, covers, head, orders, organizations, people};
+use crate::store::{Conn, Result, areas, catalog, corrupt, covers, head, orders, organizations, people};
 
 /// How many organisations are read at most.
 const ORGANIZATIONS: i64 = 100_000;
 
 /// Builds the index of one district from what the connection sees.
-pub async fn district(context: &Context, conn: &mut Conn<'_>, district: District) -> Result<DistrictIndex> {
+pub(super) async fn district(context: &Context, conn: &mut Conn<'_>, district: District) -> Result<DistrictIndex> {
     let code = district.code;
     let parts = areas::all(conn, code).await?;
     let leaders = leaders(context, conn, &district).await?;
     let registry_seq = head::read(conn, code).await?.map_or(0, |head| head.registry_seq.unsigned_abs());
-    let mut builder = DistrictBuilder::new(DistrictParts {
+    let mut builder = DistrictBuilder::new(DistrictSnapshot {
         district,
         subdistricts: parts.subdistricts,
         communities: parts.communities,
-        grids: parts.grids.into_iter().map(|grid| (leaders.get(&grid.code).cloned(), grid)).map(|(l, g)| (g, l)).collect(),
+        grids: parts
+            .grids
+            .into_iter()
+            .map(|grid| {
+                let leader = leaders.get(&grid.code).cloned();
+                (grid, leader)
+            })
+            .collect(),
         organizations: organizations::list(conn, "", ORGANIZATIONS).await?,
         catalog: catalog::read(conn, code).await?,
         registry_seq,
-    });
-    covers::each_of(conn, code, |cover| builder.cover(cover)).await?;
+    })
+    .map_err(|e| corrupt("a district", e))?;
+    let mut failed = None;
+    covers::each_of(conn, code, |cover| {
+        if let Err(error) = builder.cover(cover) {
+            failed.get_or_insert(error);
+        }
+    })
+    .await?;
+    if let Some(error) = failed {
+        return Err(corrupt("a cover", error));
+    }
     Ok(builder.finish())
 }
 
@@ -54,11 +72,30 @@ async fn leaders(context: &Context, conn: &mut Conn<'_>, district: &District) ->
 }
 
 /// Puts the district's open orders beside its covers.
-pub async fn open_orders(context: &Context, conn: &mut Conn<'_>, district: &District) -> Result<()> {
+pub(super) async fn open_orders(context: &Context, conn: &mut Conn<'_>, district: &District) -> Result<()> {
     for stored in orders::open(conn, district.code).await? {
         let mut order = stored.order;
-        order.cover = settle::subject_by_id(&context.index, district.code, stored.cover);
-        context.index.put_order(&order);
+        order.cover = settle::subject_by_id(&context.index, stored.cover);
+        show(context, &order);
     }
     Ok(())
+}
+
+/// Shows an order on the map as it now is, or takes it off.
+pub(super) fn show(context: &Context, order: &Order) {
+    if !order.status.is_open() {
+        context.index.remove_order(order.code);
+        return;
+    }
+    context.index.put_order(OpenOrder {
+        code: order.code,
+        cover: order.cover.as_ref().map(|cover| cover.id),
+        position: order.position,
+        damage: order.damage.clone(),
+        status: order.status.as_str(),
+        reported_at: order.opened_at,
+        report_count: order.report_count,
+        grid: order.grid,
+        due_at: order.due_at(),
+    });
 }

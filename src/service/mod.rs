@@ -98,7 +98,7 @@ impl Guli {
     ) -> StoreResult<(Self, WriterTask)> {
         let store = Store::open(database, max_page_count).await?;
         let context = Arc::new(Context {
-            index: Index::new(),
+            index: Index::default(),
             seal: Seal::open(key_file)?,
             clock: clock::Clock::default(),
             calendar: WorkCalendar::default(),
@@ -160,7 +160,7 @@ impl Guli {
 
     /// Checks that a district is served here.
     pub fn serves(&self, district: DistrictCode) -> Result<()> {
-        if self.context.index.registry_seq(district).is_some() {
+        if self.context.index.serves(district) {
             Ok(())
         } else {
             Err(ServiceError::NotFound(format!("district {district}")))
@@ -169,6 +169,6 @@ impl Guli {
 
     /// The districts served.
     pub fn districts(&self) -> Vec<DistrictCode> {
-        self.context.index.districts()
+        self.context.index.districts().iter().map(|district| district.code).collect()
     }
 }

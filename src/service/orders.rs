@@ -106,7 +106,7 @@ impl Guli {
     }
 
     fn with_subject(&self, mut stored: StoredOrder) -> StoredOrder {
-        stored.order.cover = settle::subject_by_id(&self.context.index, stored.order.district, stored.cover);
+        stored.order.cover = settle::subject_by_id(&self.context.index, stored.cover);
         stored
     }
 

@@ -55,7 +55,11 @@ impl Guli {
     }
 
     /// One organisation.
-    pub fn organization(&self, actor: &Actor, code: &crate::domain::id::OrgCode) -> Result<std::sync::Arc<Organization>> {
+    pub fn organization(
+        &self,
+        actor: &Actor,
+        code: &crate::domain::id::OrgCode,
+    ) -> Result<std::sync::Arc<Organization>> {
         self.authorize_anywhere(actor, Action::ReadOrganizations, "organizations")?;
         self.context.index.organization(code).ok_or_else(|| ServiceError::NotFound(format!("organization {code}")))
     }

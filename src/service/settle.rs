@@ -16,19 +16,19 @@ const PLATE_REACH_M: f64 = 200.0;
 
 /// Where a report belongs.
 #[derive(Debug, Clone)]
-pub struct Settled {
-    pub position: Position<Wgs84>,
-    pub grid: GridCode,
-    pub responsibility: Responsibility,
-    pub matched: Match,
+pub(super) struct Settled {
+    pub(super) position: Position<Wgs84>,
+    pub(super) grid: GridCode,
+    pub(super) responsibility: Responsibility,
+    pub(super) matched: Match,
     /// Named where the pin did not decide.
-    pub candidates: Vec<Candidate>,
+    pub(super) candidates: Vec<Candidate>,
     /// The state of the registry that this was resolved at.
-    pub registry_seq: u64,
+    pub(super) registry_seq: u64,
 }
 
 /// What an order needs to know of a cover.
-pub fn subject(cover: &CoverView) -> Subject {
+pub(super) fn subject(cover: &CoverView) -> Subject {
     Subject {
         id: cover.id,
         code: cover.code,
@@ -38,12 +38,12 @@ pub fn subject(cover: &CoverView) -> Subject {
 }
 
 /// The subject of a stored order, if the cover is still known.
-pub fn subject_by_id(index: &Index, district: DistrictCode, cover: Option<CoverId>) -> Option<Subject> {
-    cover.and_then(|id| index.cover_by_id(district, id)).map(|view| subject(&view))
+pub(super) fn subject_by_id(index: &Index, cover: Option<CoverId>) -> Option<Subject> {
+    cover.and_then(|id| index.cover_by_id(id)).map(|view| subject(&view))
 }
 
 /// Who is responsible for a cover.
-pub fn responsibility(cover: &CoverView, damage: &DamageCode, grid: GridCode) -> Responsibility {
+pub(super) fn responsibility(cover: &CoverView, damage: &DamageCode, grid: GridCode) -> Responsibility {
     let known = Known::Cover {
         category: cover.code.category(),
         owner: cover.owner.as_ref().map(|owner| &owner.code),
@@ -57,7 +57,7 @@ fn is_missing(damage: &DamageCode) -> bool {
 }
 
 /// The cover with this code, as far as a report may name it.
-pub fn named_cover(index: &Index, code: CoverCode) -> Result<CoverView> {
+pub(super) fn named_cover(index: &Index, code: CoverCode) -> Result<CoverView> {
     index
         .cover(code)
         .filter(|cover| cover.status != crate::domain::cover::Status::Removed)
@@ -65,10 +65,10 @@ pub fn named_cover(index: &Index, code: CoverCode) -> Result<CoverView> {
 }
 
 /// The district that a report belongs to, before anything is decided.
-pub fn district_of(index: &Index, place: &Place) -> Result<DistrictCode> {
+pub(super) fn district_of(index: &Index, place: &Place) -> Result<DistrictCode> {
     match (place.cover(), place.pin()) {
         (Some(code), _) => named_cover(index, code).map(|_| code.district()),
-        (None, Some(pin)) => resolve(index, &pin).map(|resolution| resolution.district),
+        (None, Some(pin)) => resolve(index, &pin).map(|found| found.registry_version.0),
         (None, None) => Err(ServiceError::invalid("/position", "position or cover is needed")),
     }
 }
@@ -78,7 +78,7 @@ fn resolve(index: &Index, pin: &Pin) -> Result<Resolution> {
 }
 
 /// Settles where a report belongs and who must act.
-pub fn settle(index: &Index, report: &NewReport) -> Result<Settled> {
+pub(super) fn settle(index: &Index, report: &NewReport) -> Result<Settled> {
     match (report.place.cover(), report.place.pin()) {
         (Some(code), pin) => settle_on_cover(index, report, &named_cover(index, code)?, pin),
         (None, Some(pin)) => settle_on_pin(index, report, &pin),
@@ -95,7 +95,7 @@ fn settle_on_cover(index: &Index, report: &NewReport, cover: &CoverView, pin: Op
         }
     }
     let here = resolve(index, &Pin::at(cover.position))?;
-    let grid = cover.grid.as_ref().map_or(here.grid.code, |grid| grid.code);
+    let grid = cover.grid.as_ref().map_or(here.grid.grid.code, |grid| grid.code);
     Ok(Settled {
         position: cover.position,
         grid,
@@ -108,7 +108,7 @@ fn settle_on_cover(index: &Index, report: &NewReport, cover: &CoverView, pin: Op
 
 fn settle_on_pin(index: &Index, report: &NewReport, pin: &Pin) -> Result<Settled> {
     let found = resolve(index, pin)?;
-    let grid = found.grid.code;
+    let grid = found.grid.grid.code;
     let registry_seq = found.registry_version.1;
     if found.matched == Match::Matched
         && let Some(first) = found.candidates.first()

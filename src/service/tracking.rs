@@ -40,7 +40,7 @@ impl Guli {
         if order.closed_at.is_some_and(|closed| closed + TOKEN_KEPT < now) {
             return Err(ServiceError::Gone("this tracking token is void: its order was closed long ago".to_owned()));
         }
-        order.cover = settle::subject_by_id(&self.context.index, district, stored.cover);
+        order.cover = settle::subject_by_id(&self.context.index, stored.cover);
         let history = events::of(&mut conn, district, &order.code.to_string()).await?;
         let code = ReportCode::from_number(district, report.number).ok_or_else(hidden)?;
         Ok(Tracked { code, report, order, history, now })

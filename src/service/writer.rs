@@ -40,20 +40,20 @@ enum Message {
 
 /// The way to the writer. Cheap to clone; when the last clone is gone, the writer ends.
 #[derive(Debug, Clone)]
-pub struct Writer {
+pub(super) struct Writer {
     sender: mpsc::Sender<Message>,
 }
 
 impl Writer {
     /// Starts the task; it ends, its log folded back, when every [`Writer`] is dropped.
-    pub fn start(context: Arc<Context>, store: Store) -> (Self, tokio::task::JoinHandle<()>) {
+    pub(super) fn start(context: Arc<Context>, store: Store) -> (Self, tokio::task::JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let task = tokio::spawn(Task { context, store, conn: None, receiver }.run());
         (Self { sender }, task)
     }
 
     /// Has a command decided. The answer comes after the commit.
-    pub async fn submit(&self, command: Command) -> Answer {
+    pub(super) async fn submit(&self, command: Command) -> Answer {
         let (answer, answered) = oneshot::channel();
         let message = Message::Hot(Hot { command, answer });
         if self.sender.try_send(message).is_err() {
@@ -64,7 +64,7 @@ impl Writer {
 
     /// Runs `work` in a transaction of its own, and `then` once it is committed and before any
     /// later command is decided.
-    pub async fn alone<T: Send + 'static>(
+    pub(super) async fn alone<T: Send + 'static>(
         &self,
         work: impl for<'c> FnOnce(&'c mut WriteConn) -> BoxFuture<'c, StoreResult<T>> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
@@ -158,7 +158,7 @@ impl Task {
         conn.commit().await?;
         self.conn = Some(conn);
         for order in effects.changed {
-            self.context.index.put_order(&order);
+            super::load::show(&self.context, &order);
         }
         Ok(answers)
     }

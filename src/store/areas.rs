@@ -84,7 +84,13 @@ pub async fn put_district(conn: &mut Conn<'_>, district: &District) -> Result<()
 }
 
 /// The areas of one level, by code, after `after`.
-pub async fn list(conn: &mut Conn<'_>, district: DistrictCode, range: (u64, u64), after: u64, limit: i64) -> Result<Vec<Area>> {
+pub async fn list(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    range: (u64, u64),
+    after: u64,
+    limit: i64,
+) -> Result<Vec<Area>> {
     const SQL: &str = "SELECT code, name, supervising_department, outline, version FROM area \
         WHERE district = $1 AND code BETWEEN $2 AND $3 AND code > $4 ORDER BY code LIMIT $5";
     let rows: Vec<Row> = each!(conn, c => sqlx::query_as(SQL)
@@ -110,9 +116,8 @@ pub async fn all(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Areas> {
         } else if let Some(code) = CommunityCode::from_number(code) {
             areas.communities.push(Community { code, name, outline, version });
         } else if let Some(code) = GridCode::from_number(code) {
-            let supervising_department = supervising_department
-                .map(|text| text.parse().map_err(|e| corrupt("a department", e)))
-                .transpose()?;
+            let supervising_department =
+                supervising_department.map(|text| text.parse().map_err(|e| corrupt("a department", e))).transpose()?;
             areas.grids.push(Grid { code, name, supervising_department, outline, version });
         } else {
             return Err(corrupt("an area's code", code));

@@ -20,7 +20,8 @@ pub async fn read(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Catalog
     let damages: Vec<DamageRow> = each!(conn, c => sqlx::query_as(DAMAGES).bind(district.as_i64()).fetch_all(c).await?);
     let mut catalog = Catalog::default();
     for (code, name, name_en, enabled) in categories {
-        let code = u16::try_from(code).ok().and_then(CategoryCode::from_number).ok_or_else(|| corrupt("a category", code))?;
+        let code =
+            u16::try_from(code).ok().and_then(CategoryCode::from_number).ok_or_else(|| corrupt("a category", code))?;
         catalog.categories.insert(code, Category { code, name, name_en, enabled: enabled != 0 });
     }
     for (code, name, urgency, secure, target, repair) in damages {

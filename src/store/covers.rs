@@ -47,7 +47,8 @@ impl Row {
     fn read(self) -> Result<Cover> {
         Ok(Cover {
             id: Uuid::from_slice(&self.id).map(CoverId).map_err(|e| corrupt("a cover's id", e))?,
-            code: CoverCode::from_number(self.code.unsigned_abs()).ok_or_else(|| corrupt("a cover's code", self.code))?,
+            code: CoverCode::from_number(self.code.unsigned_abs())
+                .ok_or_else(|| corrupt("a cover's code", self.code))?,
             owner: word("an owner", self.owner.as_deref(), |text| text.parse().ok())?,
             responsible_unit: word("a unit", self.responsible_unit.as_deref(), |text| text.parse().ok())?,
             position: Position::new(self.lon, self.lat).map_err(|e| corrupt("a position", e))?,
@@ -141,7 +142,11 @@ pub async fn count(conn: &mut Conn<'_>, district: DistrictCode) -> Result<i64> {
 }
 
 /// The highest sequence given to covers of a category.
-pub async fn last_sequence(conn: &mut Conn<'_>, district: DistrictCode, category: crate::domain::catalog::CategoryCode) -> Result<u32> {
+pub async fn last_sequence(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    category: crate::domain::catalog::CategoryCode,
+) -> Result<u32> {
     const SQL: &str = "SELECT max(code) FROM cover WHERE district = $1 AND code BETWEEN $2 AND $3";
     let first = (district.number() * 10_000 + u64::from(category.number())) * 1_000_000;
     let last: Option<i64> = each!(conn, c => sqlx::query_scalar(SQL)

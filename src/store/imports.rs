@@ -119,7 +119,13 @@ pub async fn stage(conn: &mut Conn<'_>, district: DistrictCode, id: ImportId, ro
 }
 
 /// Sets the state of an import; from `applying` on it is finished even after a crash.
-pub async fn set_state(conn: &mut Conn<'_>, district: DistrictCode, id: ImportId, state: &str, counts: &str) -> Result<()> {
+pub async fn set_state(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    id: ImportId,
+    state: &str,
+    counts: &str,
+) -> Result<()> {
     const SQL: &str = "UPDATE import SET state = $3, counts = $4 WHERE district = $1 AND id = $2";
     each!(conn, c => sqlx::query(SQL)
         .bind(district.as_i64()).bind(id.0.as_bytes().as_slice()).bind(state).bind(counts)
@@ -133,7 +139,8 @@ pub async fn in_state(conn: &mut Conn<'_>, state: &str) -> Result<Vec<(DistrictC
     let rows: Vec<(i64, Vec<u8>, String)> = each!(conn, c => sqlx::query_as(SQL).bind(state).fetch_all(c).await?);
     rows.into_iter()
         .map(|(district, id, counts)| {
-            let district = DistrictCode::from_number(district.unsigned_abs()).ok_or_else(|| corrupt("a district", district))?;
+            let district =
+                DistrictCode::from_number(district.unsigned_abs()).ok_or_else(|| corrupt("a district", district))?;
             Ok((district, Uuid::from_slice(&id).map(ImportId).map_err(|e| corrupt("an import's id", e))?, counts))
         })
         .collect()

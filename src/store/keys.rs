@@ -21,7 +21,8 @@ pub struct StoredKey {
 type Row = (Vec<u8>, Vec<u8>, String, String, String, i64, Option<i64>);
 
 pub async fn all(conn: &mut Conn<'_>) -> Result<Vec<StoredKey>> {
-    const SQL: &str = "SELECT id, hash, role, name, scopes, created_at, revoked_at FROM api_key ORDER BY created_at, id";
+    const SQL: &str =
+        "SELECT id, hash, role, name, scopes, created_at, revoked_at FROM api_key ORDER BY created_at, id";
     let rows: Vec<Row> = each!(conn, c => sqlx::query_as(SQL).fetch_all(c).await?);
     rows.into_iter()
         .map(|(id, hash, role, name, scopes, created_at, revoked_at)| {
@@ -34,7 +35,12 @@ pub async fn all(conn: &mut Conn<'_>) -> Result<Vec<StoredKey>> {
             Ok(StoredKey {
                 id,
                 hash: hash.try_into().map_err(|_| corrupt("a key's hash", id))?,
-                actor: Actor { key: Some(id), role: Role::parse(&role).ok_or_else(|| corrupt("a role", &role))?, name, scopes },
+                actor: Actor {
+                    key: Some(id),
+                    role: Role::parse(&role).ok_or_else(|| corrupt("a role", &role))?,
+                    name,
+                    scopes,
+                },
                 created_at: instant(created_at)?,
                 revoked_at: revoked_at.map(instant).transpose()?,
             })
@@ -63,5 +69,6 @@ pub async fn insert(conn: &mut Conn<'_>, key: &StoredKey) -> Result<()> {
 pub async fn revoke(conn: &mut Conn<'_>, id: KeyId, now: Timestamp) -> Result<bool> {
     const SQL: &str = "UPDATE api_key SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
     Ok(each!(conn, c => sqlx::query(SQL)
-        .bind(id.0.as_bytes().as_slice()).bind(now.as_microsecond()).execute(c).await?.rows_affected()) == 1)
+        .bind(id.0.as_bytes().as_slice()).bind(now.as_microsecond()).execute(c).await?.rows_affected())
+        == 1)
 }

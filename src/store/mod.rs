@@ -27,7 +27,9 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{
+    ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool,
+};
 
 /// Runs one body on whichever database the connection is of; inside it `Db` is that database.
 macro_rules! each {
@@ -72,7 +74,9 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         // SQLITE_BUSY 5, LOCKED 6, IOERR 10, FULL 13; class 53 (resources), 57 (shutdown), 08 (connection).
         let unavailable = match &error {
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+                true
+            }
             sqlx::Error::Database(db) => db.code().is_some_and(|code| {
                 code.parse::<i32>().map_or_else(
                     |_| matches!(code.get(..2), Some("53" | "57" | "08")),
@@ -204,15 +208,15 @@ pub struct Store {
 
 impl Store {
     /// Opens, and creates or migrates, the database for serving: this process becomes the only writer.
-    pub async fn open(url: &DatabaseUrl) -> Result<Self> {
+    pub async fn open(url: &DatabaseUrl, max_page_count: Option<u32>) -> Result<Self> {
         let store = match url.file() {
-            Some(file) => Self::open_sqlite(&file).await?,
+            Some(file) => Self::open_sqlite(&file, max_page_count).await?,
             None => Self::open_postgres(&url.0).await?,
         };
         Ok(store)
     }
 
-    async fn open_sqlite(file: &Path) -> Result<Self> {
+    async fn open_sqlite(file: &Path, max_page_count: Option<u32>) -> Result<Self> {
         let lock = lock_beside(file)?;
         let options = SqliteConnectOptions::from_str("sqlite://")
             .map_err(StoreError::from)?
@@ -221,14 +225,21 @@ impl Store {
             .busy_timeout(Duration::from_secs(5))
             .statement_cache_capacity(512)
             .disable_statement_logging();
-        let write = options
+        let mut write = options
             .clone()
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .pragma("cache_size", "-65536");
-        let mut first = write.connect().await.map_err(|e| StoreError::Setup(format!("cannot open {}: {e}", file.display())))?;
-        sqlx::migrate!("migrations/sqlite").run_direct(None, &mut first, false).await.map_err(|e| migration_error(&e))?;
+        if let Some(pages) = max_page_count {
+            write = write.pragma("max_page_count", pages.to_string());
+        }
+        let mut first =
+            write.connect().await.map_err(|e| StoreError::Setup(format!("cannot open {}: {e}", file.display())))?;
+        sqlx::migrate!("migrations/sqlite")
+            .run_direct(None, &mut first, false)
+            .await
+            .map_err(|e| migration_error(&e))?;
         first.close().await?;
         // Exactly one connection writes and checkpoints: see the WAL-reset bug of SQLite before 3.51.3.
         let read = options.create_if_missing(false).pragma("query_only", "true").pragma("wal_autocheckpoint", "0");
@@ -252,7 +263,10 @@ impl Store {
             .connect_with(options)
             .await?;
         let mut conn = pool.acquire().await?;
-        sqlx::migrate!("migrations/postgres").run_direct(None, &mut *conn, false).await.map_err(|e| migration_error(&e))?;
+        sqlx::migrate!("migrations/postgres")
+            .run_direct(None, &mut *conn, false)
+            .await
+            .map_err(|e| migration_error(&e))?;
         drop(conn);
         Ok(Self { pool: Pool::Postgres { pool }, _lock: None })
     }

@@ -68,7 +68,8 @@ impl Row {
     fn read(self, district: DistrictCode) -> Result<StoredOrder> {
         let small = |value: i64| u32::try_from(value).map_err(|e| corrupt("a count", e));
         let order = Order {
-            code: OrderCode::from_number(district, self.number).ok_or_else(|| corrupt("an order's number", self.number))?,
+            code: OrderCode::from_number(district, self.number)
+                .ok_or_else(|| corrupt("an order's number", self.number))?,
             version: small(self.version)?,
             district,
             grid: GridCode::from_number(self.grid.unsigned_abs()).ok_or_else(|| corrupt("a grid", self.grid))?,
@@ -123,7 +124,12 @@ impl TaskRow {
 }
 
 /// The open orders on any of these covers, and any order with one of these codes; with tasks.
-pub async fn load(conn: &mut Conn<'_>, district: DistrictCode, covers: &[CoverId], codes: &[OrderCode]) -> Result<Vec<StoredOrder>> {
+pub async fn load(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    covers: &[CoverId],
+    codes: &[OrderCode],
+) -> Result<Vec<StoredOrder>> {
     let mut rows: Vec<Row> = Vec::new();
     if !codes.is_empty() {
         let found: Vec<Row> = each!(conn, c => {

@@ -28,7 +28,8 @@ impl Row {
 
 /// Organisations by code, after `after`.
 pub async fn list(conn: &mut Conn<'_>, after: &str, limit: i64) -> Result<Vec<Organization>> {
-    const SQL: &str = "SELECT code, name, kind, credit_code, version FROM organization WHERE code > $1 ORDER BY code LIMIT $2";
+    const SQL: &str =
+        "SELECT code, name, kind, credit_code, version FROM organization WHERE code > $1 ORDER BY code LIMIT $2";
     let rows: Vec<Row> = each!(conn, c => sqlx::query_as(SQL).bind(after).bind(limit).fetch_all(c).await?);
     rows.into_iter().map(Row::read).collect()
 }

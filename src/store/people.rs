@@ -19,7 +19,8 @@ pub struct Person {
 /// The people a source has delivered.
 pub async fn of_source(conn: &mut Conn<'_>, source: &str) -> Result<Vec<Person>> {
     const SQL: &str = "SELECT id, external_id, organization FROM person WHERE source = $1 ORDER BY external_id";
-    let rows: Vec<(Vec<u8>, String, Option<String>)> = each!(conn, c => sqlx::query_as(SQL).bind(source).fetch_all(c).await?);
+    let rows: Vec<(Vec<u8>, String, Option<String>)> =
+        each!(conn, c => sqlx::query_as(SQL).bind(source).fetch_all(c).await?);
     rows.into_iter()
         .map(|(id, external_id, organization)| {
             let id = Uuid::from_slice(&id).map(PersonId).map_err(|e| corrupt("a person's id", e))?;
@@ -50,7 +51,8 @@ pub async fn put(conn: &mut Conn<'_>, people: &[Person]) -> Result<()> {
 /// All duties of a district.
 pub async fn duties(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Vec<Duty>> {
     const SQL: &str = "SELECT area, kind, person FROM duty WHERE district = $1 ORDER BY area, kind, person";
-    let rows: Vec<(i64, String, Vec<u8>)> = each!(conn, c => sqlx::query_as(SQL).bind(district.as_i64()).fetch_all(c).await?);
+    let rows: Vec<(i64, String, Vec<u8>)> =
+        each!(conn, c => sqlx::query_as(SQL).bind(district.as_i64()).fetch_all(c).await?);
     rows.into_iter()
         .map(|(area, kind, person)| {
             Ok(Duty {
@@ -62,7 +64,11 @@ pub async fn duties(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Vec<D
         .collect()
 }
 
-pub async fn put_duties(conn: &mut Conn<'_>, district: DistrictCode, duties: &[(u64, DutyKind, PersonId)]) -> Result<()> {
+pub async fn put_duties(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    duties: &[(u64, DutyKind, PersonId)],
+) -> Result<()> {
     for chunk in duties.chunks(ROWS_PER_STATEMENT) {
         each!(conn, c => {
             let mut sql = QueryBuilder::<Db>::new("INSERT INTO duty (district, area, kind, person) ");

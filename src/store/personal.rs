@@ -66,7 +66,12 @@ pub async fn all(conn: &mut Conn<'_>, district: DistrictCode, purpose: Purpose) 
 }
 
 /// One record.
-pub async fn get(conn: &mut Conn<'_>, district: DistrictCode, subject: &str, purpose: Purpose) -> Result<Option<Vec<u8>>> {
+pub async fn get(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    subject: &str,
+    purpose: Purpose,
+) -> Result<Option<Vec<u8>>> {
     const SQL: &str = "SELECT sealed FROM personal_data WHERE district = $1 AND subject = $2 AND purpose = $3";
     Ok(each!(conn, c => sqlx::query_scalar(SQL)
         .bind(district.as_i64()).bind(subject).bind(purpose.as_str()).fetch_optional(c).await?))
@@ -80,7 +85,12 @@ pub async fn purge(conn: &mut Conn<'_>, district: DistrictCode, now: Timestamp) 
 }
 
 /// Sets the end of what is kept for these subjects, when their order is closed.
-pub async fn retain_until(conn: &mut Conn<'_>, district: DistrictCode, work_order: i64, until: Timestamp) -> Result<()> {
+pub async fn retain_until(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    work_order: i64,
+    until: Timestamp,
+) -> Result<()> {
     const SQL: &str = "UPDATE personal_data SET retain_until = $3 WHERE district = $1 AND purpose = 'reporter' \
         AND subject IN (SELECT 'report:' || CAST(number AS TEXT) FROM report WHERE district = $1 AND work_order = $2)";
     each!(conn, c => sqlx::query(SQL)

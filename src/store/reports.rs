@@ -6,8 +6,8 @@ use sqlx::QueryBuilder;
 use super::{Conn, ROWS_PER_STATEMENT, Result, each};
 use crate::domain::catalog::{CategoryCode, DamageCode};
 use crate::domain::id::{CoverId, DistrictCode, OrderCode, ReportCode};
-use crate::domain::report::Channel;
 use crate::domain::position::{Position, Wgs84};
+use crate::domain::report::Channel;
 
 /// A report on its way into the database.
 #[derive(Debug, Clone)]
@@ -86,7 +86,11 @@ impl From<&Accepted> for StoredReport {
 }
 
 /// The report that a tracking token opens.
-pub async fn by_token(conn: &mut Conn<'_>, district: DistrictCode, token_hash: &[u8; 32]) -> Result<Option<StoredReport>> {
+pub async fn by_token(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    token_hash: &[u8; 32],
+) -> Result<Option<StoredReport>> {
     const SQL: &str = "SELECT number, work_order, lon, lat, damage, description, channel, reported_at, created_at \
                        FROM report WHERE district = $1 AND token_hash = $2";
     Ok(each!(conn, c => sqlx::query_as(SQL)

@@ -1,0 +1,110 @@
+//! Point in polygon, exactly, on integers.
+
+use geo::{BoundingRect as _, MultiPolygon};
+
+use super::frame::{Box32, Frame, Ruler, Spot};
+
+/// Where a spot lies to an area.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Outside,
+    /// Within one unit (1e-8°, about 1 mm) of an edge: the middle of an edge, rounded, is hardly
+    /// ever collinear with its ends.
+    Edge,
+    Inside,
+}
+
+/// The rings of a multipolygon, closed, outer and inner alike: a valid multipolygon is what an odd
+/// number of them enclose.
+#[derive(Debug)]
+pub(super) struct Area {
+    rings: Box<[Box<[Spot]>]>,
+    low: Spot,
+    high: Spot,
+}
+
+impl Area {
+    /// `None` when the outline is empty or reaches further than 10° from the frame's origin.
+    pub(super) fn new(outline: &MultiPolygon<f64>, frame: Frame) -> Option<Self> {
+        let rings = outline.iter().flat_map(|polygon| std::iter::once(polygon.exterior()).chain(polygon.interiors()));
+        let rings = rings.map(|ring| ring.coords().map(|c| frame.spot(c.x, c.y)).collect::<Option<Box<[Spot]>>>());
+        let rect = outline.bounding_rect()?;
+        Some(Self {
+            rings: rings.collect::<Option<_>>()?,
+            low: frame.spot(rect.min().x, rect.min().y)?,
+            high: frame.spot(rect.max().x, rect.max().y)?,
+        })
+    }
+
+    pub(super) fn envelope(&self) -> Box32 {
+        Box32::from_corners(self.low.corner(), self.high.corner())
+    }
+
+    fn edges(&self) -> impl Iterator<Item = (Spot, Spot)> {
+        self.rings.iter().flat_map(|ring| ring.windows(2).map(|pair| (pair[0], pair[1])))
+    }
+
+    pub(super) fn side(&self, p: Spot) -> Side {
+        let out = |low: i32, p: i32, high: i32| p < low.saturating_sub(1) || p > high.saturating_add(1);
+        if out(self.low.x, p.x, self.high.x) || out(self.low.y, p.y, self.high.y) {
+            return Side::Outside;
+        }
+        let mut inside = false;
+        for (a, b) in self.edges() {
+            // A ray to the east passes by edges that end above, below or west of the spot.
+            let (low, high) = if a.y < b.y { (a.y, b.y) } else { (b.y, a.y) };
+            if p.y < low - 1 || p.y > high + 1 || p.x > a.x.max(b.x) + 1 {
+                continue;
+            }
+            let straddles = (a.y > p.y) != (b.y > p.y);
+            if p.x < a.x.min(b.x) - 1 {
+                inside ^= straddles;
+                continue;
+            }
+            if touches(a, b, p) {
+                return Side::Edge;
+            }
+            inside ^= straddles && ((cross(a, b, p) > 0) == (b.y > a.y));
+        }
+        if inside { Side::Inside } else { Side::Outside }
+    }
+
+    /// Metres to the nearest edge from the ruler's spot.
+    pub(super) fn distance_m(&self, ruler: &Ruler) -> f64 {
+        let squared = self.edges().map(|(a, b)| {
+            let (ax, ay) = ruler.metres_to(a);
+            let (bx, by) = ruler.metres_to(b);
+            let (dx, dy) = (bx - ax, by - ay);
+            let along = -(ax * dx + ay * dy) / (dx * dx + dy * dy).max(f64::MIN_POSITIVE);
+            let along = along.clamp(0.0, 1.0);
+            let (x, y) = (ax + along * dx, ay + along * dy);
+            x * x + y * y
+        });
+        squared.fold(f64::INFINITY, f64::min).sqrt()
+    }
+}
+
+fn difference(a: Spot, b: Spot) -> (i64, i64) {
+    (i64::from(b.x) - i64::from(a.x), i64::from(b.y) - i64::from(a.y))
+}
+
+/// Twice the signed area of the triangle. Spots lie within 10° of the origin, so differences are
+/// below 2e9 and two products below 8e18: no overflow.
+fn cross(a: Spot, b: Spot, p: Spot) -> i64 {
+    let ((dx, dy), (px, py)) = (difference(a, b), difference(a, p));
+    dx * py - dy * px
+}
+
+/// Whether the spot lies within one unit of the edge.
+fn touches(a: Spot, b: Spot, p: Spot) -> bool {
+    let ((dx, dy), (px, py), (qx, qy)) = (difference(a, b), difference(a, p), difference(b, p));
+    let (length2, along) = (dx * dx + dy * dy, dx * px + dy * py);
+    if along <= 0 {
+        px * px + py * py <= 1
+    } else if along >= length2 {
+        qx * qx + qy * qy <= 1
+    } else {
+        let area = i128::from(cross(a, b, p));
+        area * area <= i128::from(length2)
+    }
+}

@@ -1,0 +1,343 @@
+//! The covers of a district, packed: about 130 bytes each with every way to find them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+use rstar::{RStarInsertionStrategy, RTree, RTreeObject, RTreeParams};
+
+use super::IndexError;
+use super::frame::{Box32, Frame, Ruler, Spot};
+use super::ground::{GridInfo, Ground};
+use crate::domain::catalog::CategoryCode;
+use crate::domain::cover::{Accuracy, Cover, Spec, Status};
+use crate::domain::id::{CoverCode, CoverId, OrgCode};
+use crate::domain::organization::{OrgKind, Organization};
+use crate::domain::position::{Position, Wgs84};
+
+/// A cover as answers show it; names are shared, not copied.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CoverView {
+    pub id: CoverId,
+    pub code: CoverCode,
+    pub category_name: Arc<str>,
+    pub owner: Option<Arc<Organization>>,
+    pub responsible_unit: Option<Arc<Organization>>,
+    pub spec: Spec,
+    pub status: Status,
+    pub position: Position<Wgs84>,
+    pub accuracy: Accuracy,
+    pub grid: Option<Arc<GridInfo>>,
+    pub version: i64,
+}
+
+impl CoverView {
+    pub const fn category(&self) -> CategoryCode {
+        self.code.category()
+    }
+
+    /// The unit that must act: the responsible one, else the owner; a missing cover is the owner's.
+    pub fn acting_unit(&self, missing: bool) -> Option<&Arc<Organization>> {
+        let (first, second) =
+            if missing { (&self.owner, &self.responsible_unit) } else { (&self.responsible_unit, &self.owner) };
+        first.as_ref().or(second.as_ref())
+    }
+}
+
+/// "No unit", "no grid".
+const NO_UNIT: u16 = u16::MAX;
+const NO_GRID: u32 = u32::MAX;
+
+/// 64 bytes.
+#[derive(Debug, Clone)]
+pub(super) struct Packed {
+    id: CoverId,
+    spot: Spot,
+    sequence: u32,
+    grid: u32,
+    version: u32,
+    spec: Spec,
+    category: CategoryCode,
+    owner: u16,
+    unit: u16,
+    status: Status,
+    accuracy: Accuracy,
+}
+
+/// What the tree holds of a cover: enough to weigh it without looking elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) spot: Spot,
+    pub(super) slot: u32,
+    pub(super) category: CategoryCode,
+    pub(super) status: Status,
+    pub(super) accuracy: Accuracy,
+}
+
+impl RTreeObject for Entry {
+    type Envelope = Box32;
+
+    fn envelope(&self) -> Box32 {
+        Box32::from_point(self.spot.corner())
+    }
+}
+
+/// Wider nodes than rstar's six: fewer inner nodes, less memory, fewer jumps.
+#[derive(Debug)]
+struct Wide;
+
+impl RTreeParams for Wide {
+    const MIN_SIZE: usize = 5;
+    const MAX_SIZE: usize = 12;
+    const REINSERTION_COUNT: usize = 3;
+    type DefaultInsertionStrategy = RStarInsertionStrategy;
+}
+
+/// Organisations by a small number.
+#[derive(Debug, Default)]
+struct Units {
+    all: Vec<Arc<Organization>>,
+    numbers: HashMap<OrgCode, u16>,
+}
+
+impl Units {
+    fn put(&mut self, organization: Arc<Organization>) -> Result<u16, IndexError> {
+        if let Some(&number) = self.numbers.get(&organization.code) {
+            self.all[usize::from(number)] = organization;
+            return Ok(number);
+        }
+        let number = u16::try_from(self.all.len()).ok().filter(|&n| n != NO_UNIT).ok_or(IndexError::TooManyUnits)?;
+        self.numbers.insert(organization.code.clone(), number);
+        self.all.push(organization);
+        Ok(number)
+    }
+
+    /// The number of a code; one that the district has not named goes by its code.
+    fn number(&mut self, code: Option<&OrgCode>) -> Result<u16, IndexError> {
+        let Some(code) = code else { return Ok(NO_UNIT) };
+        if let Some(&number) = self.numbers.get(code) {
+            return Ok(number);
+        }
+        let (name, kind) = (code.to_string(), OrgKind::Utility);
+        self.put(Arc::new(Organization { code: code.clone(), name, kind, credit_code: None, version: 0 }))
+    }
+
+    fn get(&self, number: u16) -> Option<Arc<Organization>> {
+        self.all.get(usize::from(number)).cloned()
+    }
+}
+
+fn hash_id(id: CoverId) -> u64 {
+    let bits = id.0.as_u128();
+    #[expect(clippy::cast_possible_truncation, reason = "both halves are folded together")]
+    mix((bits as u64) ^ ((bits >> 64) as u64))
+}
+
+fn hash_code(category: CategoryCode, sequence: u32) -> u64 {
+    mix(u64::from(category.number()) << 32 | u64::from(sequence))
+}
+
+/// Fibonacci hashing, with the high bits brought down: hashbrown reads both ends.
+fn mix(bits: u64) -> u64 {
+    let product = bits.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    product ^ (product >> 32)
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Covers {
+    records: Vec<Packed>,
+    free: Vec<u32>,
+    by_id: HashTable<u32>,
+    by_code: HashTable<u32>,
+    tree: RTree<Entry, Wide>,
+    units: Units,
+    /// How many covers that a pin may mean each category has.
+    counts: BTreeMap<CategoryCode, u32>,
+}
+
+impl Covers {
+    pub(super) fn put_unit(&mut self, organization: Arc<Organization>) -> Result<(), IndexError> {
+        self.units.put(organization).map(|_| ())
+    }
+
+    pub(super) fn unit(&self, code: &OrgCode) -> Option<Arc<Organization>> {
+        self.units.numbers.get(code).and_then(|&number| self.units.get(number))
+    }
+
+    fn pack(&mut self, cover: Cover, ground: &Ground) -> Result<Packed, IndexError> {
+        Ok(Packed {
+            id: cover.id,
+            spot: ground.frame.spot_of(cover.position).ok_or(IndexError::TooFar(cover.code))?,
+            sequence: cover.code.sequence(),
+            grid: cover.grid.and_then(|code| ground.grid_index(code)).unwrap_or(NO_GRID),
+            version: u32::try_from(cover.version).unwrap_or(u32::MAX),
+            spec: cover.spec,
+            category: cover.code.category(),
+            owner: self.units.number(cover.owner.as_ref())?,
+            unit: self.units.number(cover.responsible_unit.as_ref())?,
+            status: cover.status,
+            accuracy: cover.accuracy,
+        })
+    }
+
+    /// Takes a cover without making it findable; [`Covers::seal`] makes all of them so at once.
+    pub(super) fn load(&mut self, cover: Cover, ground: &Ground) -> Result<(), IndexError> {
+        let packed = self.pack(cover, ground)?;
+        self.records.push(packed);
+        Ok(())
+    }
+
+    pub(super) fn reserve(&mut self, covers: usize) {
+        self.records.reserve_exact(covers);
+    }
+
+    pub(super) fn seal(&mut self) {
+        self.records.shrink_to_fit();
+        let slots = 0..u32::try_from(self.records.len()).unwrap_or(u32::MAX);
+        self.by_id = HashTable::with_capacity(self.records.len());
+        self.by_code = HashTable::with_capacity(self.records.len());
+        for slot in slots.clone() {
+            self.list(slot);
+        }
+        let entries = slots.map(|slot| self.entry(slot)).filter(|entry| entry.status != Status::Removed);
+        self.tree = RTree::bulk_load_with_params(entries.collect());
+    }
+
+    /// Adds a cover or replaces the one with its identity.
+    pub(super) fn put(&mut self, cover: Cover, ground: &Ground) -> Result<(), IndexError> {
+        let packed = self.pack(cover, ground)?;
+        let slot = if let Some(slot) = self.slot_of_id(packed.id) {
+            self.unlist(slot);
+            slot
+        } else if let Some(slot) = self.free.pop() {
+            slot
+        } else {
+            u32::try_from(self.records.len()).map_err(|_| IndexError::TooManyCovers)?
+        };
+        match self.records.get_mut(slot as usize) {
+            Some(record) => *record = packed,
+            None => self.records.push(packed),
+        }
+        self.list(slot);
+        let entry = self.entry(slot);
+        if entry.status != Status::Removed {
+            self.tree.insert(entry);
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, id: CoverId) -> bool {
+        let Some(slot) = self.slot_of_id(id) else { return false };
+        self.unlist(slot);
+        self.free.push(slot);
+        true
+    }
+
+    fn entry(&self, slot: u32) -> Entry {
+        let Packed { spot, category, status, accuracy, .. } = self.records[slot as usize];
+        Entry { spot, slot, category, status, accuracy }
+    }
+
+    /// Into the tables and the counts, not the tree.
+    fn list(&mut self, slot: u32) {
+        let records = &self.records;
+        let id = |&slot: &u32| hash_id(records[slot as usize].id);
+        let code = |&slot: &u32| hash_code(records[slot as usize].category, records[slot as usize].sequence);
+        self.by_id.insert_unique(id(&slot), slot, id);
+        self.by_code.insert_unique(code(&slot), slot, code);
+        if records[slot as usize].status.is_resolvable() {
+            *self.counts.entry(records[slot as usize].category).or_default() += 1;
+        }
+    }
+
+    /// Out of everything that finds it.
+    fn unlist(&mut self, slot: u32) {
+        let entry = self.entry(slot);
+        if entry.status != Status::Removed {
+            self.tree.remove(&entry);
+        }
+        let record = &self.records[slot as usize];
+        for (table, hash) in
+            [(&mut self.by_id, hash_id(record.id)), (&mut self.by_code, hash_code(record.category, record.sequence))]
+        {
+            if let Ok(found) = table.find_entry(hash, |&other| other == slot) {
+                found.remove();
+            }
+        }
+        if record.status.is_resolvable()
+            && let Some(count) = self.counts.get_mut(&record.category)
+        {
+            *count -= 1;
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.records.len() - self.free.len()
+    }
+
+    pub(super) fn slot_of_id(&self, id: CoverId) -> Option<u32> {
+        self.by_id.find(hash_id(id), |&slot| self.records[slot as usize].id == id).copied()
+    }
+
+    pub(super) fn slot_of_code(&self, code: CoverCode) -> Option<u32> {
+        let is_it = |&slot: &u32| {
+            let record = &self.records[slot as usize];
+            (record.category, record.sequence) == (code.category(), code.sequence())
+        };
+        self.by_code.find(hash_code(code.category(), code.sequence()), is_it).copied()
+    }
+
+    /// Share of a category in the covers that a pin may mean, as if each of 16 had one more.
+    pub(super) fn share(&self, category: CategoryCode) -> f64 {
+        let of_it = self.counts.get(&category).copied().unwrap_or(0);
+        let all: u32 = self.counts.values().sum();
+        (f64::from(of_it) + 1.0) / (f64::from(all) + 16.0)
+    }
+
+    /// Every cover not removed within the radius, with the square of its distance in metres.
+    pub(super) fn within(&self, ruler: &Ruler, radius_m: f64, mut visit: impl FnMut(&Entry, f64)) {
+        let squared_radius = radius_m * radius_m;
+        let all = self.tree.locate_in_envelope_int(&ruler.reach(radius_m), |entry| {
+            let squared = ruler.squared_m(entry.spot);
+            if squared <= squared_radius {
+                visit(entry, squared);
+            }
+            ControlFlow::<()>::Continue(())
+        });
+        debug_assert!(all.is_continue());
+    }
+
+    /// Order of two covers by their codes, within one district.
+    pub(super) fn code_key(&self, slot: u32) -> (CategoryCode, u32) {
+        let record = &self.records[slot as usize];
+        (record.category, record.sequence)
+    }
+
+    pub(super) fn view(&self, slot: u32, ground: &Ground) -> Option<CoverView> {
+        let record = self.records.get(slot as usize)?;
+        let frame: Frame = ground.frame;
+        Some(CoverView {
+            id: record.id,
+            code: CoverCode::new(ground.district.code, record.category, record.sequence).ok()?,
+            category_name: ground.category_name(record.category),
+            owner: self.units.get(record.owner),
+            responsible_unit: self.units.get(record.unit),
+            spec: record.spec.clone(),
+            status: record.status,
+            position: frame.position(record.spot),
+            accuracy: record.accuracy,
+            grid: ground.grid(record.grid).cloned(),
+            version: i64::from(record.version),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_cover_takes_a_cache_line() {
+        assert_eq!(size_of::<super::Packed>(), 64);
+        assert_eq!(size_of::<super::Entry>(), 16);
+    }
+}

@@ -1,0 +1,110 @@
+//! One district in memory, and how it is built.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::IndexError;
+use super::covers::Covers;
+use super::ground::Ground;
+use crate::domain::catalog::Catalog;
+use crate::domain::cover::Cover;
+use crate::domain::grid::{Community, District, Grid, Subdistrict};
+use crate::domain::id::DistrictCode;
+use crate::domain::organization::Organization;
+
+/// A district as the store has it at one `registry_seq`, without its covers: those follow one by one.
+#[derive(Debug, Clone)]
+pub struct DistrictSnapshot {
+    pub district: District,
+    pub subdistricts: Vec<Subdistrict>,
+    pub communities: Vec<Community>,
+    /// Each with the name of its leader (网格长).
+    pub grids: Vec<(Grid, Option<String>)>,
+    /// All organisations that act here, those of other districts included.
+    pub organizations: Vec<Organization>,
+    pub catalog: Catalog,
+    pub registry_seq: u64,
+}
+
+/// Takes the covers of a district as they are read, so that there is no second copy of them.
+#[derive(Debug)]
+pub struct DistrictBuilder {
+    ground: Ground,
+    covers: Covers,
+    registry_seq: u64,
+}
+
+impl DistrictBuilder {
+    pub fn new(mut snapshot: DistrictSnapshot) -> Result<Self, IndexError> {
+        let organizations = std::mem::take(&mut snapshot.organizations).into_iter().map(Arc::new);
+        let organizations: HashMap<_, _> = organizations.map(|o| (o.code.as_str().to_owned(), o)).collect();
+        let registry_seq = snapshot.registry_seq;
+        let ground = Ground::new(snapshot, &organizations)?;
+        let mut covers = Covers::default();
+        for organization in organizations.into_values() {
+            covers.put_unit(organization)?;
+        }
+        Ok(Self { ground, covers, registry_seq })
+    }
+
+    /// Makes room for this many covers at once, where the number is known.
+    #[must_use]
+    pub fn expect(mut self, covers: usize) -> Self {
+        self.covers.reserve(covers);
+        self
+    }
+
+    /// Takes one cover; its code must be of this district and not have come before.
+    pub fn cover(&mut self, cover: Cover) -> Result<(), IndexError> {
+        if cover.code.district() != self.ground.district.code {
+            return Err(IndexError::NotServed(cover.code.district()));
+        }
+        self.covers.load(cover, &self.ground)
+    }
+
+    pub fn finish(mut self) -> DistrictIndex {
+        self.covers.seal();
+        DistrictIndex {
+            ground: self.ground,
+            covers: RwLock::new(self.covers),
+            registry_seq: AtomicU64::new(self.registry_seq),
+        }
+    }
+}
+
+/// A district, ready to be asked; [`super::Index::replace`] puts it in service.
+#[derive(Debug)]
+pub struct DistrictIndex {
+    pub(super) ground: Ground,
+    covers: RwLock<Covers>,
+    registry_seq: AtomicU64,
+}
+
+impl DistrictIndex {
+    pub fn code(&self) -> DistrictCode {
+        self.ground.district.code
+    }
+
+    /// Number of covers in memory, in every status.
+    pub fn covers(&self) -> usize {
+        self.read().len()
+    }
+
+    // A panic while the lock is held leaves at worst one cover half listed; readers go on.
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, Covers> {
+        self.covers.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, Covers> {
+        self.covers.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn seq(&self) -> u64 {
+        self.registry_seq.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_seq(&self, seq: u64) {
+        self.registry_seq.store(seq, Ordering::Release);
+    }
+}

@@ -1,0 +1,103 @@
+//! A pin into a grid and candidates.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use super::atlas::Atlas;
+use super::covers::CoverView;
+use super::district::DistrictIndex;
+use super::ground::GridInfo;
+use crate::domain::id::DistrictCode;
+use crate::domain::position::{Position, Wgs84};
+use crate::domain::resolve::{Evidence, Match, Pin, Ranking, ResolveModel, Weighed, Weighing, rank};
+
+/// Why a position has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ResolveError {
+    #[error("the position lies outside every district served here")]
+    OutsideServiceArea,
+}
+
+/// The grid that a position belongs to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GridHit {
+    pub grid: Arc<GridInfo>,
+    /// 0 within the grid or on its edge, else metres to it.
+    pub distance_m: f64,
+}
+
+/// A cover that a pin may mean.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    pub cover: CoverView,
+    /// Rounded to 1 cm.
+    pub distance_m: f64,
+    /// 0–1; see [`crate::domain::resolve`].
+    pub confidence: f64,
+}
+
+/// What a pin means.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resolution {
+    pub position: Position<Wgs84>,
+    /// The state of the registry that was read, or an earlier one: the district and its `registry_seq`.
+    pub registry_version: (DistrictCode, u64),
+    pub grid: GridHit,
+    pub matched: Match,
+    pub none_confidence: f64,
+    pub candidates: Vec<Candidate>,
+}
+
+pub(super) fn resolve(atlas: &Atlas, model: &ResolveModel, pin: &Pin) -> Result<Resolution, ResolveError> {
+    let at = pin.position();
+    let located = atlas.locate(at).ok_or(ResolveError::OutsideServiceArea)?;
+    let district = located.district;
+    // Read before the covers: what changes in between makes the answer look older than it is, never newer.
+    let registry_version = (district.code(), district.seq());
+    let grid = GridHit { grid: Arc::clone(located.grid), distance_m: located.distance_m };
+    let (ranking, candidates) = candidates(atlas, model, pin, district);
+    let Ranking { none_confidence, matched, .. } = ranking;
+    Ok(Resolution { position: at, registry_version, grid, matched, none_confidence, candidates })
+}
+
+/// Which of the locked districts, and the slot there.
+type Key = (usize, u32);
+
+fn candidates(
+    atlas: &Atlas,
+    model: &ResolveModel,
+    pin: &Pin,
+    home: &Arc<DistrictIndex>,
+) -> (Ranking<Key>, Vec<Candidate>) {
+    let (at, reach) = (pin.position(), pin.reach_m());
+    let share = pin.category().map_or(0.0, |hint| home.read().share(hint));
+    let mut weighing = Weighing::new(model, pin, share);
+    let mut weighed: Vec<Weighed<Key>> = Vec::with_capacity(64);
+    // The locks are held until the covers are shown, so that all of them are of one moment.
+    let mut locked = Vec::with_capacity(1);
+    for district in atlas.near(at, reach) {
+        let Some((_, ruler)) = district.ground.ruler(at) else { continue };
+        let covers = district.read();
+        covers.within(&ruler, reach, |entry, squared| {
+            if entry.status.is_resolvable() {
+                let distance_m = squared.sqrt();
+                let (accuracy, category, status) = (entry.accuracy, entry.category, entry.status);
+                let weight = weighing.add(&Evidence { distance_m, accuracy, category, status });
+                weighed.push(Weighed { key: (locked.len(), entry.slot), distance_m, weight });
+            }
+        });
+        locked.push((district, covers));
+    }
+    let by_code = |a: &Key, b: &Key| -> Ordering {
+        let code = |&(n, slot): &Key| (locked[n].0.code(), locked[n].1.code_key(slot));
+        code(a).cmp(&code(b))
+    };
+    let ranking = rank(weighed, weighing.none(), pin.limit(), by_code);
+    let shown = ranking.candidates.iter().filter_map(|ranked| {
+        let (district, covers) = &locked[ranked.key.0];
+        let cover = covers.view(ranked.key.1, &district.ground)?;
+        Some(Candidate { cover, distance_m: ranked.distance_m, confidence: ranked.confidence })
+    });
+    let shown = shown.collect();
+    (ranking, shown)
+}
