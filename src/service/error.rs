@@ -36,7 +36,7 @@ impl Fault {
 }
 
 /// Why a use case did not happen. Nothing was stored.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum ServiceError {
     /// Unreadable JSON, query, bbox or cursor.
     #[error("the request cannot be read")]
@@ -69,6 +69,10 @@ pub enum ServiceError {
     InProgress,
     #[error("{0}")]
     TooLarge(&'static str),
+    #[error("send {0}")]
+    MediaType(&'static str),
+    #[error("this address does not know this method")]
+    Method,
     #[error("the database cannot write now")]
     Unavailable,
     /// What failed, which is for the log and never for the caller.

@@ -1,0 +1,140 @@
+//! JSON bodies, strictly: bounded, shallow, every member known and given once.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use crate::service::error::{Fault, Result, ServiceError};
+
+/// Most bytes of a JSON body.
+pub const LIMIT: usize = 256 * 1024;
+/// Deepest nesting of a JSON body.
+const DEPTH: usize = 32;
+
+/// Reads a whole body of at most [`LIMIT`] bytes.
+pub async fn bytes(headers: &HeaderMap, body: Body) -> Result<Vec<u8>> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) {
+        return Err(ServiceError::MediaType("Content-Type: application/json"));
+    }
+    let collected = Limited::new(body, LIMIT).collect().await.map_err(|error| {
+        if error.downcast_ref::<LengthLimitError>().is_some() {
+            ServiceError::TooLarge("a JSON body has at most 256 KB")
+        } else {
+            ServiceError::Malformed(Fault::pointer("", "the body ended early"))
+        }
+    })?;
+    Ok(collected.to_bytes().to_vec())
+}
+
+/// Parses a body; a fault is named by its JSON pointer.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    check_depth(bytes)?;
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let inner = error.inner();
+        let detail = without_place(&inner.to_string());
+        let fault = Fault::pointer(pointer(error.path(), &detail), detail);
+        if inner.is_data() { ServiceError::Invalid(vec![fault]) } else { ServiceError::Malformed(fault) }
+    })?;
+    reader.end().map_err(|_| ServiceError::Malformed(Fault::pointer("", "something follows the JSON")))?;
+    Ok(value)
+}
+
+/// The JSON pointer (RFC 6901) of what failed; an unknown or repeated member is named itself.
+fn pointer(path: &serde_path_to_error::Path, detail: &str) -> String {
+    use serde_path_to_error::Segment;
+    let mut pointer = String::new();
+    let mut last = None;
+    for segment in path {
+        let name = match segment {
+            Segment::Seq { index } => index.to_string(),
+            Segment::Map { key } => key.replace('~', "~0").replace('/', "~1"),
+            Segment::Enum { .. } | Segment::Unknown => continue,
+        };
+        pointer.push('/');
+        pointer.push_str(&name);
+        last = Some(name);
+    }
+    let about_member = ["unknown field `", "duplicate field `", "missing field `"]
+        .iter()
+        .find_map(|start| detail.strip_prefix(start))
+        .and_then(|rest| rest.split('`').next());
+    if let Some(member) = about_member.filter(|member| last.as_deref() != Some(*member)) {
+        pointer.push('/');
+        pointer.push_str(&member.replace('~', "~0").replace('/', "~1"));
+    }
+    pointer
+}
+
+/// A position in the text is of no use to who sent a value.
+fn without_place(detail: &str) -> String {
+    match detail.rfind(" at line ") {
+        Some(at) => detail[..at].to_owned(),
+        None => detail.to_owned(),
+    }
+}
+
+fn check_depth(bytes: &[u8]) -> Result<()> {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for &byte in bytes {
+        match (in_string, byte) {
+            (true, _) if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (_, b'"') => in_string = !in_string,
+            (false, b'[' | b'{') => depth += 1,
+            (false, b']' | b'}') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEPTH {
+            return Err(ServiceError::Malformed(Fault::pointer("", format!("nested deeper than {DEPTH} levels"))));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read")]
+    struct Outer {
+        inner: Option<Inner>,
+        word: String,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read")]
+    struct Inner {
+        number: f64,
+    }
+
+    #[test]
+    fn every_fault_is_named_where_it_is() {
+        for (text, status, at) in [
+            (r#"{"word": "a", "wurd": 1}"#, "invalid", "/wurd"),
+            (r#"{"word": "a", "word": "b"}"#, "invalid", "/word"),
+            (r#"{"inner": {"number": "x"}, "word": ""}"#, "invalid", "/inner/number"),
+            (r#"{"inner": {"number": 1, "n": 2}, "word": ""}"#, "invalid", "/inner/n"),
+            (r#"{"inner": {}, "word": ""}"#, "invalid", "/inner/number"),
+            ("{}", "invalid", "/word"),
+            (r#"{"inner": {"number": NaN}}"#, "malformed", "/inner/number"),
+            (r#"{"inner": {"number": 1e999}}"#, "malformed", "/inner/number"),
+            (r#"{"word": "#, "malformed", "/word"),
+            (r#"{"word": ""} x"#, "malformed", ""),
+        ] {
+            let (kind, fault) = match parse::<Outer>(text.as_bytes()).unwrap_err() {
+                ServiceError::Invalid(mut faults) => ("invalid", faults.remove(0)),
+                ServiceError::Malformed(fault) => ("malformed", fault),
+                other => panic!("{other}"),
+            };
+            assert_eq!((kind, fault.at), (status, crate::service::error::At::Pointer(at.to_owned())), "{text}");
+        }
+        let deep = "[".repeat(40);
+        assert!(matches!(parse::<Outer>(deep.as_bytes()), Err(ServiceError::Malformed(_))));
+    }
+}

@@ -1,0 +1,81 @@
+//! Query parameters, strictly: each known, each once, each readable.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use crate::service::error::{Fault, Result, ServiceError};
+
+/// The parameters of one request; take each by name, then [`Params::finish`].
+#[derive(Debug)]
+pub struct Params {
+    pairs: Vec<(String, String)>,
+}
+
+impl Params {
+    /// Reads the query of a URI.
+    pub fn read(query: Option<&str>) -> Result<Self> {
+        let query = query.unwrap_or_default();
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            // What is not UTF-8 was replaced; nobody means the replacement character.
+            if name.contains('\u{fffd}') || value.contains('\u{fffd}') {
+                return Err(ServiceError::Malformed(Fault::parameter(name, "the query is not UTF-8")));
+            }
+            if name.contains('\0') || value.contains('\0') {
+                return Err(ServiceError::parameter(name.replace('\0', ""), "the character U+0000 is not allowed"));
+            }
+            if pairs.iter().any(|(known, _)| *known == name) {
+                return Err(ServiceError::parameter(name, "given more than once"));
+            }
+            pairs.push((name.into_owned(), value.into_owned()));
+        }
+        Ok(Self { pairs })
+    }
+
+    /// Takes a parameter as it is.
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        let at = self.pairs.iter().position(|(known, _)| known == name)?;
+        Some(self.pairs.swap_remove(at).1)
+    }
+
+    /// Takes a parameter that reads as `T`.
+    pub fn parse<T: FromStr<Err: Display>>(&mut self, name: &str) -> Result<Option<T>> {
+        self.text(name).map(|text| text.parse().map_err(|e| ServiceError::parameter(name, e))).transpose()
+    }
+
+    /// Takes a number.
+    pub fn number(&mut self, name: &str) -> Result<Option<f64>> {
+        self.text(name)
+            .map(|text| {
+                let number = text.parse().ok().filter(|n: &f64| n.is_finite());
+                number.ok_or_else(|| ServiceError::parameter(name, format!("a finite number is needed, got {text:?}")))
+            })
+            .transpose()
+    }
+
+    /// Takes a list separated by commas; absent is empty.
+    pub fn list<T>(&mut self, name: &str, parse: impl Fn(&str) -> std::result::Result<T, String>) -> Result<Vec<T>> {
+        let Some(text) = self.text(name) else { return Ok(Vec::new()) };
+        text.split(',').map(|part| parse(part.trim()).map_err(|e| ServiceError::parameter(name, e))).collect()
+    }
+
+    /// Takes `limit`, `1..=most`.
+    pub fn limit(&mut self, default: usize, most: usize) -> Result<usize> {
+        let Some(text) = self.text("limit") else { return Ok(default) };
+        text.parse()
+            .ok()
+            .filter(|limit| (1..=most).contains(limit))
+            .ok_or_else(|| ServiceError::parameter("limit", format!("limit must lie between 1 and {most}, got {text:?}")))
+    }
+
+    /// Refuses what is left.
+    pub fn finish(self, known: &str) -> Result<()> {
+        match self.pairs.into_iter().next() {
+            None => Ok(()),
+            Some((name, _)) => {
+                let detail = format!("unknown parameter {name:?}; known here: {known}");
+                Err(ServiceError::parameter(name, detail))
+            }
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! What goes over the wire: positions with their coordinate system, codes with names, specifications.
+
+use std::fmt::Display;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::params::Params;
+use crate::crs::{Crs, CrsError, CrsKind, CrsService};
+use crate::domain::catalog::CategoryCode;
+use crate::domain::cover::Spec;
+use crate::domain::position::{Position, Wgs84};
+use crate::domain::resolve::Pin;
+use crate::index::{CoverView, GridHit, GridInfo};
+use crate::domain::organization::Organization;
+use crate::service::error::{At, Fault, Result, ServiceError};
+
+/// A code, written as its text.
+#[derive(Debug, Clone)]
+pub struct Code<T>(pub T);
+
+impl<T: Display> Serialize for Code<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// `{code, name}`: how everything that has both is referred to.
+#[derive(Debug, Clone, Serialize)]
+pub struct Ref {
+    pub code: String,
+    pub name: String,
+}
+
+impl Ref {
+    pub fn new(code: impl Display, name: impl Into<String>) -> Self {
+        Self { code: code.to_string(), name: name.into() }
+    }
+
+    pub fn organization(organization: &Organization) -> Self {
+        Self::new(&organization.code, &*organization.name)
+    }
+}
+
+/// A position as it comes: `lon`/`lat` with the geographic systems, `x`/`y` with the projected ones.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PositionIn {
+    pub lon: Option<f64>,
+    pub lat: Option<f64>,
+    pub x: Option<f64>,
+    pub y: Option<f64>,
+    pub crs: Option<String>,
+    pub accuracy_m: Option<f64>,
+}
+
+/// Where the members of a position came from: a body or the query.
+#[derive(Debug, Clone, Copy)]
+pub enum Source<'a> {
+    /// Members below this pointer.
+    Body(&'a str),
+    Query,
+}
+
+impl Source<'_> {
+    pub fn at(self, member: &str) -> At {
+        match self {
+            Self::Body(base) => At::Pointer(format!("{base}/{member}")),
+            Self::Query => At::Parameter(member.to_owned()),
+        }
+    }
+
+    fn fault(self, member: &str, detail: impl ToString) -> Fault {
+        Fault { at: self.at(member), detail: detail.to_string() }
+    }
+
+    fn invalid(self, member: &str, detail: impl ToString) -> ServiceError {
+        ServiceError::Invalid(vec![self.fault(member, detail)])
+    }
+}
+
+/// Reads the name of a coordinate system.
+pub fn crs(name: Option<&str>, source: Source<'_>, member: &str) -> Result<Crs> {
+    name.map_or(Ok(Crs::default()), |name| {
+        name.parse().map_err(|e| ServiceError::UnknownCrs(source.fault(member, e)))
+    })
+}
+
+impl PositionIn {
+    /// Takes a position's parameters from the query.
+    pub fn from_params(params: &mut Params) -> Result<Self> {
+        Ok(Self {
+            lon: params.number("lon")?,
+            lat: params.number("lat")?,
+            x: params.number("x")?,
+            y: params.number("y")?,
+            crs: params.text("crs"),
+            accuracy_m: params.number("accuracy_m")?,
+        })
+    }
+
+    /// The position in WGS 84.
+    pub fn locate(&self, source: Source<'_>) -> Result<Position<Wgs84>> {
+        let crs = crs(self.crs.as_deref(), source, "crs")?;
+        let (own, foreign) = match crs.kind() {
+            CrsKind::Geographic => ([("lon", self.lon), ("lat", self.lat)], [("x", self.x), ("y", self.y)]),
+            CrsKind::Projected => ([("x", self.x), ("y", self.y)], [("lon", self.lon), ("lat", self.lat)]),
+        };
+        if let Some((member, _)) = foreign.iter().find(|(_, value)| value.is_some()) {
+            let detail = format!("{crs} takes {} and {}", own[0].0, own[1].0);
+            return Err(source.invalid(member, detail));
+        }
+        let need = |(member, value): (&str, Option<f64>)| {
+            value.ok_or_else(|| source.invalid(member, format!("{member} is needed with {crs}")))
+        };
+        let (east, north) = (need(own[0])?, need(own[1])?);
+        CrsService::new().to_wgs84(crs, east, north).map_err(|error| match error.axis() {
+            Some(axis) => source.invalid(&axis.to_string(), error),
+            None => source.invalid(own[0].0, error),
+        })
+    }
+
+    /// The position as a pin, with a hint and the number of candidates wanted.
+    pub fn pin(&self, source: Source<'_>, category: Option<CategoryCode>, limit: usize) -> Result<Pin> {
+        let accuracy = self.accuracy_m.unwrap_or(Pin::DEFAULT_ACCURACY_M);
+        Pin::new(self.locate(source)?, accuracy, category, limit).map_err(|e| source.invalid(e.member(), e))
+    }
+}
+
+/// A position as it goes out, in the system asked for.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(untagged)]
+pub enum PositionOut {
+    Geographic { lon: f64, lat: f64 },
+    Projected { x: f64, y: f64 },
+}
+
+/// The coordinate system of an answer (`out_crs`).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Out(pub Crs);
+
+impl Out {
+    pub fn from_params(params: &mut Params) -> Result<Self> {
+        let name = params.text("out_crs");
+        crs(name.as_deref(), Source::Query, "out_crs").map(Self)
+    }
+
+    pub fn position(self, at: Position<Wgs84>) -> Result<PositionOut> {
+        if self.0 == Crs::Wgs84 {
+            return Ok(PositionOut::Geographic { lon: at.lon(), lat: at.lat() });
+        }
+        let outside = |error: CrsError| ServiceError::parameter("out_crs", error);
+        let (east, north) = CrsService::new().from_wgs84(self.0, at).map_err(outside)?;
+        Ok(match self.0.kind() {
+            CrsKind::Geographic => PositionOut::Geographic { lon: east, lat: north },
+            CrsKind::Projected => PositionOut::Projected { x: east, y: north },
+        })
+    }
+}
+
+/// Metres to the centimetre.
+pub fn centimetres(metres: f64) -> f64 {
+    (metres * 100.0).round() / 100.0
+}
+
+/// A specification (规格); what is not known is null.
+#[derive(Debug, Clone, Serialize)]
+pub struct SpecOut {
+    pub shape: Option<&'static str>,
+    pub opening_mm: Option<u16>,
+    pub opening_width_mm: Option<u16>,
+    pub depth_m: Option<f64>,
+    pub material: Option<&'static str>,
+    pub load_class: Option<&'static str>,
+    pub place: Option<&'static str>,
+    pub installed: Option<u16>,
+}
+
+impl From<&Spec> for SpecOut {
+    fn from(spec: &Spec) -> Self {
+        Self {
+            shape: spec.shape.map(|word| word.as_str()),
+            opening_mm: spec.opening_mm,
+            opening_width_mm: spec.opening_width_mm,
+            depth_m: spec.depth_mm.map(|mm| f64::from(mm) / 1000.0),
+            material: spec.material.map(|word| word.as_str()),
+            load_class: spec.load_class.map(|word| word.as_str()),
+            place: spec.place.map(|word| word.as_str()),
+            installed: spec.installed,
+        }
+    }
+}
+
+/// A cover as lists, single reads and candidates show it.
+#[derive(Debug, Clone, Serialize)]
+pub struct CoverOut {
+    pub code: String,
+    /// The same in GB/T 47678.5-2026.
+    pub code_2026: String,
+    pub category: Ref,
+    /// 产权单位
+    pub owner: Option<Ref>,
+    /// 责任单位
+    pub responsible_unit: Option<Ref>,
+    pub spec: SpecOut,
+    pub status: &'static str,
+    pub accuracy: &'static str,
+    pub position: PositionOut,
+    pub grid: Option<Ref>,
+    pub version: i64,
+}
+
+impl CoverOut {
+    pub fn new(cover: &CoverView, out: Out) -> Result<Self> {
+        Ok(Self {
+            code: cover.code.to_string(),
+            code_2026: cover.code.code_2026(),
+            category: Ref::new(cover.category(), &*cover.category_name),
+            owner: cover.owner.as_deref().map(Ref::organization),
+            responsible_unit: cover.responsible_unit.as_deref().map(Ref::organization),
+            spec: SpecOut::from(&cover.spec),
+            status: cover.status.as_str(),
+            accuracy: cover.accuracy.as_str(),
+            position: out.position(cover.position)?,
+            grid: cover.grid.as_deref().map(|grid| Ref::new(grid.code, &*grid.name)),
+            version: cover.version,
+        })
+    }
+}
+
+/// The grid that a position belongs to, and who stands for it.
+#[derive(Debug, Clone, Serialize)]
+pub struct GridOut {
+    pub code: String,
+    pub name: String,
+    pub community: Ref,
+    pub subdistrict: Ref,
+    pub district: Ref,
+    /// 责任科室
+    pub supervising_department: Option<Ref>,
+    /// 网格长; left out for callers without a key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leader: Option<Leader>,
+    /// 0 inside or on the edge; more in a sliver between grids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distance_m: Option<f64>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Leader {
+    pub name: Option<String>,
+}
+
+impl GridOut {
+    /// `named`: whether the caller may see officers' names.
+    pub fn new(grid: &GridInfo, audience: Audience) -> Self {
+        Self {
+            code: grid.code.to_string(),
+            name: grid.name.clone(),
+            community: Ref::new(grid.community.code, &*grid.community.name),
+            subdistrict: Ref::new(grid.subdistrict.code, &*grid.subdistrict.name),
+            district: Ref::new(grid.district.code, &*grid.district.name),
+            supervising_department: grid.supervising_department.as_deref().map(Ref::organization),
+            leader: (audience == Audience::Staff).then(|| Leader { name: grid.leader.clone() }),
+            distance_m: None,
+        }
+    }
+
+    pub fn hit(hit: &GridHit, audience: Audience) -> Self {
+        Self { distance_m: Some(centimetres(hit.distance_m)), ..Self::new(&hit.grid, audience) }
+    }
+}
+
+/// Who reads an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Anyone: no officers' names, no tasks.
+    Public,
+    /// A key's holder.
+    Staff,
+}
+
+/// A page of a list.
+#[derive(Debug, Serialize)]
+pub struct Items<T> {
+    pub items: Vec<T>,
+    /// Opaque: the next page is the same query with `cursor` set to this.
+    pub next: Option<String>,
+}
+
+/// A cursor says where a page ended. Opaque, and bound to what it was given for.
+pub fn cursor(parts: &[&str]) -> String {
+    let text = parts.join("\u{1f}");
+    let check = crate::service::keys::hash(text.as_bytes());
+    let mut out = String::new();
+    for byte in text.as_bytes().iter().chain(&check[..4]) {
+        out.push_str(&format!("{byte:02x}"));
+    }
+    out
+}
+
+/// Reads a cursor of [`cursor`].
+pub fn read_cursor(text: &str, parts: usize) -> Result<Vec<String>> {
+    let broken = || ServiceError::Malformed(Fault::parameter("cursor", "this cursor was not given out here"));
+    let bytes: Option<Vec<u8>> = text
+        .is_ascii()
+        .then(|| (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).ok()).collect())
+        .flatten();
+    let bytes = bytes.filter(|bytes| bytes.len() > 4 && text.len() % 2 == 0).ok_or_else(broken)?;
+    let (body, check) = bytes.split_at(bytes.len() - 4);
+    if crate::service::keys::hash(body)[..4] != *check {
+        return Err(broken());
+    }
+    let text = std::str::from_utf8(body).map_err(|_| broken())?;
+    let found: Vec<String> = text.split('\u{1f}').map(str::to_owned).collect();
+    if found.len() == parts { Ok(found) } else { Err(broken()) }
+}
+
+/// `bbox=west,south,east,north` in `crs` → degrees.
+pub fn bbox(params: &mut Params, crs: Crs) -> Result<Option<[f64; 4]>> {
+    let Some(text) = params.text("bbox") else { return Ok(None) };
+    let bad = |detail: &str| ServiceError::Malformed(Fault::parameter("bbox", detail));
+    let numbers: Vec<f64> = text.split(',').filter_map(|part| part.trim().parse().ok()).collect();
+    let [west, south, east, north] = numbers[..] else {
+        return Err(bad("a bbox has four numbers: west,south,east,north"));
+    };
+    if west > east || south > north {
+        return Err(bad("a bbox goes from west to east and from south to north; it does not cross the antimeridian"));
+    }
+    let service = CrsService::new();
+    let mut bounds = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
+    for (x, y) in [(west, south), (west, north), (east, south), (east, north)] {
+        let at = service.to_wgs84(crs, x, y).map_err(|e| bad(&e.to_string()))?;
+        bounds = [
+            bounds[0].min(at.lon()),
+            bounds[1].min(at.lat()),
+            bounds[2].max(at.lon()),
+            bounds[3].max(at.lat()),
+        ];
+    }
+    Ok(Some(bounds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tampered_cursor_is_refused() {
+        let good = cursor(&["370203", "17"]);
+        assert_eq!(read_cursor(&good, 2).unwrap(), ["370203", "17"]);
+        let mut bad = good.clone().into_bytes();
+        bad[1] = if bad[1] == b'3' { b'4' } else { b'3' };
+        assert!(read_cursor(std::str::from_utf8(&bad).unwrap(), 2).is_err());
+        assert!(read_cursor("zz", 1).is_err() && read_cursor("", 1).is_err() && read_cursor("é", 1).is_err());
+    }
+}
