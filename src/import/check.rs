@@ -34,6 +34,9 @@ pub struct Near {
     pub metres: f64,
 }
 
+/// Looks for a cover of the category near a position that is not of the source.
+pub type Nearest<'a> = dyn Fn(CategoryCode, Position<Wgs84>, Option<&OrgCode>) -> Option<Near> + 'a;
+
 /// The district that is served, ready to be asked for many points.
 pub struct Served {
     pub code: DistrictCode,
@@ -74,7 +77,7 @@ pub struct World<'a> {
     /// The record that holds a code.
     pub holder: &'a dyn Fn(CoverCode) -> Option<Holder>,
     /// The nearest registered cover of the category that is not of the source; beyond 1 m it does not matter.
-    pub nearest: &'a dyn Fn(CategoryCode, Position<Wgs84>, Option<&OrgCode>) -> Option<Near>,
+    pub nearest: &'a Nearest<'a>,
 }
 
 /// Checks the rows of one run, file after file.

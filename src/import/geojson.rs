@@ -170,6 +170,9 @@ impl Scan {
             self.take_between(byte, false);
             return Cut::Feature;
         }
+        if scalar && !self.in_string && matches!(byte, b'{' | b'[' | b'}') {
+            return Cut::Bad("brackets that do not match in features");
+        }
         let structure = self.follow(byte);
         self.feature.push(byte);
         if structure && !scalar && self.depth == 2 && matches!(byte, b'}' | b']') {

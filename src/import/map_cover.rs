@@ -3,7 +3,7 @@
 use geojson::GeometryValue;
 
 use super::draft::{CoverDraft, Original};
-use super::field::Field;
+use super::field::{Field, Format};
 use super::finding::{Finding, FindingCode};
 use super::map::{Reading, quoted};
 use crate::domain::catalog::CategoryCode;
@@ -86,13 +86,12 @@ fn code_and_category(reading: &mut Reading<'_>) -> (Option<CoverCode>, Option<Ca
 /// The position in WGS 84, and as delivered.
 fn position(reading: &mut Reading<'_>) -> Option<(Position<Wgs84>, Original)> {
     let (east_field, north_field) = reading.profile.position_fields();
-    let original =
-        if reading.profile.has(east_field) && (reading.record.geometry.is_none() || !reading.profile.by_default) {
-            let (east, north) = (number(reading, east_field), number(reading, north_field));
-            Original { east: east?, north: north?, crs: reading.profile.crs }
-        } else {
-            point(reading)?
-        };
+    let original = if in_fields(reading, east_field, north_field) {
+        let (east, north) = (number(reading, east_field), number(reading, north_field));
+        Original { east: east?, north: north?, crs: reading.profile.crs }
+    } else {
+        point(reading)?
+    };
     match reading.crs.to_wgs84(original.crs, original.east, original.north) {
         Ok(position) => Some((position, original)),
         Err(error) => {
@@ -112,6 +111,15 @@ fn position(reading: &mut Reading<'_>) -> Option<(Position<Wgs84>, Original)> {
             None
         }
     }
+}
+
+/// Whether the position stands in two fields: where the profile names them, or where a file
+/// without a profile has them and no geometry.
+fn in_fields(reading: &Reading<'_>, east: Field, north: Field) -> bool {
+    let (profile, record) = (reading.profile, reading.record);
+    let given = || record.get(east).or_else(|| record.get(north)).is_some();
+    let tried = profile.by_default && profile.format != Format::Csv;
+    profile.has(east) && (!tried || (record.geometry.is_none() && given()))
 }
 
 fn number(reading: &mut Reading<'_>, field: Field) -> Option<f64> {
