@@ -35,7 +35,7 @@ pub struct Near {
 }
 
 /// Looks for a cover of the category near a position that is not of the source.
-pub type Nearest<'a> = dyn Fn(CategoryCode, Position<Wgs84>, Option<&OrgCode>) -> Option<Near> + 'a;
+pub type Nearest<'a> = dyn Fn(CategoryCode, Position<Wgs84>, Option<&OrgCode>) -> Option<Near> + Sync + 'a;
 
 /// The district that is served, ready to be asked for many points.
 pub struct Served {
@@ -75,7 +75,7 @@ pub struct World<'a> {
     /// This year, in which a cover may have been installed last.
     pub year: u16,
     /// The record that holds a code.
-    pub holder: &'a dyn Fn(CoverCode) -> Option<Holder>,
+    pub holder: &'a (dyn Fn(CoverCode) -> Option<Holder> + Sync),
     /// The nearest registered cover of the category that is not of the source; beyond 1 m it does not matter.
     pub nearest: &'a Nearest<'a>,
 }

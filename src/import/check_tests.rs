@@ -9,7 +9,7 @@ fn square(west: f64, south: f64, east: f64, north: f64) -> MultiPolygon<f64> {
     MultiPolygon::new(vec![Rect::new((west, south), (east, north)).to_polygon()])
 }
 
-fn world<'a>(holder: &'a dyn Fn(CoverCode) -> Option<Holder>, nearest: &'a Nearest<'a>) -> World<'a> {
+fn world<'a>(holder: &'a (dyn Fn(CoverCode) -> Option<Holder> + Sync), nearest: &'a Nearest<'a>) -> World<'a> {
     World {
         district: Some(Served::new("370203".parse().unwrap(), square(120.3, 36.06, 120.43, 36.17))),
         subdistricts: ["370203033".parse().unwrap()].into(),

@@ -1,6 +1,7 @@
 //! CSV (RFC 4180, any one-byte delimiter): a header, then one record a row.
 
 use std::io::Read;
+use std::sync::atomic::Ordering;
 
 use csv::{ErrorKind, StringRecord};
 
@@ -82,7 +83,7 @@ impl<R: Read> CsvReader<R> {
 
     /// Reads the next row and says on which line it begins.
     fn read_cells(&mut self) -> Result<Option<u64>, Finding> {
-        self.budget.set(RECORD_LIMIT);
+        self.budget.store(RECORD_LIMIT, Ordering::Relaxed);
         let before = self.rows.position().line();
         match self.rows.read_record(&mut self.cells) {
             Ok(false) => Ok(None),

@@ -5,9 +5,9 @@
 //! as Excel writes it, GB18030 (of which GBK and GB2312 are parts). The two hardly look like
 //! each other, so a window of 64 KiB is enough.
 
-use std::cell::Cell;
 use std::io::{self, BufRead, Read};
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use encoding_rs::{Decoder as Decode, Encoding, GB18030, UTF_8};
 
@@ -15,7 +15,7 @@ const WINDOW: usize = 64 * 1024;
 
 /// How many more bytes may be read before the record at hand counts as endless (a quote that is
 /// never closed); whoever parses renews it at each record.
-pub type Budget = Rc<Cell<usize>>;
+pub type Budget = Arc<AtomicUsize>;
 
 /// Decodes a stream. Bytes that the encoding does not know become U+FFFD; `\r\n` and `\r` become
 /// `\n`, and the last line ends with one.
@@ -53,13 +53,13 @@ impl<R: Read> Decoder<R> {
             given: 0,
             after_cr: false,
             unended_line: false,
-            budget: Rc::new(Cell::new(usize::MAX)),
+            budget: Arc::new(AtomicUsize::new(usize::MAX)),
         }
     }
 
     /// The handle with which a parser bounds its records.
     pub fn budget(&self) -> Budget {
-        Rc::clone(&self.budget)
+        Arc::clone(&self.budget)
     }
 
     /// Reads until the window is full or the input ends.
@@ -188,11 +188,11 @@ impl<R: Read> Read for Decoder<R> {
         let n = piece.len().min(buf.len());
         buf[..n].copy_from_slice(&piece[..n]);
         self.consume(n);
-        let left = self.budget.get();
+        let left = self.budget.load(Ordering::Relaxed);
         if left < n {
             return Err(io::Error::other("a record without end: is a quotation mark never closed?"));
         }
-        self.budget.set(left - n);
+        self.budget.store(left - n, Ordering::Relaxed);
         Ok(n)
     }
 }

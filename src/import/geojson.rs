@@ -14,9 +14,7 @@ use super::field::Field;
 use super::finding::Finding;
 use super::profile::Profile;
 use super::record::{RawRecord, Reader, Step, encoding_finding, malformed};
-
-/// What one feature may be long in bytes.
-pub(super) const FEATURE_LIMIT: usize = 64 << 20;
+use super::scan::{Cut, Scan};
 
 /// The features of a `GeoJSON` file.
 pub(super) struct GeoJsonReader<R: Read> {
@@ -25,162 +23,6 @@ pub(super) struct GeoJsonReader<R: Read> {
     scan: Scan,
     row: u64,
     ended: bool,
-}
-
-/// Where the scanner is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Before,
-    /// Between the brackets of `features`; a value may, or may not, come next.
-    Between {
-        value_may_come: bool,
-    },
-    /// In a value of `features`; a scalar has no brackets to end at.
-    Inside {
-        scalar: bool,
-    },
-    After,
-}
-
-/// Cuts the text at the brackets: it knows strings and nesting and nothing else of JSON.
-struct Scan {
-    phase: Phase,
-    line: u64,
-    depth: usize,
-    in_string: bool,
-    escaped: bool,
-    /// The string read last at the depth of the members, and whether its colon followed.
-    key: Vec<u8>,
-    key_is_next: bool,
-    /// All but the features.
-    frame: Vec<u8>,
-    feature: Vec<u8>,
-    feature_line: u64,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Cut {
-    Nothing,
-    Feature,
-    Bad(&'static str),
-}
-
-impl Scan {
-    fn new() -> Self {
-        Self {
-            phase: Phase::Before,
-            line: 1,
-            depth: 0,
-            in_string: false,
-            escaped: false,
-            key: Vec::new(),
-            key_is_next: false,
-            frame: Vec::new(),
-            feature: Vec::new(),
-            feature_line: 1,
-        }
-    }
-
-    /// Takes one byte.
-    fn take(&mut self, byte: u8) -> Cut {
-        if byte == b'\n' {
-            self.line += 1;
-        }
-        match self.phase {
-            Phase::Before | Phase::After => self.take_frame(byte),
-            Phase::Between { value_may_come } => self.take_between(byte, value_may_come),
-            Phase::Inside { scalar } => self.take_feature(byte, scalar),
-        }
-    }
-
-    /// Follows strings and brackets; true where the byte is one of structure.
-    fn follow(&mut self, byte: u8) -> bool {
-        if self.in_string {
-            let closes = byte == b'"' && !self.escaped;
-            self.escaped = byte == b'\\' && !self.escaped;
-            self.in_string = !closes;
-            return false;
-        }
-        match byte {
-            b'"' => self.in_string = true,
-            b'{' | b'[' => self.depth += 1,
-            b'}' | b']' => self.depth = self.depth.saturating_sub(1),
-            _ => {}
-        }
-        true
-    }
-
-    fn take_frame(&mut self, byte: u8) -> Cut {
-        if self.frame.len() >= FEATURE_LIMIT {
-            return Cut::Bad("no features in the first 64 MiB");
-        }
-        let was_in_string = self.in_string;
-        let structure = self.follow(byte);
-        self.frame.push(byte);
-        if self.phase == Phase::After {
-            return Cut::Nothing;
-        }
-        if !structure {
-            if self.depth == 1 && self.key.len() < 16 {
-                self.key.push(byte);
-            }
-            return Cut::Nothing;
-        }
-        match byte {
-            b'"' if !was_in_string => self.key.clear(),
-            b':' if self.depth == 1 => self.key_is_next = self.key == b"features\"",
-            b'[' if self.depth == 2 && self.key_is_next => self.phase = Phase::Between { value_may_come: true },
-            _ if byte.is_ascii_whitespace() => {}
-            _ => self.key_is_next = false,
-        }
-        Cut::Nothing
-    }
-
-    fn take_between(&mut self, byte: u8, value_may_come: bool) -> Cut {
-        match byte {
-            _ if byte.is_ascii_whitespace() => Cut::Nothing,
-            b']' => {
-                self.depth -= 1;
-                self.frame.push(byte);
-                self.phase = Phase::After;
-                Cut::Nothing
-            }
-            b',' if !value_may_come => {
-                self.phase = Phase::Between { value_may_come: true };
-                Cut::Nothing
-            }
-            b',' => Cut::Bad("a comma without a feature before it"),
-            _ if !value_may_come => Cut::Bad("a comma is missing between two features"),
-            _ => {
-                self.feature.clear();
-                self.feature_line = self.line;
-                self.phase = Phase::Inside { scalar: !matches!(byte, b'{' | b'[') };
-                self.take_feature(byte, !matches!(byte, b'{' | b'['))
-            }
-        }
-    }
-
-    fn take_feature(&mut self, byte: u8, scalar: bool) -> Cut {
-        if self.feature.len() >= FEATURE_LIMIT {
-            return Cut::Bad("a feature of more than 64 MiB");
-        }
-        if scalar && !self.in_string && matches!(byte, b',' | b']') {
-            self.phase = Phase::Between { value_may_come: false };
-            // A scalar is no feature, and only the next byte tells that it has ended.
-            self.take_between(byte, false);
-            return Cut::Feature;
-        }
-        if scalar && !self.in_string && matches!(byte, b'{' | b'[' | b'}') {
-            return Cut::Bad("brackets that do not match in features");
-        }
-        let structure = self.follow(byte);
-        self.feature.push(byte);
-        if structure && !scalar && self.depth == 2 && matches!(byte, b'}' | b']') {
-            self.phase = Phase::Between { value_may_come: false };
-            return Cut::Feature;
-        }
-        Cut::Nothing
-    }
 }
 
 impl<R: Read> GeoJsonReader<R> {
@@ -196,15 +38,7 @@ impl<R: Read> GeoJsonReader<R> {
             if piece.is_empty() {
                 return Ok(false);
             }
-            let mut cut = Cut::Nothing;
-            let mut used = 0;
-            for byte in piece {
-                used += 1;
-                cut = self.scan.take(*byte);
-                if cut != Cut::Nothing {
-                    break;
-                }
-            }
+            let (cut, used) = self.scan.take_piece(piece);
             self.input.consume(used);
             match cut {
                 Cut::Nothing => {}
@@ -218,16 +52,16 @@ impl<R: Read> GeoJsonReader<R> {
     fn end(&mut self, record: &mut RawRecord) -> Step {
         self.ended = true;
         let at = (self.row + 1, self.scan.line);
-        if self.scan.depth > 0 || self.scan.in_string || !matches!(self.scan.phase, Phase::Before | Phase::After) {
+        if !self.scan.is_whole() {
             return Step::Fatal(malformed(at, format!("the file ends too early, after {} features", self.row)));
         }
         let frame: JsonObject = match serde_json::from_slice(&self.scan.frame) {
             Ok(frame) => frame,
             Err(error) => return Step::Fatal(malformed((0, 1), format!("no GeoJSON: {error}"))),
         };
-        match (frame.get("type").and_then(JsonValue::as_str), self.scan.phase) {
-            (Some("FeatureCollection"), Phase::After) => Step::End,
-            (Some("Feature"), Phase::Before) => {
+        match (frame.get("type").and_then(JsonValue::as_str), self.scan.has_features()) {
+            (Some("FeatureCollection"), true) => Step::End,
+            (Some("Feature"), false) => {
                 record.begin(1, 1);
                 let text = std::mem::take(&mut self.scan.frame);
                 fill(record, &text, &self.slots)

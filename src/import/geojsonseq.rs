@@ -6,9 +6,10 @@ use std::io::{BufRead, Read};
 use super::encoding::Decoder;
 use super::field::Field;
 use super::finding::Finding;
-use super::geojson::{FEATURE_LIMIT, fill, slots};
+use super::geojson::{fill, slots};
 use super::profile::Profile;
 use super::record::{RawRecord, Reader, Step, malformed};
+use super::scan::FEATURE_LIMIT;
 
 const SEPARATOR: u8 = 0x1E;
 

@@ -6,7 +6,7 @@
 //!
 //! A [`profile`] says how a file is read. [`read`] gives one [`Row`] a record with everything wrong
 //! with it by itself; [`check::Checker`] adds what only the registry can tell. Memory does not
-//! grow with the file but for the checker's codes that it has seen. Nothing here writes anywhere.
+//! grow with the file but for the codes and ids that the checker remembers (about 30 bytes a row). Nothing here writes anywhere.
 
 use std::io::Read;
 
@@ -34,6 +34,7 @@ mod map;
 mod map_cover;
 mod neighbours;
 mod record;
+mod scan;
 mod seen;
 
 /// One record of a file: what it means, and what is wrong with it.

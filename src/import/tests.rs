@@ -20,6 +20,13 @@ pub(super) fn codes(rows: &[Row]) -> Vec<String> {
     findings.map(|finding| format!("{}:{} {}", finding.row, finding.line, finding.code.as_str())).collect()
 }
 
+/// An import may run on any thread, and move between awaits.
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<Rows<'_, std::fs::File>>();
+    is_send::<check::Checker<'_>>();
+};
+
 #[test]
 fn organizations_and_people_are_read() {
     let read = |kind, text: &str| rows(text.as_bytes(), &Profile::default_for(Path::new("x.csv"), kind).unwrap());
