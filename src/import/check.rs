@@ -1,0 +1,267 @@
+//! What only the registry can tell about a row: whether its parents exist, its codes are free and
+//! its place lies in the district.
+
+use std::collections::HashSet;
+
+use geo::{
+    BoundingRect as _, Contains as _, Intersects as _, MultiPolygon, Point, Rect, indexed::IntervalTreeMultiPolygon,
+};
+
+use super::Row;
+use super::check_cover::{SeenCovers, cover};
+use super::draft::{AreaCode, AreaDraft, Draft, GridDraft, OrganizationDraft, PersonDraft};
+use super::field::Field;
+use super::finding::{Finding, FindingCode};
+use super::profile::Profile;
+use super::seen::SeenKeys;
+use crate::crs::CrsService;
+use crate::domain::catalog::{Catalog, CategoryCode};
+use crate::domain::id::{CommunityCode, CoverCode, DistrictCode, GridCode, OrgCode, SubdistrictCode};
+use crate::domain::position::{Position, Wgs84};
+
+/// Who holds a cover's code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    pub source: OrgCode,
+    pub external_id: String,
+}
+
+/// A cover nearby.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Near {
+    /// What a clerk finds it by: its code and source, or its row and file.
+    pub name: String,
+    pub metres: f64,
+}
+
+/// Looks for a cover of the category near a position that is not of the source.
+pub type Nearest<'a> = dyn Fn(CategoryCode, Position<Wgs84>, Option<&OrgCode>) -> Option<Near> + Sync + 'a;
+
+/// The district that is served, ready to be asked for many points.
+pub struct Served {
+    pub code: DistrictCode,
+    outline: MultiPolygon<f64>,
+    edges: IntervalTreeMultiPolygon<f64>,
+    bounds: Option<Rect<f64>>,
+}
+
+impl Served {
+    /// A district and its outline in WGS 84, holes turned against outer rings (as
+    /// [`outline`](super::shape::outline) gives it).
+    pub fn new(code: DistrictCode, outline: MultiPolygon<f64>) -> Self {
+        Self { code, edges: IntervalTreeMultiPolygon::new(&outline), bounds: outline.bounding_rect(), outline }
+    }
+
+    /// Whether a position lies in the district or on its edge.
+    pub fn covers(&self, at: Position<Wgs84>) -> bool {
+        let point = Point::new(at.lon(), at.lat());
+        // The fast answer leaves out the edge, which next to no point lies on.
+        self.edges.contains(&point) || self.outline.intersects(&point)
+    }
+
+    fn meets(&self, outline: &MultiPolygon<f64>) -> bool {
+        matches!((self.bounds, outline.bounding_rect()), (Some(own), Some(theirs)) if own.intersects(&theirs))
+    }
+}
+
+/// What the checks need to know of the registry. The codes that a run brings are added as it goes.
+pub struct World<'a> {
+    pub district: Option<Served>,
+    pub subdistricts: HashSet<SubdistrictCode>,
+    pub communities: HashSet<CommunityCode>,
+    pub grids: HashSet<GridCode>,
+    pub organizations: HashSet<OrgCode>,
+    pub catalog: Catalog,
+    /// This year, in which a cover may have been installed last.
+    pub year: u16,
+    /// The record that holds a code.
+    pub holder: &'a (dyn Fn(CoverCode) -> Option<Holder> + Sync),
+    /// The nearest registered cover of the category that is not of the source; beyond 1 m it does not matter.
+    pub nearest: &'a Nearest<'a>,
+}
+
+/// Checks the rows of one run, file after file.
+pub struct Checker<'a> {
+    pub(super) world: World<'a>,
+    pub(super) crs: CrsService,
+    pub(super) covers: SeenCovers,
+    seen: SeenKeys,
+}
+
+impl<'a> Checker<'a> {
+    pub fn new(world: World<'a>, crs: CrsService) -> Self {
+        Self { world, crs, covers: SeenCovers::default(), seen: SeenKeys::default() }
+    }
+
+    /// As [`Checker::new`], remembering each cover's place (60 bytes) so that duplicates between the
+    /// run's files are found before they are in the registry, as in a dry run over a folder.
+    pub fn remembering(world: World<'a>, crs: CrsService) -> Self {
+        Self { covers: SeenCovers::remembering(), ..Self::new(world, crs) }
+    }
+
+    /// Begins the next file: codes and external ids may not repeat within one.
+    pub fn begin(&mut self, profile: &Profile) {
+        self.seen = SeenKeys::default();
+        self.covers.begin(profile);
+    }
+
+    /// Adds the findings of a row, and takes its draft away if one is an error. What a good row
+    /// brings exists for the rows after it.
+    pub fn check(&mut self, row: &mut Row, profile: &Profile) {
+        let Some(draft) = row.draft.take() else {
+            self.perhaps_swapped(row);
+            return;
+        };
+        let mut faults = Faults { at: (row.row, row.line), profile, findings: &mut row.findings };
+        match &draft {
+            Draft::District(area) => self.district(area, &mut faults),
+            Draft::Subdistrict(area) => self.subdistrict(area, &mut faults),
+            Draft::Community(area) => self.community(area, &mut faults),
+            Draft::Grid(grid) => self.grid(grid, &mut faults),
+            Draft::Organization(organization) => self.organization(organization, &mut faults),
+            Draft::Person(person) => self.person(person, &mut faults),
+            Draft::Cover(draft) => cover(self, draft, &mut faults),
+        }
+        if !row.findings.iter().any(Finding::is_error) {
+            self.add(&draft);
+            row.draft = Some(draft);
+        }
+    }
+
+    /// The world, with what the run has added.
+    pub fn into_world(self) -> World<'a> {
+        self.world
+    }
+
+    /// What is no position as given may be one in the district with its numbers exchanged.
+    fn perhaps_swapped(&self, row: &mut Row) {
+        let Some(original) = row.misplaced else { return };
+        if self.inside(self.crs.to_wgs84(original.crs, original.north, original.east).ok()) {
+            for finding in row.findings.iter_mut().filter(|finding| finding.code == FindingCode::PositionInvalid) {
+                finding.code = FindingCode::AxesSwapped;
+                EXCHANGED.clone_into(&mut finding.detail);
+            }
+        }
+    }
+
+    pub(super) fn inside(&self, at: Option<Position<Wgs84>>) -> bool {
+        matches!((&self.world.district, at), (Some(district), Some(at)) if district.covers(at))
+    }
+
+    fn add(&mut self, draft: &Draft) {
+        match draft {
+            Draft::District(area) => self.world.district = Some(Served::new(area.code, area.outline.clone())),
+            Draft::Subdistrict(area) => drop(self.world.subdistricts.insert(area.code)),
+            Draft::Community(area) => drop(self.world.communities.insert(area.code)),
+            Draft::Grid(grid) => drop(self.world.grids.insert(grid.area.code)),
+            Draft::Organization(organization) => drop(self.world.organizations.insert(organization.code.clone())),
+            Draft::Person(_) | Draft::Cover(_) => {}
+        }
+    }
+
+    fn district(&mut self, area: &AreaDraft<DistrictCode>, faults: &mut Faults<'_>) {
+        if let Some(served) = &self.world.district
+            && served.code != area.code
+        {
+            faults.add(FindingCode::CodeInvalid, Field::Code, not_served(area.code));
+        }
+        self.seen.code(area.code.number(), Field::Code, faults);
+    }
+
+    fn subdistrict(&mut self, area: &AreaDraft<SubdistrictCode>, faults: &mut Faults<'_>) {
+        self.seen.code(area.code.number(), Field::Code, faults);
+        self.in_district(area.code.district(), Some(&area.outline), Field::Code, faults);
+    }
+
+    fn community(&mut self, area: &AreaDraft<CommunityCode>, faults: &mut Faults<'_>) {
+        self.seen.code(area.code.number(), Field::Code, faults);
+        self.in_district(area.code.district(), Some(&area.outline), Field::Code, faults);
+        let parent = SubdistrictCode::of(area.code);
+        faults.parent(self.world.subdistricts.contains(&parent), Field::Code, "sub-district", &parent);
+    }
+
+    fn grid(&mut self, grid: &GridDraft, faults: &mut Faults<'_>) {
+        self.seen.code(grid.area.code.number(), Field::Code, faults);
+        self.in_district(grid.area.code.district(), Some(&grid.area.outline), Field::Code, faults);
+        let parent = CommunityCode::of(grid.area.code);
+        faults.parent(self.world.communities.contains(&parent), Field::Code, "community", &parent);
+        self.exists(grid.supervising_department.as_ref(), Field::SupervisingDepartment, faults);
+    }
+
+    fn organization(&mut self, organization: &OrganizationDraft, faults: &mut Faults<'_>) {
+        self.seen.text(organization.code.as_str(), Field::Code, faults);
+        self.in_district(organization.code.district(), None, Field::Code, faults);
+    }
+
+    fn person(&mut self, person: &PersonDraft, faults: &mut Faults<'_>) {
+        // The same person has many rows; the same duty for the same area is one too many.
+        let key = format!("{}\u{1F}{}\u{1F}{}", person.external_id, person.duty.as_str(), person.area);
+        self.seen.text(&key, Field::ExternalId, faults);
+        self.exists(person.organization.as_ref(), Field::Organization, faults);
+        let (world, area) = (&self.world, &person.area);
+        match area {
+            AreaCode::Subdistrict(code) => {
+                faults.parent(world.subdistricts.contains(code), Field::Area, "sub-district", code);
+            }
+            AreaCode::Community(code) => {
+                faults.parent(world.communities.contains(code), Field::Area, "community", code);
+            }
+            AreaCode::Grid(code) => faults.parent(world.grids.contains(code), Field::Area, "grid", code),
+        }
+    }
+
+    pub(super) fn exists(&self, organization: Option<&OrgCode>, field: Field, faults: &mut Faults<'_>) {
+        if let Some(code) = organization {
+            faults.parent(self.world.organizations.contains(code), field, "organization", code);
+        }
+    }
+
+    pub(super) fn in_district(
+        &self,
+        code: DistrictCode,
+        outline: Option<&MultiPolygon<f64>>,
+        field: Field,
+        faults: &mut Faults<'_>,
+    ) {
+        match &self.world.district {
+            None => faults.parent(false, field, "district", &code),
+            Some(served) if served.code != code => faults.add(FindingCode::CodeInvalid, field, not_served(code)),
+            Some(served) if outline.is_some_and(|outline| !served.meets(outline)) => {
+                let detail = "the outline lies nowhere near the district: is the coordinate system right?";
+                faults.add(FindingCode::OutsideDistrict, field, detail);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// What is said of swapped axes.
+pub(super) const EXCHANGED: &str = "inside the district if the two numbers are exchanged";
+
+fn not_served(code: DistrictCode) -> String {
+    format!("district {code} is not served here")
+}
+
+/// Where the findings of a row go.
+pub(super) struct Faults<'r> {
+    pub(super) at: (u64, u64),
+    pub(super) profile: &'r Profile,
+    pub(super) findings: &'r mut Vec<Finding>,
+}
+
+impl Faults<'_> {
+    pub(super) fn add(&mut self, code: FindingCode, field: Field, detail: impl Into<String>) {
+        let label = self.profile.label(field);
+        self.findings.push(Finding::new(self.at, code, Some(label), detail));
+    }
+
+    pub(super) fn parent(&mut self, exists: bool, field: Field, what: &str, code: &dyn std::fmt::Display) {
+        if !exists {
+            self.add(FindingCode::ParentMissing, field, format!("{what} {code} does not exist"));
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

@@ -1,0 +1,115 @@
+//! What a row means, in Guli's own types, before the registry has been asked about it.
+
+use geo::MultiPolygon;
+
+use crate::crs::Crs;
+use crate::domain::catalog::CategoryCode;
+use crate::domain::cover::{Accuracy, Spec, Status};
+use crate::domain::grid::DutyKind;
+use crate::domain::id::{CommunityCode, CoverCode, DistrictCode, GridCode, OrgCode, SubdistrictCode};
+use crate::domain::organization::OrgKind;
+use crate::domain::position::{Position, Wgs84};
+
+/// One record of any kind.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Draft {
+    District(AreaDraft<DistrictCode>),
+    Subdistrict(AreaDraft<SubdistrictCode>),
+    Community(AreaDraft<CommunityCode>),
+    Grid(GridDraft),
+    Organization(OrganizationDraft),
+    Person(PersonDraft),
+    Cover(CoverDraft),
+}
+
+/// An area with its outline in WGS 84: closed rings that do not cross, outer ones counter-clockwise.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AreaDraft<C> {
+    pub code: C,
+    pub name: String,
+    pub outline: MultiPolygon<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct GridDraft {
+    pub area: AreaDraft<GridCode>,
+    /// 责任科室
+    pub supervising_department: Option<OrgCode>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrganizationDraft {
+    pub code: OrgCode,
+    pub name: String,
+    pub kind: OrgKind,
+    /// 统一社会信用代码, 18 characters.
+    pub credit_code: Option<String>,
+}
+
+/// One duty of a person; the same external id again is the same person with another one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PersonDraft {
+    pub external_id: String,
+    pub name: String,
+    pub phone: Option<String>,
+    pub organization: Option<OrgCode>,
+    pub duty: DutyKind,
+    pub area: AreaCode,
+}
+
+/// Names and phones do not belong in logs.
+impl std::fmt::Debug for PersonDraft {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PersonDraft")
+            .field("external_id", &self.external_id)
+            .field("duty", &self.duty)
+            .field("area", &self.area)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The area of a duty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AreaCode {
+    Subdistrict(SubdistrictCode),
+    Community(CommunityCode),
+    Grid(GridCode),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct CoverDraft {
+    pub external_id: String,
+    /// `None`: the registry gives the next free one of its category.
+    pub code: Option<CoverCode>,
+    /// As the file says, or as its code does.
+    pub category: CategoryCode,
+    /// 产权(权属)单位
+    pub owner: Option<OrgCode>,
+    /// 责任(养护)单位
+    pub responsible_unit: Option<OrgCode>,
+    pub position: Position<Wgs84>,
+    /// The numbers as delivered, east first.
+    pub original: Original,
+    /// The file's word; the widest class, C, where it says nothing.
+    pub accuracy: Accuracy,
+    pub spec: Spec,
+    pub status: Status,
+}
+
+/// A position as delivered: two numbers and the system that the profile declares for them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Original {
+    pub east: f64,
+    pub north: f64,
+    pub crs: Crs,
+}
+
+impl std::fmt::Display for AreaCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Subdistrict(code) => code.fmt(f),
+            Self::Community(code) => code.fmt(f),
+            Self::Grid(code) => code.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What an import finds wrong: one finding a fault, as a table for people and as JSON for programs.
+
+use std::fmt::Write as _;
+
+use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use serde::{Serialize, Serializer};
+
+use crate::domain::cover::words;
+
+words! {
+    /// What is wrong. Stable: programs and the answer key of the demo district rely on it.
+    FindingCode {
+        /// A column that the profile needs is not in the file.
+        ColumnMissing = "column_missing",
+        /// Bytes that are no text in the file's encoding.
+        EncodingInvalid = "encoding_invalid",
+        /// Unreadable or truncated.
+        Malformed = "malformed",
+        ValueMissing = "value_missing",
+        /// An unknown word, a bad number.
+        ValueInvalid = "value_invalid",
+        CodeInvalid = "code_invalid",
+        /// The same code or external id twice in the file, or a code that another record holds.
+        CodeRepeated = "code_repeated",
+        /// A community, sub-district or organisation that does not exist.
+        ParentMissing = "parent_missing",
+        CategoryUnknown = "category_unknown",
+        /// Not a number, not finite, out of range.
+        PositionInvalid = "position_invalid",
+        /// Outside the district as given, inside with the two numbers exchanged.
+        AxesSwapped = "axes_swapped",
+        OutsideDistrict = "outside_district",
+        /// Self-intersection, unclosed ring, not a polygon, too many vertices.
+        GeometryInvalid = "geometry_invalid",
+        /// Nobody owns it, and its category is not 无主井盖.
+        OwnerMissing = "owner_missing",
+        /// A cover of the same category from another source within a metre.
+        NearDuplicate = "near_duplicate",
+    }
+    /// Whether a finding rejects its row.
+    Severity { Error = "error", Warning = "warning" }
+}
+
+impl FindingCode {
+    pub const fn severity(self) -> Severity {
+        match self {
+            Self::OwnerMissing | Self::NearDuplicate => Severity::Warning,
+            _ => Severity::Error,
+        }
+    }
+}
+
+macro_rules! serialize_as_word {
+    ($($name:ident),*) => {$(
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+    )*};
+}
+serialize_as_word!(FindingCode, Severity);
+
+/// One fault of one row, or of the whole file (row 0).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Record, counted from 1 without the header.
+    pub row: u64,
+    /// Line of the file where the record begins, counted from 1.
+    pub line: u64,
+    pub severity: Severity,
+    pub code: FindingCode,
+    /// The file's name of the column or property at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    pub detail: String,
+}
+
+impl Finding {
+    pub fn new(at: (u64, u64), code: FindingCode, column: Option<&str>, detail: impl Into<String>) -> Self {
+        let (row, line) = at;
+        Self { row, line, severity: code.severity(), code, column: column.map(str::to_owned), detail: detail.into() }
+    }
+
+    pub const fn is_error(&self) -> bool {
+        matches!(self.severity, Severity::Error)
+    }
+}
+
+/// A table of the findings for a terminal, and a last line if there are more than `limit`.
+pub fn table(findings: &[Finding], limit: usize, coloured: bool) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    if coloured {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    table.set_header(["row", "line", "finding", "column", "detail"]);
+    for finding in findings.iter().take(limit) {
+        let colour = if finding.is_error() { Color::Red } else { Color::Yellow };
+        table.add_row([
+            Cell::new(finding.row),
+            Cell::new(finding.line),
+            Cell::new(finding.code.as_str()).fg(colour),
+            Cell::new(finding.column.as_deref().unwrap_or_default()),
+            Cell::new(&finding.detail),
+        ]);
+    }
+    let mut text = table.to_string();
+    if findings.len() > limit {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n… and {} more", findings.len() - limit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_reads_as_json_and_as_a_line() {
+        let findings = [
+            Finding::new((3, 4), FindingCode::ValueInvalid, Some("状态"), "unknown word \"坏\""),
+            Finding::new((5, 6), FindingCode::OwnerMissing, None, "no owner"),
+        ];
+        assert_eq!(
+            serde_json::to_string(&findings).unwrap(),
+            r#"[{"row":3,"line":4,"severity":"error","code":"value_invalid","column":"状态","detail":"unknown word \"坏\""},{"row":5,"line":6,"severity":"warning","code":"owner_missing","detail":"no owner"}]"#
+        );
+        let plain = table(&findings, 1, false);
+        assert!(plain.contains("value_invalid") && plain.ends_with("… and 1 more"), "{plain}");
+        assert!(table(&findings, 9, true).contains('\u{1b}'));
+    }
+}

@@ -1,0 +1,155 @@
+//! Outlines (边界): from a feature's geometry in any coordinate system to a valid one in WGS 84.
+
+use geo::{MultiPolygon, Orient as _, Validation as _, orient::Direction};
+use geojson::{Geometry, GeometryValue, Position};
+
+use crate::crs::{Crs, CrsService};
+
+/// More vertices than any real area has (the demo's district has 570). Finding a crossing compares
+/// every edge with every other, so the number is looked at first.
+pub const MAX_VERTICES: usize = 20_000;
+
+/// Why a geometry is no outline.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum OutlineError {
+    #[error("an area needs a Polygon or MultiPolygon, got {0}")]
+    NotAPolygon(&'static str),
+    #[error("the geometry is empty")]
+    Empty,
+    #[error("{0} vertices; at most {MAX_VERTICES} are read")]
+    TooManyVertices(usize),
+    #[error("{what} has {got} positions; a ring needs at least 4")]
+    TooFewPositions { what: String, got: usize },
+    #[error("{what} is not closed: its first and last positions differ")]
+    Unclosed { what: String },
+    #[error("position {index} of {what} has {got} numbers instead of 2 or 3")]
+    Ordinates { what: String, index: usize, got: usize },
+    #[error("position {index} of {what}: {reason}")]
+    Position { what: String, index: usize, reason: String },
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// The outline that a geometry in `crs` draws.
+///
+/// # Errors
+/// Anything but a polygon whose rings are closed, cross neither themselves nor each other, and
+/// lie where the coordinate system is used.
+pub fn outline(geometry: &Geometry, crs: Crs, service: CrsService) -> Result<MultiPolygon<f64>, OutlineError> {
+    let polygons: &[Vec<Vec<Position>>] = match &geometry.value {
+        GeometryValue::Polygon { coordinates } => std::slice::from_ref(coordinates),
+        GeometryValue::MultiPolygon { coordinates } => coordinates,
+        other => return Err(OutlineError::NotAPolygon(other.type_name())),
+    };
+    if polygons.is_empty() || polygons.iter().any(Vec::is_empty) {
+        return Err(OutlineError::Empty);
+    }
+    let vertices = polygons.iter().flatten().map(Vec::len).sum();
+    if vertices > MAX_VERTICES {
+        return Err(OutlineError::TooManyVertices(vertices));
+    }
+    let mut converted = Vec::with_capacity(polygons.len());
+    for (p, rings) in polygons.iter().enumerate() {
+        let mut lines = Vec::with_capacity(rings.len());
+        for (r, positions) in rings.iter().enumerate() {
+            let what = || format!("ring {} of polygon {}", r + 1, p + 1);
+            lines.push(ring(positions, crs, service, &what)?);
+        }
+        let interiors = lines.split_off(1);
+        converted.extend(lines.pop().map(|exterior| geo::Polygon::new(exterior, interiors)));
+    }
+    let outline = MultiPolygon::new(converted);
+    outline.check_validation().map_err(|error| OutlineError::Invalid(error.to_string()))?;
+    Ok(outline.orient(Direction::Default))
+}
+
+fn ring(
+    positions: &[Position],
+    crs: Crs,
+    service: CrsService,
+    what: &dyn Fn() -> String,
+) -> Result<geo::LineString<f64>, OutlineError> {
+    if positions.len() < 4 {
+        return Err(OutlineError::TooFewPositions { what: what(), got: positions.len() });
+    }
+    if positions.first() != positions.last() {
+        return Err(OutlineError::Unclosed { what: what() });
+    }
+    let mut coords = Vec::with_capacity(positions.len());
+    for (index, position) in positions.iter().enumerate() {
+        if !(2..=3).contains(&position.len()) {
+            return Err(OutlineError::Ordinates { what: what(), index, got: position.len() });
+        }
+        let at = service.to_wgs84(crs, position[0], position[1]).map_err(|error| OutlineError::Position {
+            what: what(),
+            index,
+            reason: error.to_string(),
+        })?;
+        coords.push(geo::Coord { x: at.lon(), y: at.lat() });
+    }
+    // Vertices less than a millimetre apart have become one.
+    coords.dedup();
+    Ok(geo::LineString::new(coords))
+}
+
+#[cfg(test)]
+mod tests {
+    use geo::Area as _;
+
+    use super::*;
+
+    fn read(text: &str) -> Result<MultiPolygon<f64>, String> {
+        let geometry: Geometry = serde_json::from_str(text).unwrap();
+        outline(&geometry, Crs::Wgs84, CrsService::new()).map_err(|error| error.to_string())
+    }
+
+    fn polygon(rings: &str) -> Result<MultiPolygon<f64>, String> {
+        read(&format!(r#"{{"type":"Polygon","coordinates":{rings}}}"#))
+    }
+
+    #[test]
+    fn a_polygon_becomes_one_of_many_and_turns_the_right_way() {
+        let square = polygon("[[[120,36],[120,36.1],[120.1,36.1,7.5],[120.1,36],[120,36]]]").unwrap();
+        assert_eq!(square.0.len(), 1);
+        assert!(square.signed_area() > 0.0);
+    }
+
+    #[test]
+    fn what_is_no_outline_says_why() {
+        for (rings, error) in [
+            (
+                "[[[120,36],[120.1,36.1],[120.1,36],[120,36.1],[120,36]]]",
+                "polygon at index 0 is invalid: exterior ring has a self-intersection",
+            ),
+            (
+                "[[[120,36],[120.1,36],[120.1,36.1],[120,36.1]]]",
+                "ring 1 of polygon 1 is not closed: its first and last positions differ",
+            ),
+            ("[[[120,36],[120.1,36],[120,36]]]", "ring 1 of polygon 1 has 3 positions; a ring needs at least 4"),
+            (
+                "[[[120,36],[120.1,36,1,2],[120.1,36.1],[120,36]]]",
+                "position 1 of ring 1 of polygon 1 has 4 numbers instead of 2 or 3",
+            ),
+            (
+                "[[[36,120],[36,120.1],[36.1,120.1],[36,120]]]",
+                "position 0 of ring 1 of polygon 1: lat must lie between -90 and 90, got 120: are lon and lat swapped?",
+            ),
+            (
+                "[[[120,36],[120,36],[120,36],[120,36]]]",
+                "polygon at index 0 is invalid: exterior ring must have at least 3 distinct points",
+            ),
+            ("[]", "the geometry is empty"),
+        ] {
+            assert_eq!(polygon(rings).unwrap_err(), error);
+        }
+        let point = read(r#"{"type":"Point","coordinates":[120,36]}"#).unwrap_err();
+        assert_eq!(point, "an area needs a Polygon or MultiPolygon, got Point");
+    }
+
+    #[test]
+    fn a_ring_of_a_hundred_thousand_vertices_is_refused_at_once() {
+        let ring: Vec<_> = (0..100_000).map(|i| format!("[{},36]", 120.0 + f64::from(i) / 1e6)).collect();
+        let error = polygon(&format!("[[{}]]", ring.join(","))).unwrap_err();
+        assert_eq!(error, "100000 vertices; at most 20000 are read");
+    }
+}
