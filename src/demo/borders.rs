@@ -1,0 +1,62 @@
+//! Writing the areas, the organisations and the people.
+
+use std::path::Path;
+
+use super::Error;
+use super::areas::{Area, Areas, DISTRICT};
+use super::files::{Format, Text};
+use super::mesh::Mesh;
+use super::offices::{self, Roll, section_code};
+use super::sink::{Sink, Value};
+
+/// All files but those of covers; gives the number of duties.
+pub(super) fn write(areas: &Areas, seed: u64, out: &Path) -> Result<(usize, usize), Error> {
+    let district = Area { code: DISTRICT, name: "市北区".to_owned(), ring: areas.outline.clone(), section: 0 };
+    let names = |first: &'static str, second: &'static str| vec![first, second];
+    layer(&areas.mesh, &[district], "district", &names("code", "name"), out)?;
+    layer(&areas.mesh, &areas.subdistricts, "subdistricts", &names("街道代码", "街道名称"), out)?;
+    layer(&areas.mesh, &areas.communities, "communities", &names("社区代码", "社区名称"), out)?;
+    layer(&areas.mesh, &areas.grids, "grids", &["网格编码", "网格名称", "责任科室"], out)?;
+    let table = |file: &str, headers: &[&str]| {
+        Sink::create(&out.join(file), Format::Csv { delimiter: b',', text: Text::Utf8, crlf: false }, headers, "")
+    };
+    let mut sink = table("organizations.csv", &["单位编码", "单位名称", "单位类型"])?;
+    let organizations = offices::all(areas);
+    for [code, name, kind] in &organizations {
+        let word = offices::KIND_WORDS.iter().find(|(_, k)| k.as_str() == kind).map_or("", |(word, _)| word);
+        sink.record([code, name, word].into_iter())?;
+    }
+    sink.finish()?;
+    let mut sink = table("people.csv", &["人员编号", "姓名", "电话", "所属单位", "职责", "责任区编码"])?;
+    let roll = Roll::call(areas, seed);
+    for line in &roll {
+        sink.record(line.iter().map(String::as_str))?;
+    }
+    sink.finish()?;
+    Ok((organizations.len(), roll.len()))
+}
+
+fn layer(mesh: &Mesh, areas: &[Area], name: &str, columns: &[&str], out: &Path) -> Result<(), Error> {
+    let mut sink = Sink::create(&out.join(format!("{name}.geojson")), Format::GeoJson, columns, name)?;
+    for area in areas {
+        let mut values = vec![Value::Text(area.code.to_string()), Value::Text(area.name.clone())];
+        if columns.len() > 2 {
+            values.push(Value::Text(section_code(area.code / 1_000_000, area.section)));
+        }
+        sink.feature(&polygon(mesh, &area.ring), columns, &values)?;
+    }
+    sink.finish()
+}
+
+/// A ring as `GeoJSON`, closed.
+fn polygon(mesh: &Mesh, ring: &[u32]) -> String {
+    let mut text = String::with_capacity(ring.len() * 26 + 64);
+    text.push_str("{\"type\":\"Polygon\",\"coordinates\":[[");
+    for (k, &id) in ring.iter().chain(ring.first()).enumerate() {
+        let [lon, lat] = mesh.vertices[id as usize].degrees();
+        let comma = if k == 0 { "" } else { "," };
+        text.push_str(&format!("{comma}[{lon},{lat}]"));
+    }
+    text.push_str("]]}");
+    text
+}
