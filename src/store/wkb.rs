@@ -23,13 +23,14 @@ pub(super) fn read(bytes: &[u8]) -> Result<MultiPolygon<f64>> {
 
 #[cfg(test)]
 mod tests {
+    use geo::{LineString, Polygon};
+
     use super::*;
 
     #[test]
     fn an_outline_survives_the_database() {
-        let outline = MultiPolygon::new(vec![geo::polygon![
-            (x: 120.3, y: 36.0), (x: 120.4, y: 36.0), (x: 120.4, y: 36.10000001), (x: 120.3, y: 36.0)
-        ]]);
+        let ring = LineString::from(vec![(120.3, 36.0), (120.4, 36.0), (120.4, 36.100_000_01), (120.3, 36.0)]);
+        let outline = MultiPolygon::new(vec![Polygon::new(ring, Vec::new())]);
         assert_eq!(read(&write(&outline).unwrap()).unwrap(), outline);
         assert!(read(b"no").is_err());
     }

@@ -1,0 +1,148 @@
+//! What every request passes: its id, the limits, the time it may take, the answer to a failure,
+//! one line in the log and in the metrics.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::IntoResponse as _;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use super::App;
+use super::problem::{Failure, Language, Pending, respond};
+use crate::domain::actor::Actor;
+use crate::service::error::{Fault, ServiceError};
+
+/// Longest that a request may take; streams go on after it.
+const TIMEOUT: Duration = Duration::from_secs(30);
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Puts the common layers around the routes.
+pub fn guard(router: Router<App>, app: App, allowed_origins: &[String]) -> Router {
+    let router = router
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(app.clone(), edge))
+        .with_state(app);
+    if allowed_origins.is_empty() {
+        return router;
+    }
+    let origins = allowed_origins.iter().filter_map(|origin| origin.parse().ok());
+    let exposed = ["etag", "location", "x-request-id", "retry-after", "guli-feed"].map(HeaderName::from_static);
+    router.layer(
+        CorsLayer::new()
+            .allow_origin(AllowOrigin::list(origins))
+            .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+            .allow_headers([
+                header::AUTHORIZATION,
+                header::CONTENT_TYPE,
+                header::IF_MATCH,
+                header::ACCEPT_LANGUAGE,
+                HeaderName::from_static("idempotency-key"),
+                HeaderName::from_static("guli-min-feed"),
+            ])
+            .expose_headers(exposed),
+    )
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the layer's signature")]
+fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response<Body> {
+    let what = panic.downcast_ref::<String>().cloned();
+    let what = what.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned())).unwrap_or_default();
+    tracing::error!(panic = %what, "a handler panicked");
+    Failure(ServiceError::Internal(what)).into_response()
+}
+
+async fn edge(State(app): State<App>, request: Request, next: Next) -> Response<Body> {
+    let id = request_id(request.headers());
+    let language = Language::of(request.headers().get(header::ACCEPT_LANGUAGE));
+    let method = request.method().clone();
+    // The route's template and never the path: a path may hold a tracking token.
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let started = Instant::now();
+    let pool = if method == Method::GET || method == Method::HEAD { &app.limits.reads } else { &app.limits.writes };
+    let answered = match pool.try_acquire() {
+        Ok(_permit) => tokio::time::timeout(TIMEOUT, next.run(request)).await.ok(),
+        Err(_) => None,
+    };
+    let mut response = answered.unwrap_or_else(|| Failure(ServiceError::Unavailable).into_response());
+    if let Some(Pending(error)) = response.extensions_mut().remove::<Pending>() {
+        if let ServiceError::Internal(what) = &error {
+            tracing::error!(request_id = ?id, what, "a request failed");
+        }
+        response = respond(error, language);
+    }
+    let status = response.status();
+    let route = route.as_ref().map_or("", |route| route.as_str());
+    let took = started.elapsed();
+    if method == Method::GET && status.is_success() {
+        tracing::debug!(request_id = ?id, %method, route, status = status.as_u16(), ?took, "answered");
+    } else {
+        tracing::info!(request_id = ?id, %method, route, status = status.as_u16(), ?took, "answered");
+    }
+    super::ops::count(&method, route, status, took);
+    response.headers_mut().insert(REQUEST_ID, id);
+    response
+}
+
+/// The caller's id if it is a plain one, else a new one.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    static START: std::sync::LazyLock<u32> =
+        std::sync::LazyLock::new(|| u32::from_le_bytes(crate::service::clock::random()));
+    let plain = |value: &&HeaderValue| {
+        (1..=128).contains(&value.len()) && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
+    };
+    if let Some(given) = headers.get(REQUEST_ID).filter(plain) {
+        return given.clone();
+    }
+    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+    HeaderValue::from_str(&format!("{:08x}-{number:x}", *START)).unwrap_or(HeaderValue::from_static("-"))
+}
+
+/// Who is calling: the holder of the key, or anyone.
+#[derive(Debug, Clone)]
+pub struct Caller(pub Arc<Actor>);
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        static ANONYMOUS: std::sync::LazyLock<Arc<Actor>> = std::sync::LazyLock::new(|| Arc::new(Actor::anonymous()));
+        let Some(value) = parts.headers.get(header::AUTHORIZATION) else {
+            return Ok(Self(Arc::clone(&ANONYMOUS)));
+        };
+        let wrong = || Failure(ServiceError::Unauthorized("the key is wrong or was revoked"));
+        let value = value.to_str().map_err(|_| wrong())?;
+        let (scheme, key) = value.split_once(' ').ok_or_else(wrong)?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(wrong());
+        }
+        app.guli.keys.find(key.trim()).map(Self).ok_or_else(wrong)
+    }
+}
+
+/// The language of texts for people.
+impl FromRequestParts<App> for Language {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Failure> {
+        Ok(Self::of(parts.headers.get(header::ACCEPT_LANGUAGE)))
+    }
+}
+
+/// The `Idempotency-Key`, if one was sent.
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, ServiceError> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().ok().filter(|key| (16..=128).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
+    key.map(Some).ok_or_else(|| {
+        let detail = "a key has 16 to 128 visible ASCII characters; a UUID is best";
+        ServiceError::Invalid(vec![Fault::header("Idempotency-Key", detail)])
+    })
+}

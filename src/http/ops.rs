@@ -1,0 +1,96 @@
+//! For those who run it: alive, ready, how it fares.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderValue, Method, Response, StatusCode, header};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use serde::Serialize;
+
+use super::problem::Failure;
+use super::{App, json};
+use crate::service::error::ServiceError;
+
+static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Starts collecting; once per process.
+pub fn install_metrics() {
+    let buckets = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
+    let builder = PrometheusBuilder::new().set_buckets(&buckets);
+    if let Ok(handle) = builder.and_then(PrometheusBuilder::install_recorder) {
+        let _ = METRICS.set(handle);
+    }
+}
+
+/// Counts one answered request.
+pub fn count(method: &Method, route: &str, status: StatusCode, took: Duration) {
+    let labels = [
+        ("method", if *method == Method::GET { "GET" } else { "other" }.to_owned()),
+        ("route", route.to_owned()),
+        ("status", status.as_str().to_owned()),
+    ];
+    metrics::histogram!("guli_http_request_seconds", &labels).record(took);
+}
+
+#[derive(Debug, Serialize)]
+pub struct Health {
+    pub status: &'static str,
+}
+
+/// Alive: the process answers.
+pub async fn healthz() -> Result<Response<Body>, Failure> {
+    json(StatusCode::OK, &Health { status: "ok" })
+}
+
+#[derive(Debug, Serialize)]
+pub struct Readiness {
+    pub status: &'static str,
+    pub districts: usize,
+    pub covers: usize,
+    pub open_orders: usize,
+}
+
+/// Ready: the index is loaded and the database answers.
+pub async fn readyz(State(app): State<App>) -> Result<Response<Body>, Failure> {
+    if !app.guli.is_ready() {
+        return Err(ServiceError::Unavailable.into());
+    }
+    app.guli.ping().await?;
+    let index = &app.guli.context.index;
+    let readiness = Readiness {
+        status: "ready",
+        districts: index.districts().len(),
+        covers: index.cover_count(),
+        open_orders: index.order_count(),
+    };
+    json(StatusCode::OK, &readiness)
+}
+
+/// Prometheus text.
+pub async fn metrics(State(app): State<App>) -> Response<Body> {
+    let index = &app.guli.context.index;
+    metrics::gauge!("guli_covers").set(index.cover_count() as f64);
+    metrics::gauge!("guli_open_orders").set(index.order_count() as f64);
+    let text = METRICS.get().map(PrometheusHandle::render).unwrap_or_default();
+    let mut response = Response::new(Body::from(text));
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+#[derive(Debug, Serialize)]
+pub struct Welcome {
+    pub name: &'static str,
+    pub version: &'static str,
+    pub openapi: &'static str,
+    pub districts: Vec<String>,
+}
+
+/// What this is and where to go on.
+pub async fn index(State(app): State<App>) -> Result<Response<Body>, Failure> {
+    let districts = app.guli.districts().iter().map(ToString::to_string).collect();
+    let welcome = Welcome { name: "Guli 古力", version: env!("CARGO_PKG_VERSION"), openapi: "/openapi.json", districts };
+    json(StatusCode::OK, &welcome)
+}

@@ -1,0 +1,308 @@
+//! `/v1/resolve`: which cover does a pin mean, and whose is it?
+
+use axum::body::{Body, Bytes};
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use futures_util::{Stream, StreamExt as _, stream};
+use serde::{Deserialize, Serialize};
+
+use super::edge::Caller;
+use super::params::Params;
+use super::problem::{Failure, Language, Problem, problem};
+use super::wire::{Audience, Code, CoverOut, GridOut, Out, PositionIn, PositionOut, Source, centimetres};
+use super::{App, body, json};
+use crate::domain::catalog::CategoryCode;
+use crate::domain::resolve::{Match, Pin};
+use crate::index::{Index, OpenOrder, Resolution};
+use crate::service::error::{At, Result, ServiceError};
+
+/// A pin resolved.
+#[derive(Debug, Serialize)]
+pub struct ResolutionOut {
+    /// The pin, in the system asked for.
+    pub position: PositionOut,
+    /// District and the number of the registry's last change that this answer knows.
+    pub registry_version: String,
+    pub grid: GridOut,
+    #[serde(rename = "match")]
+    pub matched: &'static str,
+    /// How likely it is none of the candidates; with all confidences it makes 1.
+    pub none_confidence: f64,
+    pub candidates: Vec<CandidateOut>,
+    /// With `include=open_orders`: those nearby that name no cover.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_orders: Option<Vec<OpenOrderOut>>,
+}
+
+/// A cover that the pin may mean.
+#[derive(Debug, Serialize)]
+pub struct CandidateOut {
+    pub cover: CoverOut,
+    /// Geodesic, to the centimetre.
+    pub distance_m: f64,
+    pub confidence: f64,
+    /// With `include=open_orders`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_order: Option<Option<OpenOrderOut>>,
+}
+
+/// Already reported?
+#[derive(Debug, Serialize)]
+pub struct OpenOrderOut {
+    pub code: String,
+    pub damage: String,
+    pub status: &'static str,
+    pub reported_at: Code<jiff::Timestamp>,
+    pub report_count: u32,
+    pub photo_url: Option<String>,
+}
+
+impl From<&OpenOrder> for OpenOrderOut {
+    fn from(order: &OpenOrder) -> Self {
+        Self {
+            code: order.code.to_string(),
+            damage: order.damage.to_string(),
+            status: order.status,
+            reported_at: Code(order.reported_at),
+            report_count: order.report_count,
+            photo_url: None,
+        }
+    }
+}
+
+pub fn match_word(matched: Match) -> &'static str {
+    match matched {
+        Match::Matched => "matched",
+        Match::Ambiguous => "ambiguous",
+        Match::Unregistered => "unregistered",
+    }
+}
+
+/// Candidates as they go out.
+pub fn candidates(found: &[crate::index::Candidate], out: Out) -> Result<Vec<CandidateOut>> {
+    found
+        .iter()
+        .map(|candidate| {
+            Ok(CandidateOut {
+                cover: CoverOut::new(&candidate.cover, out)?,
+                distance_m: centimetres(candidate.distance_m),
+                confidence: candidate.confidence,
+                open_order: None,
+            })
+        })
+        .collect()
+}
+
+/// What goes with a resolution besides the candidates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Include {
+    Nothing,
+    OpenOrders,
+}
+
+fn show(index: &Index, found: &Resolution, pin: &Pin, out: Out, audience: Audience, include: Include) -> Result<ResolutionOut> {
+    let mut shown = ResolutionOut {
+        position: out.position(found.position)?,
+        registry_version: format!("{}:{}", found.registry_version.0, found.registry_version.1),
+        grid: GridOut::hit(&found.grid, audience),
+        matched: match_word(found.matched),
+        none_confidence: found.none_confidence,
+        candidates: candidates(&found.candidates, out)?,
+        open_orders: None,
+    };
+    if include == Include::OpenOrders {
+        for (shown, candidate) in shown.candidates.iter_mut().zip(&found.candidates) {
+            shown.open_order = Some(index.order_on(candidate.cover.id).as_deref().map(OpenOrderOut::from));
+        }
+        let near = index.orders_near(found.position, pin.reach_m());
+        shown.open_orders = Some(near.iter().filter(|(order, _)| order.cover.is_none()).map(|(o, _)| (&**o).into()).collect());
+    }
+    Ok(shown)
+}
+
+fn audience(caller: &Caller) -> Audience {
+    if caller.0.is_anonymous() { Audience::Public } else { Audience::Staff }
+}
+
+fn category(text: Option<&str>, source: Source<'_>) -> Result<Option<CategoryCode>> {
+    text.map(|text| {
+        text.parse().map_err(|e: crate::domain::id::CodeError| {
+            ServiceError::Invalid(vec![crate::service::error::Fault { at: source.at("category"), detail: e.to_string() }])
+        })
+    })
+    .transpose()
+}
+
+const KNOWN: &str = "lon, lat, x, y, crs, out_crs, accuracy_m, category, limit, include";
+
+pub async fn get(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Result<Response<Body>, Failure> {
+    let mut params = Params::read(query.as_deref())?;
+    let position = PositionIn::from_params(&mut params)?;
+    let category = category(params.text("category").as_deref(), Source::Query)?;
+    let limit = params.limit(Pin::DEFAULT_LIMIT, 50)?;
+    let out = Out::from_params(&mut params)?;
+    let include = match params.text("include").as_deref() {
+        None => Include::Nothing,
+        Some("open_orders") => Include::OpenOrders,
+        Some(other) => {
+            let detail = format!("open_orders can be included, got {other:?}");
+            return Err(ServiceError::parameter("include", detail).into());
+        }
+    };
+    params.finish(KNOWN)?;
+    let pin = position.pin(Source::Query, category, limit)?;
+    let index = &app.guli.context.index;
+    let found = index.resolve(&pin).map_err(|_| ServiceError::OutsideServiceArea(At::Parameter("lon".to_owned())))?;
+    Ok(json(StatusCode::OK, &show(index, &found, &pin, out, audience(&caller), include)?)?)
+}
+
+/// Most lines of a batch, and most bytes of a line.
+const LINES: usize = 10_000;
+const ANONYMOUS_LINES: usize = 100;
+const LINE: usize = 4 * 1024;
+
+/// One line of a batch as it comes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatchLine {
+    #[serde(default)]
+    pub id: serde_json::Value,
+    pub position: PositionIn,
+    pub category: Option<String>,
+    pub limit: Option<usize>,
+}
+
+/// One line of a batch as it goes out: a resolution or a problem.
+#[derive(Debug, Serialize)]
+pub struct BatchAnswer {
+    pub line: usize,
+    pub id: serde_json::Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<ResolutionOut>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
+}
+
+pub async fn batch(
+    State(app): State<App>,
+    caller: Caller,
+    language: Language,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response<Body>, Failure> {
+    let mut params = Params::read(query.as_deref())?;
+    let out = Out::from_params(&mut params)?;
+    params.finish("out_crs")?;
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/x-ndjson")) {
+        return Err(ServiceError::MediaType("Content-Type: application/x-ndjson").into());
+    }
+    let most = if caller.0.is_anonymous() { ANONYMOUS_LINES } else { LINES };
+    let batch = Batch { app, out, audience: audience(&caller), language, most, line: 0, rest: Vec::new(), skipping: false };
+    let mut response = Response::new(Body::from_stream(batch.answers(body.into_data_stream())));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    Ok(response)
+}
+
+/// A batch in the middle of its stream.
+struct Batch {
+    app: App,
+    out: Out,
+    audience: Audience,
+    language: Language,
+    most: usize,
+    line: usize,
+    /// The line that has not ended yet.
+    rest: Vec<u8>,
+    /// The line that has not ended yet is too long; what is left of it is read past.
+    skipping: bool,
+}
+
+impl Batch {
+    /// The answers as chunks: each piece of input gives the answers of the lines that end in it.
+    fn answers<E: std::fmt::Display>(
+        self,
+        input: impl Stream<Item = std::result::Result<Bytes, E>> + Unpin,
+    ) -> impl Stream<Item = std::result::Result<Bytes, std::convert::Infallible>> {
+        stream::unfold(Some((self, input)), |state| async move {
+            let (mut batch, mut input) = state?;
+            let mut answers = Vec::new();
+            match input.next().await {
+                Some(Ok(bytes)) => {
+                    let more = batch.take(&bytes, &mut answers);
+                    Some((Ok(answers.into()), more.then_some((batch, input))))
+                }
+                Some(Err(_)) => None,
+                None => {
+                    let last = std::mem::take(&mut batch.rest);
+                    batch.end_line(&last, &mut answers);
+                    Some((Ok(answers.into()), None))
+                }
+            }
+        })
+    }
+
+    /// Answers the lines that end in `bytes`; `false` when no more will be taken.
+    fn take(&mut self, bytes: &[u8], answers: &mut Vec<u8>) -> bool {
+        let mut pieces = bytes.split(|&b| b == b'\n').peekable();
+        while let Some(piece) = pieces.next() {
+            if self.rest.len() + piece.len() > LINE {
+                self.skipping = true;
+                self.rest.clear();
+            }
+            if !self.skipping {
+                self.rest.extend_from_slice(piece);
+            }
+            if pieces.peek().is_some() {
+                let line = std::mem::take(&mut self.rest);
+                if !self.end_line(&line, answers) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn end_line(&mut self, line: &[u8], answers: &mut Vec<u8>) -> bool {
+        let too_long = std::mem::take(&mut self.skipping);
+        if line.trim_ascii().is_empty() && !too_long {
+            return true;
+        }
+        self.line += 1;
+        let (id, resolved) = if self.line > self.most {
+            (serde_json::Value::Null, Err(ServiceError::TooLarge("a batch has at most 10,000 lines, without a key 100")))
+        } else if too_long {
+            (serde_json::Value::Null, Err(ServiceError::TooLarge("a line has at most 4 KB")))
+        } else {
+            self.resolve(line)
+        };
+        let (resolution, refused) = match resolved {
+            Ok(resolution) => (Some(resolution), None),
+            Err(error) => (None, Some(problem(error, self.language).1)),
+        };
+        let answer = BatchAnswer { line: self.line, id, resolution, problem: refused };
+        if serde_json::to_writer(&mut *answers, &answer).is_ok() {
+            answers.push(b'\n');
+        }
+        self.line <= self.most
+    }
+
+    fn resolve(&self, line: &[u8]) -> (serde_json::Value, Result<ResolutionOut>) {
+        let asked: BatchLine = match body::parse(line) {
+            Ok(asked) => asked,
+            Err(error) => return (serde_json::Value::Null, Err(error)),
+        };
+        let resolved = (|| {
+            let source = Source::Body("/position");
+            let category = category(asked.category.as_deref(), Source::Body(""))?;
+            let pin = asked.position.pin(source, category, Pin::DEFAULT_LIMIT)?;
+            let limit = asked.limit.unwrap_or(Pin::DEFAULT_LIMIT);
+            let pin = Pin::new(pin.position(), pin.accuracy_m(), category, limit).map_err(|e| ServiceError::invalid("/limit", e))?;
+            let index = &self.app.guli.context.index;
+            let outside = |_| ServiceError::OutsideServiceArea(At::Pointer("/position".to_owned()));
+            show(index, &index.resolve(&pin).map_err(outside)?, &pin, self.out, self.audience, Include::Nothing)
+        })();
+        (asked.id, resolved)
+    }
+}
