@@ -64,20 +64,19 @@ impl Writer {
 
     /// Runs `work` in a transaction of its own, and `then` once it is committed and before any
     /// later command is decided.
-    pub(super) async fn alone<T: Send + 'static>(
+    pub(super) async fn alone<T: Send + 'static, U: Send + 'static>(
         &self,
         work: impl for<'c> FnOnce(&'c mut WriteConn) -> BoxFuture<'c, StoreResult<T>> + Send + 'static,
-        then: impl FnOnce(&T) + Send + 'static,
-    ) -> StoreResult<T> {
+        then: impl FnOnce(T) -> U + Send + 'static,
+    ) -> StoreResult<U> {
         let (result, got) = oneshot::channel();
         let work: Work = Box::new(move |conn| {
             Box::pin(async move {
                 conn.begin().await?;
                 let value = work(conn).await?;
                 conn.commit().await?;
-                then(&value);
                 // The asker may be gone; the work is done all the same.
-                let _ = result.send(value);
+                let _ = result.send(then(value));
                 Ok(())
             })
         });

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Conn, Result, corrupt, each};
 use crate::domain::cover::{Accuracy, Cover, LoadClass, Material, Place, Shape, Spec, Status};
-use crate::domain::id::{CoverCode, CoverId, DistrictCode, GridCode};
+use crate::domain::id::{CoverCode, CoverId, DistrictCode, GridCode, ImportId};
 use crate::domain::position::Position;
 
 /// The columns that say what a cover is, in `cover`, `cover_version` and `cover_stage` alike.
@@ -133,6 +133,51 @@ pub async fn by_code(conn: &mut Conn<'_>, code: CoverCode) -> Result<Option<Cove
         sql.build_query_as().fetch_optional(c).await?
     });
     row.map(Row::read).transpose()
+}
+
+/// The covers that staged rows from `first` to `last` have become.
+pub async fn of_stage(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    import: ImportId,
+    (first, last): (u64, u64),
+) -> Result<Vec<Cover>> {
+    let rows: Vec<Row> = each!(conn, c => {
+        let mut sql = QueryBuilder::<Db>::new(format!("SELECT code, id, version, {FIELDS} FROM cover WHERE district = "));
+        sql.push_bind(district.as_i64())
+            .push(" AND id IN (SELECT id FROM cover_stage WHERE district = ").push_bind(district.as_i64())
+            .push(" AND import = ").push_bind(import.0.as_bytes().to_vec())
+            .push(" AND row_number BETWEEN ").push_bind(first.cast_signed())
+            .push(" AND ").push_bind(last.cast_signed())
+            .push(")");
+        sql.build_query_as().fetch_all(c).await?
+    });
+    rows.into_iter().map(Row::read).collect()
+}
+
+/// Where covers came from: `source/external id` by code.
+pub async fn sources(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    codes: &[CoverCode],
+) -> Result<Vec<(CoverCode, String)>> {
+    let mut found = Vec::new();
+    for chunk in codes.chunks(super::ROWS_PER_STATEMENT) {
+        let rows: Vec<(i64, String)> = each!(conn, c => {
+            let mut sql = QueryBuilder::<Db>::new("SELECT code, source FROM cover WHERE district = ");
+            sql.push_bind(district.as_i64()).push(" AND code IN (");
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|code| { list.push_bind(code.number().cast_signed()); });
+            sql.push(")");
+            sql.build_query_as().fetch_all(c).await?
+        });
+        for (number, source) in rows {
+            let code =
+                CoverCode::from_number(number.unsigned_abs()).ok_or_else(|| corrupt("a cover's code", number))?;
+            found.push((code, source));
+        }
+    }
+    Ok(found)
 }
 
 /// How many covers a district has.

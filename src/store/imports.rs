@@ -133,15 +133,27 @@ pub async fn set_state(
     Ok(())
 }
 
-/// Imports in a state: district, id, counts.
-pub async fn in_state(conn: &mut Conn<'_>, state: &str) -> Result<Vec<(DistrictCode, ImportId, String)>> {
-    const SQL: &str = "SELECT district, id, counts FROM import WHERE state = $1 ORDER BY district, id";
-    let rows: Vec<(i64, Vec<u8>, String)> = each!(conn, c => sqlx::query_as(SQL).bind(state).fetch_all(c).await?);
+/// An import as noted.
+#[derive(Debug, Clone)]
+pub struct NotedImport {
+    pub district: DistrictCode,
+    pub id: ImportId,
+    pub profile: String,
+    pub file: String,
+    pub counts: String,
+}
+
+/// Imports in a state.
+pub async fn in_state(conn: &mut Conn<'_>, state: &str) -> Result<Vec<NotedImport>> {
+    const SQL: &str = "SELECT district, id, profile, file, counts FROM import WHERE state = $1 ORDER BY district, id";
+    let rows: Vec<(i64, Vec<u8>, String, String, String)> =
+        each!(conn, c => sqlx::query_as(SQL).bind(state).fetch_all(c).await?);
     rows.into_iter()
-        .map(|(district, id, counts)| {
+        .map(|(district, id, profile, file, counts)| {
             let district =
                 DistrictCode::from_number(district.unsigned_abs()).ok_or_else(|| corrupt("a district", district))?;
-            Ok((district, Uuid::from_slice(&id).map(ImportId).map_err(|e| corrupt("an import's id", e))?, counts))
+            let id = Uuid::from_slice(&id).map(ImportId).map_err(|e| corrupt("an import's id", e))?;
+            Ok(NotedImport { district, id, profile, file, counts })
         })
         .collect()
 }
