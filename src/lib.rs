@@ -4,6 +4,7 @@ pub mod config;
 pub mod crs;
 pub mod demo;
 pub mod domain;
+pub mod http;
 pub mod import;
 pub mod index;
 pub mod service;

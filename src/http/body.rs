@@ -3,7 +3,8 @@
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 
 use crate::service::error::{Fault, Result, ServiceError};
 
@@ -28,11 +29,44 @@ pub async fn bytes(headers: &HeaderMap, body: Body) -> Result<Vec<u8>> {
     Ok(collected.to_bytes().to_vec())
 }
 
-/// Parses a body; a fault is named by its JSON pointer.
+/// A record that came as a JSON object: by itself serde would take an array of its members too.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Members<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> std::result::Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members))
+            }
+        }
+        deserializer.deserialize_map(Members(std::marker::PhantomData)).map(Self)
+    }
+}
+
+/// For a member that is an object.
+pub fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<T, D::Error> {
+    Object::deserialize(deserializer).map(|Object(value)| value)
+}
+
+/// For a member that is an object or absent; with `#[serde(default)]`.
+pub fn maybe_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<T>, D::Error> {
+    Ok(Option::<Object<T>>::deserialize(deserializer)?.map(|Object(value)| value))
+}
+
+/// Parses a body that is an object; a fault is named by its JSON pointer.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     check_depth(bytes)?;
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    let Object(value) = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let inner = error.inner();
         let detail = without_place(&inner.to_string());
         let fault = Fault::pointer(pointer(error.path(), &detail), detail);
@@ -102,6 +136,7 @@ mod tests {
     #[serde(deny_unknown_fields)]
     #[expect(dead_code, reason = "only read")]
     struct Outer {
+        #[serde(default, deserialize_with = "maybe_object")]
         inner: Option<Inner>,
         word: String,
     }
@@ -126,6 +161,8 @@ mod tests {
             (r#"{"inner": {"number": 1e999}}"#, "malformed", "/inner/number"),
             (r#"{"word": "#, "malformed", "/word"),
             (r#"{"word": ""} x"#, "malformed", ""),
+            (r#"[null, "a"]"#, "invalid", ""),
+            (r#"{"inner": [1], "word": ""}"#, "invalid", "/inner"),
         ] {
             let (kind, fault) = match parse::<Outer>(text.as_bytes()).unwrap_err() {
                 ServiceError::Invalid(mut faults) => ("invalid", faults.remove(0)),

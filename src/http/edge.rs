@@ -17,7 +17,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::App;
 use super::problem::{Failure, Language, Pending, respond};
-use crate::domain::actor::Actor;
+use crate::domain::actor::{Actor, Refusal};
 use crate::service::error::{Fault, ServiceError};
 
 /// Longest that a request may take; streams go on after it.
@@ -26,10 +26,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Puts the common layers around the routes.
 pub fn guard(router: Router<App>, app: App, allowed_origins: &[String]) -> Router {
-    let router = router
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(app.clone(), edge))
-        .with_state(app);
+    let router =
+        router.layer(CatchPanicLayer::custom(panicked)).layer(from_fn_with_state(app.clone(), edge)).with_state(app);
     if allowed_origins.is_empty() {
         return router;
     }
@@ -73,10 +71,14 @@ async fn edge(State(app): State<App>, request: Request, next: Next) -> Response<
     };
     let mut response = answered.unwrap_or_else(|| Failure(ServiceError::Unavailable).into_response());
     if let Some(Pending(error)) = response.extensions_mut().remove::<Pending>() {
+        let allowed = response.headers_mut().remove(header::ALLOW);
         if let ServiceError::Internal(what) = &error {
             tracing::error!(request_id = ?id, what, "a request failed");
         }
         response = respond(error, language);
+        if let Some(allowed) = allowed {
+            response.headers_mut().insert(header::ALLOW, allowed);
+        }
     }
     let status = response.status();
     let route = route.as_ref().map_or("", |route| route.as_str());
@@ -97,7 +99,8 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
     static START: std::sync::LazyLock<u32> =
         std::sync::LazyLock::new(|| u32::from_le_bytes(crate::service::clock::random()));
     let plain = |value: &&HeaderValue| {
-        (1..=128).contains(&value.len()) && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
+        (1..=128).contains(&value.len())
+            && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
     };
     if let Some(given) = headers.get(REQUEST_ID).filter(plain) {
         return given.clone();
@@ -109,6 +112,13 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
 /// Who is calling: the holder of the key, or anyone.
 #[derive(Debug, Clone)]
 pub struct Caller(pub Arc<Actor>);
+
+impl Caller {
+    /// Checks that there is a key: what anyone may ask for goes on without this.
+    pub fn known(&self) -> Result<(), ServiceError> {
+        if self.0.is_anonymous() { Err(ServiceError::refused(Refusal::Unauthenticated, "")) } else { Ok(()) }
+    }
+}
 
 impl FromRequestParts<App> for Caller {
     type Rejection = Failure;
@@ -140,7 +150,8 @@ impl FromRequestParts<App> for Language {
 /// The `Idempotency-Key`, if one was sent.
 pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, ServiceError> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let key = value.to_str().ok().filter(|key| (16..=128).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
+    let key =
+        value.to_str().ok().filter(|key| (16..=128).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
     key.map(Some).ok_or_else(|| {
         let detail = "a key has 16 to 128 visible ASCII characters; a UUID is best";
         ServiceError::Invalid(vec![Fault::header("Idempotency-Key", detail)])

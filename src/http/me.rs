@@ -1,19 +1,20 @@
 //! `/v1/me`: who is calling.
 
-use axum::body::Body;
 use axum::extract::RawQuery;
-use axum::http::{Response, StatusCode};
+use axum::http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::edge::Caller;
-use super::json;
 use super::params::Params;
-use super::problem::Failure;
+use super::problem::Outcome;
+use super::{json, words};
 use crate::domain::actor::Scope;
 
 /// The caller's role and where it holds.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Me {
+    #[schema(schema_with = words::role)]
     pub role: &'static str,
     pub name: String,
     /// Codes, or `*` for every unit.
@@ -24,7 +25,12 @@ pub struct Me {
     pub districts: Vec<String>,
 }
 
-pub async fn get(caller: Caller, RawQuery(query): RawQuery) -> Result<Response<Body>, Failure> {
+/// Who is calling
+#[utoipa::path(
+    get, path = "/v1/me", tag = "keys",
+    responses((status = 200, description = "The caller's role and where it holds", body = Me)),
+)]
+pub async fn get(caller: Caller, RawQuery(query): RawQuery) -> Outcome {
     Params::read(query.as_deref())?.finish("none")?;
     let mut me = Me {
         role: caller.0.role.as_str(),

@@ -1,16 +1,25 @@
 //! The router is the table of contents of the API.
 
+pub mod actions;
+pub mod areas;
 pub mod body;
 pub mod edge;
 pub mod me;
+pub mod openapi;
 pub mod ops;
+pub mod order_out;
+pub mod page;
 pub mod params;
 pub mod problem;
 pub mod registry;
 pub mod reports;
 pub mod resolve;
+#[cfg(test)]
+mod tests;
 pub mod wire;
+pub mod words;
 pub mod work_orders;
+pub mod write;
 
 use std::sync::Arc;
 
@@ -23,7 +32,7 @@ use tokio::sync::Semaphore;
 
 use crate::service::Guli;
 use crate::service::error::ServiceError;
-use problem::Failure;
+use problem::{Failure, Outcome};
 
 /// What every handler can reach. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -48,42 +57,64 @@ impl App {
     }
 }
 
+macro_rules! routes {
+    ($($method:ident $path:literal $handler:path;)*) => {
+        /// Method and address of every route.
+        pub const ROUTES: &[(&str, &str)] = &[$((stringify!($method), $path)),*];
+
+        fn routes() -> Router<App> {
+            Router::new()$(.route($path, $method($handler)))*
+        }
+    };
+}
+
+routes! {
+    get "/v1/resolve" resolve::get;
+    post "/v1/resolve/batch" resolve::batch;
+    post "/v1/reports" reports::create;
+    get "/v1/reports/{tracking_token}" reports::track;
+    get "/v1/work-orders" work_orders::list;
+    get "/v1/work-orders/{code}" work_orders::get;
+    post "/v1/work-orders/{code}/accept" actions::accept;
+    post "/v1/work-orders/{code}/arrive" actions::arrive;
+    post "/v1/work-orders/{code}/secure" actions::secure;
+    post "/v1/work-orders/{code}/repair" actions::repair;
+    post "/v1/work-orders/{code}/verify" actions::verify;
+    post "/v1/work-orders/{code}/close" actions::close;
+    post "/v1/work-orders/{code}/identify" actions::identify;
+    post "/v1/work-orders/{code}/reassign" actions::reassign;
+    get "/v1/districts" areas::districts;
+    get "/v1/districts/{code}" areas::district;
+    get "/v1/subdistricts" areas::subdistricts;
+    get "/v1/subdistricts/{code}" areas::subdistrict;
+    get "/v1/communities" areas::communities;
+    get "/v1/communities/{code}" areas::community;
+    get "/v1/grids" areas::grids;
+    get "/v1/grids/{code}" areas::grid;
+    get "/v1/organizations" registry::organizations;
+    get "/v1/organizations/{code}" registry::organization;
+    get "/v1/people" registry::people;
+    get "/v1/people/{code}" registry::person;
+    get "/v1/covers" registry::covers;
+    get "/v1/covers/{code}" registry::cover;
+    get "/v1/me" me::get;
+    get "/healthz" ops::healthz;
+    get "/readyz" ops::readyz;
+    get "/metrics" ops::metrics;
+    get "/openapi.json" openapi::get;
+    get "/" ops::index;
+}
+
 /// All addresses of the API.
 pub fn router(app: App, allowed_origins: &[String]) -> Router {
-    let router = Router::new()
-        .route("/v1/resolve", get(resolve::get))
-        .route("/v1/resolve/batch", post(resolve::batch))
-        .route("/v1/reports", post(reports::create))
-        .route("/v1/reports/{tracking_token}", get(reports::track))
-        .route("/v1/work-orders", get(work_orders::list))
-        .route("/v1/work-orders/{code}", get(work_orders::get))
-        .route("/v1/work-orders/{code}/{action}", post(work_orders::act))
-        .route("/v1/districts", get(registry::districts))
-        .route("/v1/districts/{code}", get(registry::district))
-        .route("/v1/subdistricts", get(registry::subdistricts))
-        .route("/v1/subdistricts/{code}", get(registry::subdistrict))
-        .route("/v1/communities", get(registry::communities))
-        .route("/v1/communities/{code}", get(registry::community))
-        .route("/v1/grids", get(registry::grids))
-        .route("/v1/grids/{code}", get(registry::grid))
-        .route("/v1/organizations", get(registry::organizations))
-        .route("/v1/organizations/{code}", get(registry::organization))
-        .route("/v1/people", get(registry::people))
-        .route("/v1/people/{code}", get(registry::person))
-        .route("/v1/covers", get(registry::covers))
-        .route("/v1/covers/{code}", get(registry::cover))
-        .route("/v1/me", get(me::get))
-        .route("/healthz", get(ops::healthz))
-        .route("/readyz", get(ops::readyz))
-        .route("/metrics", get(ops::metrics))
-        .route("/", get(ops::index))
+    let router = routes()
         .fallback(async || Failure(ServiceError::NotFound("this address".to_owned())))
         .method_not_allowed_fallback(async || Failure(ServiceError::Method));
     edge::guard(router, app, allowed_origins)
 }
 
 /// A JSON answer.
-pub(crate) fn json<T: Serialize>(status: StatusCode, value: &T) -> Result<Response<Body>, Failure> {
+pub(crate) fn json<T: Serialize>(status: StatusCode, value: &T) -> Outcome {
     let bytes = to_bytes(value)?;
     let mut response = Response::new(Body::from(bytes));
     *response.status_mut() = status;

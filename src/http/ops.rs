@@ -8,8 +8,9 @@ use axum::extract::State;
 use axum::http::{HeaderValue, Method, Response, StatusCode, header};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::problem::Failure;
+use super::problem::Outcome;
 use super::{App, json};
 use crate::service::error::ServiceError;
 
@@ -34,17 +35,18 @@ pub fn count(method: &Method, route: &str, status: StatusCode, took: Duration) {
     metrics::histogram!("guli_http_request_seconds", &labels).record(took);
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
     pub status: &'static str,
 }
 
 /// Alive: the process answers.
-pub async fn healthz() -> Result<Response<Body>, Failure> {
+#[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200, description = "As it says", body = Health)))]
+pub async fn healthz() -> Outcome {
     json(StatusCode::OK, &Health { status: "ok" })
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Readiness {
     pub status: &'static str,
     pub districts: usize,
@@ -53,7 +55,8 @@ pub struct Readiness {
 }
 
 /// Ready: the index is loaded and the database answers.
-pub async fn readyz(State(app): State<App>) -> Result<Response<Body>, Failure> {
+#[utoipa::path(get, path = "/readyz", tag = "operations", responses((status = 200, description = "As it says", body = Readiness)))]
+pub async fn readyz(State(app): State<App>) -> Outcome {
     if !app.guli.is_ready() {
         return Err(ServiceError::Unavailable.into());
     }
@@ -69,6 +72,10 @@ pub async fn readyz(State(app): State<App>) -> Result<Response<Body>, Failure> {
 }
 
 /// Prometheus text.
+#[utoipa::path(
+    get, path = "/metrics", tag = "operations",
+    responses((status = 200, description = "Prometheus text", body = String, content_type = "text/plain; version=0.0.4; charset=utf-8")),
+)]
 pub async fn metrics(State(app): State<App>) -> Response<Body> {
     let index = &app.guli.context.index;
     metrics::gauge!("guli_covers").set(index.cover_count() as f64);
@@ -80,7 +87,7 @@ pub async fn metrics(State(app): State<App>) -> Response<Body> {
     response
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Welcome {
     pub name: &'static str,
     pub version: &'static str,
@@ -89,8 +96,10 @@ pub struct Welcome {
 }
 
 /// What this is and where to go on.
-pub async fn index(State(app): State<App>) -> Result<Response<Body>, Failure> {
+#[utoipa::path(get, path = "/", tag = "operations", responses((status = 200, description = "As it says", body = Welcome)))]
+pub async fn index(State(app): State<App>) -> Outcome {
     let districts = app.guli.districts().iter().map(ToString::to_string).collect();
-    let welcome = Welcome { name: "Guli 古力", version: env!("CARGO_PKG_VERSION"), openapi: "/openapi.json", districts };
+    let welcome =
+        Welcome { name: "Guli 古力", version: env!("CARGO_PKG_VERSION"), openapi: "/openapi.json", districts };
     json(StatusCode::OK, &welcome)
 }

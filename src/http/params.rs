@@ -62,10 +62,9 @@ impl Params {
     /// Takes `limit`, `1..=most`.
     pub fn limit(&mut self, default: usize, most: usize) -> Result<usize> {
         let Some(text) = self.text("limit") else { return Ok(default) };
-        text.parse()
-            .ok()
-            .filter(|limit| (1..=most).contains(limit))
-            .ok_or_else(|| ServiceError::parameter("limit", format!("limit must lie between 1 and {most}, got {text:?}")))
+        text.parse().ok().filter(|limit| (1..=most).contains(limit)).ok_or_else(|| {
+            ServiceError::parameter("limit", format!("limit must lie between 1 and {most}, got {text:?}"))
+        })
     }
 
     /// Refuses what is left.

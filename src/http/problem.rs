@@ -3,14 +3,16 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::service::error::{At, Fault, ServiceError};
 
 /// What an answer of 4xx or 5xx says.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
     /// Stable in every language: `https://guli.dev/problems/<slug>`.
     #[serde(rename = "type")]
+    #[schema(examples("https://guli.dev/problems/invalid"))]
     pub kind: String,
     pub title: &'static str,
     pub status: u16,
@@ -29,7 +31,7 @@ pub struct Problem {
 }
 
 /// What was at fault, and where.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ProblemFault {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
@@ -86,7 +88,9 @@ type Kind = (&'static str, &'static str, &'static str);
 
 fn kind_of(error: &ServiceError) -> (StatusCode, Kind) {
     match error {
-        ServiceError::Malformed(_) => (StatusCode::BAD_REQUEST, ("malformed", "The request cannot be read", "请求无法解析")),
+        ServiceError::Malformed(_) => {
+            (StatusCode::BAD_REQUEST, ("malformed", "The request cannot be read", "请求无法解析"))
+        }
         ServiceError::Invalid(_) => {
             (StatusCode::UNPROCESSABLE_ENTITY, ("invalid", "The request is not acceptable", "请求内容不合要求"))
         }
@@ -102,7 +106,9 @@ fn kind_of(error: &ServiceError) -> (StatusCode, Kind) {
         }
         ServiceError::NotFound(_) => (StatusCode::NOT_FOUND, ("not-found", "Not found", "不存在")),
         ServiceError::Gone(_) => (StatusCode::GONE, ("gone", "Gone", "已失效")),
-        ServiceError::Unauthorized(_) => (StatusCode::UNAUTHORIZED, ("unauthorized", "A valid key is needed", "需要有效的密钥")),
+        ServiceError::Unauthorized(_) => {
+            (StatusCode::UNAUTHORIZED, ("unauthorized", "A valid key is needed", "需要有效的密钥"))
+        }
         ServiceError::Forbidden(_) => (StatusCode::FORBIDDEN, ("forbidden", "Not yours to do", "无权操作")),
         ServiceError::PreconditionRequired => {
             (StatusCode::PRECONDITION_REQUIRED, ("precondition-required", "If-Match is needed", "需要 If-Match"))
@@ -121,9 +127,10 @@ fn kind_of(error: &ServiceError) -> (StatusCode, Kind) {
             (StatusCode::CONFLICT, ("in-progress", "The same request is still running", "相同请求正在处理"))
         }
         ServiceError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, ("too-large", "Too large", "内容过大")),
-        ServiceError::MediaType(_) => {
-            (StatusCode::UNSUPPORTED_MEDIA_TYPE, ("unsupported-media-type", "Unsupported media type", "不支持的内容类型"))
-        }
+        ServiceError::MediaType(_) => (
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ("unsupported-media-type", "Unsupported media type", "不支持的内容类型"),
+        ),
         ServiceError::Method => {
             (StatusCode::METHOD_NOT_ALLOWED, ("method-not-allowed", "Method not allowed", "不支持的请求方法"))
         }
@@ -144,7 +151,9 @@ pub fn problem(error: ServiceError, language: Language) -> (StatusCode, Problem)
     let (status, (slug, english, chinese)) = kind_of(&error);
     let detail = match &error {
         // What failed is in the log, under the request's id.
-        ServiceError::Internal(_) => "the request could not be handled; its x-request-id finds it in the log".to_owned(),
+        ServiceError::Internal(_) => {
+            "the request could not be handled; its x-request-id finds it in the log".to_owned()
+        }
         ServiceError::Malformed(fault) | ServiceError::UnknownCrs(fault) => fault.detail.clone(),
         ServiceError::Invalid(faults) => faults.first().map(|fault| fault.detail.clone()).unwrap_or_default(),
         other => other.to_string(),
@@ -211,6 +220,9 @@ pub fn respond(error: ServiceError, language: Language) -> Response<Body> {
 /// answer of it.
 #[derive(Debug)]
 pub struct Failure(pub ServiceError);
+
+/// What a handler gives back.
+pub type Outcome = Result<Response<Body>, Failure>;
 
 impl<E: Into<ServiceError>> From<E> for Failure {
     fn from(error: E) -> Self {

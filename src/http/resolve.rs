@@ -4,20 +4,23 @@ use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use futures_util::{Stream, StreamExt as _, stream};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::edge::Caller;
+use super::openapi::{MediaTypes, Outside};
 use super::params::Params;
-use super::problem::{Failure, Language, Problem, problem};
-use super::wire::{Audience, Code, CoverOut, GridOut, Out, PositionIn, PositionOut, Source, centimetres};
-use super::{App, body, json};
+use super::problem::{Language, Outcome, Problem, problem};
+use super::wire::{Audience, CoverOut, GridOut, Out, PositionIn, PositionOut, Source, centimetres};
+use super::{App, body, json, words};
 use crate::domain::catalog::CategoryCode;
 use crate::domain::resolve::{Match, Pin};
 use crate::index::{Index, OpenOrder, Resolution};
 use crate::service::error::{At, Result, ServiceError};
 
 /// A pin resolved.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ResolutionOut {
     /// The pin, in the system asked for.
     pub position: PositionOut,
@@ -25,6 +28,7 @@ pub struct ResolutionOut {
     pub registry_version: String,
     pub grid: GridOut,
     #[serde(rename = "match")]
+    #[schema(schema_with = words::matched)]
     pub matched: &'static str,
     /// How likely it is none of the candidates; with all confidences it makes 1.
     pub none_confidence: f64,
@@ -35,7 +39,7 @@ pub struct ResolutionOut {
 }
 
 /// A cover that the pin may mean.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct CandidateOut {
     pub cover: CoverOut,
     /// Geodesic, to the centimetre.
@@ -43,16 +47,18 @@ pub struct CandidateOut {
     pub confidence: f64,
     /// With `include=open_orders`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<OpenOrderOut>)]
     pub open_order: Option<Option<OpenOrderOut>>,
 }
 
 /// Already reported?
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct OpenOrderOut {
     pub code: String,
     pub damage: String,
+    #[schema(schema_with = words::order_status)]
     pub status: &'static str,
-    pub reported_at: Code<jiff::Timestamp>,
+    pub reported_at: Timestamp,
     pub report_count: u32,
     pub photo_url: Option<String>,
 }
@@ -63,7 +69,7 @@ impl From<&OpenOrder> for OpenOrderOut {
             code: order.code.to_string(),
             damage: order.damage.to_string(),
             status: order.status,
-            reported_at: Code(order.reported_at),
+            reported_at: order.reported_at,
             report_count: order.report_count,
             photo_url: None,
         }
@@ -100,7 +106,14 @@ enum Include {
     OpenOrders,
 }
 
-fn show(index: &Index, found: &Resolution, pin: &Pin, out: Out, audience: Audience, include: Include) -> Result<ResolutionOut> {
+fn show(
+    index: &Index,
+    found: &Resolution,
+    pin: &Pin,
+    out: Out,
+    audience: Audience,
+    include: Include,
+) -> Result<ResolutionOut> {
     let mut shown = ResolutionOut {
         position: out.position(found.position)?,
         registry_version: format!("{}:{}", found.registry_version.0, found.registry_version.1),
@@ -115,7 +128,8 @@ fn show(index: &Index, found: &Resolution, pin: &Pin, out: Out, audience: Audien
             shown.open_order = Some(index.order_on(candidate.cover.id).as_deref().map(OpenOrderOut::from));
         }
         let near = index.orders_near(found.position, pin.reach_m());
-        shown.open_orders = Some(near.iter().filter(|(order, _)| order.cover.is_none()).map(|(o, _)| (&**o).into()).collect());
+        shown.open_orders =
+            Some(near.iter().filter(|(order, _)| order.cover.is_none()).map(|(o, _)| (&**o).into()).collect());
     }
     Ok(shown)
 }
@@ -127,7 +141,10 @@ fn audience(caller: &Caller) -> Audience {
 fn category(text: Option<&str>, source: Source<'_>) -> Result<Option<CategoryCode>> {
     text.map(|text| {
         text.parse().map_err(|e: crate::domain::id::CodeError| {
-            ServiceError::Invalid(vec![crate::service::error::Fault { at: source.at("category"), detail: e.to_string() }])
+            ServiceError::Invalid(vec![crate::service::error::Fault {
+                at: source.at("category"),
+                detail: e.to_string(),
+            }])
         })
     })
     .transpose()
@@ -135,7 +152,26 @@ fn category(text: Option<&str>, source: Source<'_>) -> Result<Option<CategoryCod
 
 const KNOWN: &str = "lon, lat, x, y, crs, out_crs, accuracy_m, category, limit, include";
 
-pub async fn get(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Result<Response<Body>, Failure> {
+/// Resolve a pin
+///
+/// Which cover does it mean, whose is it, and which grid does it lie in?
+#[utoipa::path(
+    get, path = "/v1/resolve", tag = "resolve",
+    params(
+        ("lon" = Option<f64>, Query, description = "East, with the geographic systems", example = 120.38),
+        ("lat" = Option<f64>, Query, description = "North, with the geographic systems", example = 36.12),
+        ("x" = Option<f64>, Query, description = "East, with the projected systems"),
+        ("y" = Option<f64>, Query, description = "North, with the projected systems"),
+        ("crs" = Option<String>, Query, description = "Coordinate system of the pin: EPSG:4326 (default), EPSG:4490, EPSG:4549, EPSG:4528, EPSG:3857, GCJ-02, BD-09"),
+        ("out_crs" = Option<String>, Query, description = "Coordinate system of the answer"),
+        ("accuracy_m" = Option<f64>, Query, minimum = 0, maximum = 1000, description = "The 68 % radius; 10 unless said"),
+        ("category" = Option<String>, Query, description = "What the pin is thought to be: a hint", example = "0103"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 50, description = "Candidates; 5 unless said"),
+        ("include" = Option<String>, Query, description = "open_orders"),
+    ),
+    responses((status = 200, description = "What the pin means", body = ResolutionOut), Outside),
+)]
+pub async fn get(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Outcome {
     let mut params = Params::read(query.as_deref())?;
     let position = PositionIn::from_params(&mut params)?;
     let category = category(params.text("category").as_deref(), Source::Query)?;
@@ -153,7 +189,7 @@ pub async fn get(State(app): State<App>, caller: Caller, RawQuery(query): RawQue
     let pin = position.pin(Source::Query, category, limit)?;
     let index = &app.guli.context.index;
     let found = index.resolve(&pin).map_err(|_| ServiceError::OutsideServiceArea(At::Parameter("lon".to_owned())))?;
-    Ok(json(StatusCode::OK, &show(index, &found, &pin, out, audience(&caller), include)?)?)
+    json(StatusCode::OK, &show(index, &found, &pin, out, audience(&caller), include)?)
 }
 
 /// Most lines of a batch, and most bytes of a line.
@@ -162,18 +198,19 @@ const ANONYMOUS_LINES: usize = 100;
 const LINE: usize = 4 * 1024;
 
 /// One line of a batch as it comes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchLine {
     #[serde(default)]
     pub id: serde_json::Value,
+    #[serde(deserialize_with = "body::object")]
     pub position: PositionIn,
     pub category: Option<String>,
     pub limit: Option<usize>,
 }
 
 /// One line of a batch as it goes out: a resolution or a problem.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct BatchAnswer {
     pub line: usize,
     pub id: serde_json::Value,
@@ -183,6 +220,21 @@ pub struct BatchAnswer {
     pub problem: Option<Problem>,
 }
 
+/// Resolve many pins
+///
+/// One line of JSON for each pin, answered in order while they come: 10,000 lines of 4 KB, without a key 100.
+#[utoipa::path(
+    post, path = "/v1/resolve/batch", tag = "resolve",
+    params(("out_crs" = Option<String>, Query, description = "Coordinate system of the answer")),
+    request_body(
+        content = BatchLine, content_type = "application/x-ndjson", description = "One object on each line",
+        example = json!({"id": 1, "position": {"lon": 120.38, "lat": 36.12}}),
+    ),
+    responses(
+        (status = 200, description = "One object on each line", body = BatchAnswer, content_type = "application/x-ndjson"),
+        MediaTypes,
+    ),
+)]
 pub async fn batch(
     State(app): State<App>,
     caller: Caller,
@@ -190,7 +242,7 @@ pub async fn batch(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response<Body>, Failure> {
+) -> Outcome {
     let mut params = Params::read(query.as_deref())?;
     let out = Out::from_params(&mut params)?;
     params.finish("out_crs")?;
@@ -199,7 +251,8 @@ pub async fn batch(
         return Err(ServiceError::MediaType("Content-Type: application/x-ndjson").into());
     }
     let most = if caller.0.is_anonymous() { ANONYMOUS_LINES } else { LINES };
-    let batch = Batch { app, out, audience: audience(&caller), language, most, line: 0, rest: Vec::new(), skipping: false };
+    let batch =
+        Batch { app, out, audience: audience(&caller), language, most, line: 0, rest: Vec::new(), skipping: false };
     let mut response = Response::new(Body::from_stream(batch.answers(body.into_data_stream())));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     Ok(response)
@@ -271,7 +324,10 @@ impl Batch {
         }
         self.line += 1;
         let (id, resolved) = if self.line > self.most {
-            (serde_json::Value::Null, Err(ServiceError::TooLarge("a batch has at most 10,000 lines, without a key 100")))
+            (
+                serde_json::Value::Null,
+                Err(ServiceError::TooLarge("a batch has at most 10,000 lines, without a key 100")),
+            )
         } else if too_long {
             (serde_json::Value::Null, Err(ServiceError::TooLarge("a line has at most 4 KB")))
         } else {
@@ -298,7 +354,8 @@ impl Batch {
             let category = category(asked.category.as_deref(), Source::Body(""))?;
             let pin = asked.position.pin(source, category, Pin::DEFAULT_LIMIT)?;
             let limit = asked.limit.unwrap_or(Pin::DEFAULT_LIMIT);
-            let pin = Pin::new(pin.position(), pin.accuracy_m(), category, limit).map_err(|e| ServiceError::invalid("/limit", e))?;
+            let pin = Pin::new(pin.position(), pin.accuracy_m(), category, limit)
+                .map_err(|e| ServiceError::invalid("/limit", e))?;
             let index = &self.app.guli.context.index;
             let outside = |_| ServiceError::OutsideServiceArea(At::Pointer("/position".to_owned()));
             show(index, &index.resolve(&pin).map_err(outside)?, &pin, self.out, self.audience, Include::Nothing)

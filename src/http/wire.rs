@@ -2,31 +2,25 @@
 
 use std::fmt::Display;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::params::Params;
+use super::words;
 use crate::crs::{Crs, CrsError, CrsKind, CrsService};
 use crate::domain::catalog::CategoryCode;
 use crate::domain::cover::Spec;
+use crate::domain::id::{CommunityCode, GridCode, SubdistrictCode};
+use crate::domain::organization::Organization;
 use crate::domain::position::{Position, Wgs84};
 use crate::domain::resolve::Pin;
 use crate::index::{CoverView, GridHit, GridInfo};
-use crate::domain::organization::Organization;
 use crate::service::error::{At, Fault, Result, ServiceError};
 
-/// A code, written as its text.
-#[derive(Debug, Clone)]
-pub struct Code<T>(pub T);
-
-impl<T: Display> Serialize for Code<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
 /// `{code, name}`: how everything that has both is referred to.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Ref {
+    #[schema(examples("370203-WAT01"))]
     pub code: String,
     pub name: String,
 }
@@ -42,14 +36,19 @@ impl Ref {
 }
 
 /// A position as it comes: `lon`/`lat` with the geographic systems, `x`/`y` with the projected ones.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"lon": 120.385_137_5, "lat": 36.120_286_1, "crs": "GCJ-02", "accuracy_m": 8}))]
 pub struct PositionIn {
     pub lon: Option<f64>,
     pub lat: Option<f64>,
     pub x: Option<f64>,
     pub y: Option<f64>,
+    /// EPSG:4326 unless said otherwise.
+    #[schema(schema_with = words::maybe_crs)]
     pub crs: Option<String>,
+    /// The 68 % radius; below 1 counts as 1.
+    #[schema(minimum = 0, maximum = 1000)]
     pub accuracy_m: Option<f64>,
 }
 
@@ -80,9 +79,7 @@ impl Source<'_> {
 
 /// Reads the name of a coordinate system.
 pub fn crs(name: Option<&str>, source: Source<'_>, member: &str) -> Result<Crs> {
-    name.map_or(Ok(Crs::default()), |name| {
-        name.parse().map_err(|e| ServiceError::UnknownCrs(source.fault(member, e)))
-    })
+    name.map_or(Ok(Crs::default()), |name| name.parse().map_err(|e| ServiceError::UnknownCrs(source.fault(member, e))))
 }
 
 impl PositionIn {
@@ -127,7 +124,7 @@ impl PositionIn {
 }
 
 /// A position as it goes out, in the system asked for.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum PositionOut {
     Geographic { lon: f64, lat: f64 },
@@ -163,14 +160,18 @@ pub fn centimetres(metres: f64) -> f64 {
 }
 
 /// A specification (规格); what is not known is null.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SpecOut {
+    #[schema(schema_with = words::maybe_shape)]
     pub shape: Option<&'static str>,
     pub opening_mm: Option<u16>,
     pub opening_width_mm: Option<u16>,
     pub depth_m: Option<f64>,
+    #[schema(schema_with = words::maybe_material)]
     pub material: Option<&'static str>,
+    #[schema(schema_with = words::maybe_load_class)]
     pub load_class: Option<&'static str>,
+    #[schema(schema_with = words::maybe_place)]
     pub place: Option<&'static str>,
     pub installed: Option<u16>,
 }
@@ -191,8 +192,9 @@ impl From<&Spec> for SpecOut {
 }
 
 /// A cover as lists, single reads and candidates show it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CoverOut {
+    #[schema(examples("3702030103000123"))]
     pub code: String,
     /// The same in GB/T 47678.5-2026.
     pub code_2026: String,
@@ -202,7 +204,9 @@ pub struct CoverOut {
     /// 责任单位
     pub responsible_unit: Option<Ref>,
     pub spec: SpecOut,
+    #[schema(schema_with = words::cover_status)]
     pub status: &'static str,
+    #[schema(schema_with = words::accuracy)]
     pub accuracy: &'static str,
     pub position: PositionOut,
     pub grid: Option<Ref>,
@@ -228,7 +232,7 @@ impl CoverOut {
 }
 
 /// The grid that a position belongs to, and who stands for it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct GridOut {
     pub code: String,
     pub name: String,
@@ -245,7 +249,7 @@ pub struct GridOut {
     pub distance_m: Option<f64>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Leader {
     pub name: Option<String>,
 }
@@ -265,6 +269,23 @@ impl GridOut {
         }
     }
 
+    /// A grid that the registry no longer has.
+    pub fn unknown(code: GridCode) -> Self {
+        let community = CommunityCode::of(code);
+        let subdistrict = SubdistrictCode::of(community);
+        let nameless = |code: String| Ref { name: code.clone(), code };
+        Self {
+            code: code.to_string(),
+            name: code.to_string(),
+            community: nameless(community.to_string()),
+            subdistrict: nameless(subdistrict.to_string()),
+            district: nameless(code.district().to_string()),
+            supervising_department: None,
+            leader: None,
+            distance_m: None,
+        }
+    }
+
     pub fn hit(hit: &GridHit, audience: Audience) -> Self {
         Self { distance_m: Some(centimetres(hit.distance_m)), ..Self::new(&hit.grid, audience) }
     }
@@ -277,80 +298,4 @@ pub enum Audience {
     Public,
     /// A key's holder.
     Staff,
-}
-
-/// A page of a list.
-#[derive(Debug, Serialize)]
-pub struct Items<T> {
-    pub items: Vec<T>,
-    /// Opaque: the next page is the same query with `cursor` set to this.
-    pub next: Option<String>,
-}
-
-/// A cursor says where a page ended. Opaque, and bound to what it was given for.
-pub fn cursor(parts: &[&str]) -> String {
-    let text = parts.join("\u{1f}");
-    let check = crate::service::keys::hash(text.as_bytes());
-    let mut out = String::new();
-    for byte in text.as_bytes().iter().chain(&check[..4]) {
-        out.push_str(&format!("{byte:02x}"));
-    }
-    out
-}
-
-/// Reads a cursor of [`cursor`].
-pub fn read_cursor(text: &str, parts: usize) -> Result<Vec<String>> {
-    let broken = || ServiceError::Malformed(Fault::parameter("cursor", "this cursor was not given out here"));
-    let bytes: Option<Vec<u8>> = text
-        .is_ascii()
-        .then(|| (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).ok()).collect())
-        .flatten();
-    let bytes = bytes.filter(|bytes| bytes.len() > 4 && text.len() % 2 == 0).ok_or_else(broken)?;
-    let (body, check) = bytes.split_at(bytes.len() - 4);
-    if crate::service::keys::hash(body)[..4] != *check {
-        return Err(broken());
-    }
-    let text = std::str::from_utf8(body).map_err(|_| broken())?;
-    let found: Vec<String> = text.split('\u{1f}').map(str::to_owned).collect();
-    if found.len() == parts { Ok(found) } else { Err(broken()) }
-}
-
-/// `bbox=west,south,east,north` in `crs` → degrees.
-pub fn bbox(params: &mut Params, crs: Crs) -> Result<Option<[f64; 4]>> {
-    let Some(text) = params.text("bbox") else { return Ok(None) };
-    let bad = |detail: &str| ServiceError::Malformed(Fault::parameter("bbox", detail));
-    let numbers: Vec<f64> = text.split(',').filter_map(|part| part.trim().parse().ok()).collect();
-    let [west, south, east, north] = numbers[..] else {
-        return Err(bad("a bbox has four numbers: west,south,east,north"));
-    };
-    if west > east || south > north {
-        return Err(bad("a bbox goes from west to east and from south to north; it does not cross the antimeridian"));
-    }
-    let service = CrsService::new();
-    let mut bounds = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
-    for (x, y) in [(west, south), (west, north), (east, south), (east, north)] {
-        let at = service.to_wgs84(crs, x, y).map_err(|e| bad(&e.to_string()))?;
-        bounds = [
-            bounds[0].min(at.lon()),
-            bounds[1].min(at.lat()),
-            bounds[2].max(at.lon()),
-            bounds[3].max(at.lat()),
-        ];
-    }
-    Ok(Some(bounds))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tampered_cursor_is_refused() {
-        let good = cursor(&["370203", "17"]);
-        assert_eq!(read_cursor(&good, 2).unwrap(), ["370203", "17"]);
-        let mut bad = good.clone().into_bytes();
-        bad[1] = if bad[1] == b'3' { b'4' } else { b'3' };
-        assert!(read_cursor(std::str::from_utf8(&bad).unwrap(), 2).is_err());
-        assert!(read_cursor("zz", 1).is_err() && read_cursor("", 1).is_err() && read_cursor("é", 1).is_err());
-    }
 }

@@ -19,6 +19,18 @@ pub struct PersonRecord {
     pub name: Option<String>,
     pub phone: Option<String>,
     pub duties: Vec<Duty>,
+    pub version: i64,
+}
+
+/// A page of covers.
+#[derive(Debug)]
+pub struct CoverPage {
+    pub covers: Vec<CoverView>,
+    /// How many were read for it, and the last of them.
+    pub read: i64,
+    pub end: Option<CoverCode>,
+    /// Whether the district has more.
+    pub more: bool,
 }
 
 impl Guli {
@@ -45,6 +57,20 @@ impl Guli {
     pub async fn district_records(&self) -> Result<Vec<crate::domain::grid::District>> {
         let mut reader = self.store.read().await?;
         Ok(areas::districts(&mut reader.conn()).await?)
+    }
+
+    /// Every district served, with its outline and version.
+    pub async fn district_versions(&self) -> Result<Vec<(crate::domain::grid::District, i64)>> {
+        let mut reader = self.store.read().await?;
+        let versions: std::collections::BTreeMap<i64, i64> =
+            areas::district_versions(&mut reader.conn()).await?.into_iter().collect();
+        let districts = areas::districts(&mut reader.conn()).await?.into_iter();
+        let served = districts.filter(|district| self.context.index.serves(district.code));
+        let with_version = served.map(|district| {
+            let version = versions.get(&district.code.as_i64()).copied().unwrap_or(1);
+            (district, version)
+        });
+        Ok(with_version.collect())
     }
 
     /// Organisations by code.
@@ -81,6 +107,8 @@ impl Guli {
     pub async fn people(&self, actor: &Actor) -> Result<Vec<PersonRecord>> {
         let districts = self.authorize_anywhere(actor, Action::ReadPeople, "people")?;
         let mut reader = self.store.read().await?;
+        let versions: std::collections::HashMap<_, _> =
+            people::versions(&mut reader.conn()).await?.into_iter().collect();
         let mut found: std::collections::BTreeMap<String, PersonRecord> = std::collections::BTreeMap::new();
         for district in districts {
             let sealed: std::collections::HashMap<_, _> =
@@ -102,6 +130,7 @@ impl Guli {
                         name: text("name"),
                         phone: text("phone"),
                         duties: Vec::new(),
+                        version: versions.get(&duty.person).copied().unwrap_or(1),
                     })
                     .duties
                     .push(duty);
@@ -112,15 +141,32 @@ impl Guli {
         Ok(found.into_values().collect())
     }
 
-    /// Covers by code, as far as the caller's districts reach.
-    pub async fn covers(&self, actor: &Actor, district: DistrictCode, wanted: &Wanted) -> Result<Vec<CoverView>> {
+    /// The districts whose covers the caller may list: the one asked for, or all that are not hidden.
+    pub fn cover_districts(&self, actor: &Actor, asked: Option<DistrictCode>) -> Result<Vec<DistrictCode>> {
+        match asked {
+            Some(district) => Ok(vec![district]),
+            None => self.authorize_anywhere(actor, Action::ReadCovers, "covers"),
+        }
+    }
+
+    /// At most `wanted.limit` covers by code, as far as the caller's districts reach.
+    pub async fn covers(&self, actor: &Actor, district: DistrictCode, wanted: &Wanted) -> Result<CoverPage> {
         self.serves(district)?;
         actor::authorize(actor, Action::ReadCovers, Resource::District(district))
             .map_err(|r| ServiceError::refused(r, format!("district {district}")))?;
         let mut reader = self.store.read().await?;
-        let codes = covers::list(&mut reader.conn(), district, wanted).await?;
-        // What an import is just writing is in the database but not yet in the registry.
-        Ok(codes.into_iter().filter_map(|code| self.context.index.cover(code)).collect())
+        let one_more = Wanted { limit: wanted.limit + 1, ..wanted.clone() };
+        let mut codes = covers::list(&mut reader.conn(), district, &one_more).await?;
+        let limit = usize::try_from(wanted.limit).unwrap_or(0);
+        let more = codes.len() > limit;
+        codes.truncate(limit);
+        Ok(CoverPage {
+            read: i64::try_from(codes.len()).unwrap_or(i64::MAX),
+            end: codes.last().copied(),
+            more,
+            // What an import is just writing is in the database but not yet in the registry.
+            covers: codes.into_iter().filter_map(|code| self.context.index.cover(code)).collect(),
+        })
     }
 
     /// One cover.

@@ -72,6 +72,12 @@ pub async fn districts(conn: &mut Conn<'_>) -> Result<Vec<District>> {
         .collect()
 }
 
+/// The versions of the districts, by code.
+pub async fn district_versions(conn: &mut Conn<'_>) -> Result<Vec<(i64, i64)>> {
+    const SQL: &str = "SELECT district, version FROM district ORDER BY district";
+    Ok(each!(conn, c => sqlx::query_as(SQL).fetch_all(c).await?))
+}
+
 /// Creates or changes a district.
 pub async fn put_district(conn: &mut Conn<'_>, district: &District) -> Result<()> {
     const SQL: &str = "INSERT INTO district (district, name, outline, version) VALUES ($1, $2, $3, 1) \

@@ -5,8 +5,9 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::{Conn, Result, corrupt, each};
+use crate::domain::catalog::CategoryCode;
 use crate::domain::cover::{Accuracy, Cover, LoadClass, Material, Place, Shape, Spec, Status};
-use crate::domain::id::{CoverCode, CoverId, DistrictCode, GridCode, ImportId};
+use crate::domain::id::{CoverCode, CoverId, DistrictCode, GridCode, ImportId, OrgCode};
 use crate::domain::position::Position;
 
 /// The columns that say what a cover is, in `cover`, `cover_version` and `cover_stage` alike.
@@ -96,6 +97,11 @@ pub struct Wanted {
     pub grids: Option<(u64, u64)>,
     /// west, south, east, north in degrees.
     pub bounds: Option<[f64; 4]>,
+    /// Empty lists narrow nothing.
+    pub categories: Vec<CategoryCode>,
+    pub owners: Vec<OrgCode>,
+    pub responsible_units: Vec<OrgCode>,
+    pub statuses: Vec<Status>,
     /// The last code already given.
     pub after: Option<CoverCode>,
     pub limit: i64,
@@ -112,6 +118,26 @@ pub async fn list(conn: &mut Conn<'_>, district: DistrictCode, wanted: &Wanted) 
         if let Some([west, south, east, north]) = wanted.bounds {
             sql.push(" AND lon BETWEEN ").push_bind(west).push(" AND ").push_bind(east);
             sql.push(" AND lat BETWEEN ").push_bind(south).push(" AND ").push_bind(north);
+        }
+        if !wanted.categories.is_empty() {
+            sql.push(" AND (1 = 0");
+            for category in &wanted.categories {
+                let first = (district.number() * 10_000 + u64::from(category.number())) * 1_000_000;
+                sql.push(" OR code BETWEEN ").push_bind(first.cast_signed());
+                sql.push(" AND ").push_bind((first + 999_999).cast_signed());
+            }
+            sql.push(")");
+        }
+        let statuses: Vec<&str> = wanted.statuses.iter().map(|status| status.as_str()).collect();
+        let owners: Vec<&str> = wanted.owners.iter().map(OrgCode::as_str).collect();
+        let units: Vec<&str> = wanted.responsible_units.iter().map(OrgCode::as_str).collect();
+        for (column, values) in [("status", statuses), ("owner", owners), ("responsible_unit", units)] {
+            if !values.is_empty() {
+                sql.push(" AND ").push(column).push(" IN (");
+                let mut list = sql.separated(", ");
+                values.iter().for_each(|value| { list.push_bind((*value).to_owned()); });
+                sql.push(")");
+            }
         }
         if let Some(after) = wanted.after {
             sql.push(" AND code > ").push_bind(after.number().cast_signed());
@@ -187,11 +213,7 @@ pub async fn count(conn: &mut Conn<'_>, district: DistrictCode) -> Result<i64> {
 }
 
 /// The highest sequence given to covers of a category.
-pub async fn last_sequence(
-    conn: &mut Conn<'_>,
-    district: DistrictCode,
-    category: crate::domain::catalog::CategoryCode,
-) -> Result<u32> {
+pub async fn last_sequence(conn: &mut Conn<'_>, district: DistrictCode, category: CategoryCode) -> Result<u32> {
     const SQL: &str = "SELECT max(code) FROM cover WHERE district = $1 AND code BETWEEN $2 AND $3";
     let first = (district.number() * 10_000 + u64::from(category.number())) * 1_000_000;
     let last: Option<i64> = each!(conn, c => sqlx::query_scalar(SQL)

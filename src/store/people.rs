@@ -48,6 +48,18 @@ pub async fn put(conn: &mut Conn<'_>, people: &[Person]) -> Result<()> {
     Ok(())
 }
 
+/// The versions of all people.
+pub async fn versions(conn: &mut Conn<'_>) -> Result<Vec<(PersonId, i64)>> {
+    const SQL: &str = "SELECT id, version FROM person";
+    let rows: Vec<(Vec<u8>, i64)> = each!(conn, c => sqlx::query_as(SQL).fetch_all(c).await?);
+    rows.into_iter()
+        .map(|(id, version)| {
+            let id = Uuid::from_slice(&id).map(PersonId).map_err(|e| corrupt("a person's id", e))?;
+            Ok((id, version))
+        })
+        .collect()
+}
+
 /// All duties of a district.
 pub async fn duties(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Vec<Duty>> {
     const SQL: &str = "SELECT area, kind, person FROM duty WHERE district = $1 ORDER BY area, kind, person";

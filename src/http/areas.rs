@@ -1,0 +1,325 @@
+//! `/v1/districts`, `/v1/subdistricts`, `/v1/communities`, `/v1/grids`: names and boundaries, open to anyone.
+
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use geo::MultiPolygon;
+use geo::algorithm::orient::{Direction, Orient as _};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::edge::Caller;
+use super::openapi::NotFound;
+use super::page::{DEFAULT_LIMIT, Items, MOST, cursor, read_cursor};
+use super::params::Params;
+use super::problem::Outcome;
+use super::wire::{Leader, Out, PositionOut, Ref};
+use super::write::InPath;
+use super::{App, json, set, words};
+use crate::domain::grid::District;
+use crate::domain::id::{CodeError, CommunityCode, DistrictCode, GridCode, SubdistrictCode};
+use crate::domain::position::Position;
+use crate::service::error::{Fault, Result, ServiceError};
+use crate::store::areas::{Area, Level};
+
+/// A boundary: GeoJSON (RFC 7946), outer rings counter-clockwise.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"type": "MultiPolygon", "coordinates": [[[[120.37, 36.11], [120.38, 36.11], [120.38, 36.12], [120.37, 36.11]]]]}))]
+pub struct GeometryOut {
+    #[serde(rename = "type")]
+    #[schema(examples("MultiPolygon"))]
+    pub kind: &'static str,
+    #[schema(schema_with = words::multi_polygon)]
+    pub coordinates: Vec<Vec<Vec<[f64; 2]>>>,
+}
+
+impl GeometryOut {
+    fn new(outline: &MultiPolygon<f64>, out: Out) -> Result<Self> {
+        let ring =
+            |line: &geo::LineString<f64>| line.0.iter().map(|at| pair(at.x, at.y, out)).collect::<Result<Vec<_>>>();
+        let oriented = outline.orient(Direction::Default);
+        let polygons = oriented.0.iter().map(|polygon| {
+            std::iter::once(polygon.exterior()).chain(polygon.interiors()).map(ring).collect::<Result<Vec<_>>>()
+        });
+        Ok(Self { kind: "MultiPolygon", coordinates: polygons.collect::<Result<_>>()? })
+    }
+}
+
+fn pair(lon: f64, lat: f64, out: Out) -> Result<[f64; 2]> {
+    let at = Position::new(lon, lat).map_err(|e| ServiceError::Internal(format!("a boundary: {e}")))?;
+    Ok(match out.position(at)? {
+        PositionOut::Geographic { lon, lat } => [lon, lat],
+        PositionOut::Projected { x, y } => [x, y],
+    })
+}
+
+/// A district (区县).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DistrictOut {
+    #[schema(examples("370203"))]
+    pub code: String,
+    pub name: String,
+    pub version: i64,
+    pub geometry: GeometryOut,
+}
+
+/// A sub-district (街道), community (社区) or grid (责任网格), with the areas that it lies in.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AreaOut {
+    #[schema(examples("370203005001003"))]
+    pub code: String,
+    pub name: String,
+    pub district: Ref,
+    /// Of communities and grids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subdistrict: Option<Ref>,
+    /// Of grids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub community: Option<Ref>,
+    /// 责任科室; of grids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Ref>)]
+    pub supervising_department: Option<Option<Ref>>,
+    /// 网格长; of grids, for holders of a key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leader: Option<Leader>,
+    pub version: i64,
+    pub geometry: GeometryOut,
+}
+
+fn area_out(app: &App, area: &Area, caller: &Caller, out: Out) -> Result<AreaOut> {
+    let index = &app.guli.context.index;
+    let number = area.code;
+    let grid = GridCode::from_number(number);
+    let community = CommunityCode::from_number(number).or(grid.map(CommunityCode::of));
+    let subdistrict = SubdistrictCode::from_number(number).or(community.map(SubdistrictCode::of));
+    let district = subdistrict.map(SubdistrictCode::district);
+    let district = district.and_then(|code| index.districts().into_iter().find(|district| district.code == code));
+    let district = district.ok_or_else(|| ServiceError::NotFound(number.to_string()))?;
+    let in_subdistrict = |code| {
+        let name = index.subdistrict(code).map_or_else(|| code.to_string(), |subdistrict| subdistrict.name.clone());
+        Ref::new(code, name)
+    };
+    let known = grid.and_then(|code| index.grid(code));
+    let leader = known.as_ref().and_then(|grid| grid.leader.clone());
+    Ok(AreaOut {
+        code: number.to_string(),
+        name: area.name.clone(),
+        district: Ref::new(district.code, &*district.name),
+        subdistrict: subdistrict.filter(|code| code.number() != number).map(in_subdistrict),
+        community: known.as_ref().map(|grid| Ref::new(grid.community.code, &*grid.community.name)),
+        supervising_department: known
+            .as_ref()
+            .map(|grid| grid.supervising_department.as_deref().map(Ref::organization)),
+        leader: (grid.is_some() && !caller.0.is_anonymous()).then_some(Leader { name: leader }),
+        version: area.version,
+        geometry: GeometryOut::new(&area.outline, out)?,
+    })
+}
+
+/// The area that a list is narrowed to: one of the parents that the list knows.
+pub fn parent(params: &mut Params, levels: &[&'static str]) -> Result<Option<u64>> {
+    let mut found: Option<u64> = None;
+    for &level in levels {
+        let Some(text) = params.text(level) else { continue };
+        if found.is_some() {
+            return Err(ServiceError::parameter(level, "one area at a time narrows a list"));
+        }
+        let code: std::result::Result<u64, CodeError> = match level {
+            "district" => text.parse().map(DistrictCode::number),
+            "subdistrict" => text.parse().map(SubdistrictCode::number),
+            "community" => text.parse().map(CommunityCode::number),
+            _ => text.parse().map(GridCode::number),
+        };
+        found = Some(code.map_err(|e| ServiceError::parameter(level, e))?);
+    }
+    Ok(found)
+}
+
+/// The districts that a list goes through: the parent's, or all that are served.
+pub fn districts_of(app: &App, parent: Option<u64>) -> Vec<u64> {
+    parent.map_or_else(|| app.guli.districts().iter().map(|code| code.number()).collect(), |parent| vec![parent])
+}
+
+/// Takes `cursor` where it is the last code given.
+pub fn after(params: &mut Params) -> Result<Option<String>> {
+    params.text("cursor").map(|text| read_cursor(&text, 1).map(|mut parts| parts.remove(0))).transpose()
+}
+
+/// Takes `cursor` where it is the number that was last.
+pub fn after_number(params: &mut Params) -> Result<u64> {
+    let broken = |_| ServiceError::Malformed(Fault::parameter("cursor", "this cursor belongs to another query"));
+    after(params)?.map_or(Ok(0), |text| text.parse().map_err(broken))
+}
+
+/// Ends a page of one more than `limit` items; `code` says where the next one begins.
+pub fn page<T>(mut items: Vec<T>, limit: usize, code: impl Fn(&T) -> String) -> Items<T> {
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| more).map(|last| cursor(&[&code(last)]));
+    Items { items, next }
+}
+
+async fn list(
+    app: App,
+    caller: Caller,
+    query: Option<String>,
+    level: Level,
+    parents: &[&'static str],
+    known: &str,
+) -> Outcome {
+    let mut params = Params::read(query.as_deref())?;
+    let out = Out::from_params(&mut params)?;
+    let limit = params.limit(DEFAULT_LIMIT, MOST)?;
+    let after = after_number(&mut params)?;
+    let parent = parent(&mut params, parents)?;
+    params.finish(known)?;
+    let mut found: Vec<Area> = Vec::new();
+    for within in districts_of(&app, parent) {
+        let wanted = limit + 1 - found.len();
+        found.extend(app.guli.areas(level, within, after, wanted).await?);
+        if found.len() > limit {
+            break;
+        }
+    }
+    let Items { items, next } = page(found, limit, |area| area.code.to_string());
+    let items = items.iter().map(|area| area_out(&app, area, &caller, out)).collect::<Result<Vec<_>>>()?;
+    json(StatusCode::OK, &Items { items, next })
+}
+
+async fn one(
+    app: App,
+    caller: Caller,
+    code: std::result::Result<(DistrictCode, u64), CodeError>,
+    query: Option<String>,
+) -> Outcome {
+    let mut params = Params::read(query.as_deref())?;
+    let out = Out::from_params(&mut params)?;
+    params.finish("out_crs")?;
+    let (district, number) = code.map_err(|e| ServiceError::NotFound(format!("this area ({e})")))?;
+    let area = app.guli.area(district, number).await?;
+    versioned(area.version, &area_out(&app, &area, &caller, out)?)
+}
+
+/// A single resource with its version.
+pub fn versioned<T: Serialize>(version: i64, value: &T) -> Outcome {
+    let mut response = json(StatusCode::OK, value)?;
+    set(&mut response, "etag", &format!("\"{version}\""));
+    Ok(response)
+}
+
+fn district_out((district, version): &(District, i64), out: Out) -> Result<DistrictOut> {
+    Ok(DistrictOut {
+        code: district.code.to_string(),
+        name: district.name.clone(),
+        version: *version,
+        geometry: GeometryOut::new(&district.outline, out)?,
+    })
+}
+
+/// List districts
+#[utoipa::path(
+    get, path = "/v1/districts", tag = "registry",
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Items of a page; 20 unless said"),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before, with the same query"),
+        ("out_crs" = Option<String>, Query, description = "Coordinate system of the answer"),
+    ),
+    responses((status = 200, description = "A page, by code", body = Items<DistrictOut>)),
+)]
+pub async fn districts(State(app): State<App>, _caller: Caller, RawQuery(query): RawQuery) -> Outcome {
+    let mut params = Params::read(query.as_deref())?;
+    let out = Out::from_params(&mut params)?;
+    let limit = params.limit(DEFAULT_LIMIT, MOST)?;
+    let after = after_number(&mut params)?;
+    params.finish("limit, cursor, out_crs")?;
+    let found = app.guli.district_versions().await?.into_iter().filter(|(district, _)| district.code.number() > after);
+    let Items { items, next } = page(found.collect(), limit, |(district, _)| district.code.to_string());
+    let items = items.iter().map(|district| district_out(district, out)).collect::<Result<Vec<_>>>()?;
+    json(StatusCode::OK, &Items { items, next })
+}
+
+/// Read a district
+#[utoipa::path(
+    get, path = "/v1/districts/{code}", tag = "registry",
+    params(
+        ("code" = String, Path, description = "Six digits of GB/T 2260", example = "370203"),
+        ("out_crs" = Option<String>, Query, description = "Coordinate system of the answer"),
+    ),
+    responses(
+        (status = 200, description = "The district", body = DistrictOut, headers(("ETag" = String, description = "Its version"))),
+        NotFound,
+    ),
+)]
+pub async fn district(
+    State(app): State<App>,
+    _caller: Caller,
+    InPath(code): InPath<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    let mut params = Params::read(query.as_deref())?;
+    let out = Out::from_params(&mut params)?;
+    params.finish("out_crs")?;
+    let hidden = || ServiceError::NotFound("this district".to_owned());
+    let code: DistrictCode = code.parse().map_err(|_| hidden())?;
+    let found = app.guli.district_versions().await?.into_iter().find(|(district, _)| district.code == code);
+    let found = found.ok_or_else(hidden)?;
+    versioned(found.1, &district_out(&found, out)?)
+}
+
+/// A level of areas: its list and its single read.
+macro_rules! levels {
+    ($($list:ident $one:ident $level:ident $code:ident $path:literal $one_path:literal $example:literal
+       [$($parent:literal),*] $known:literal $list_doc:literal $one_doc:literal;)*) => {$(
+        #[doc = $list_doc]
+        #[utoipa::path(
+            get, path = $path, tag = "registry",
+            params(
+                $(($parent = Option<String>, Query, description = "Only what lies in this area"),)*
+                ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Items of a page; 20 unless said"),
+                ("cursor" = Option<String>, Query, description = "`next` of the page before, with the same query"),
+                ("out_crs" = Option<String>, Query, description = "Coordinate system of the answer"),
+            ),
+            responses((status = 200, description = "A page, by code", body = Items<AreaOut>), NotFound),
+        )]
+        pub async fn $list(
+            State(app): State<App>,
+            caller: Caller,
+            RawQuery(query): RawQuery,
+        ) -> Outcome {
+            list(app, caller, query, Level::$level, &[$($parent),*], $known).await
+        }
+
+        #[doc = $one_doc]
+        #[utoipa::path(
+            get, path = $one_path, tag = "registry",
+            params(
+                ("code" = String, Path, description = "Its code", example = $example),
+                ("out_crs" = Option<String>, Query, description = "Coordinate system of the answer"),
+            ),
+            responses(
+                (status = 200, description = "The area", body = AreaOut, headers(("ETag" = String, description = "Its version"))),
+                NotFound,
+            ),
+        )]
+        pub async fn $one(
+            State(app): State<App>,
+            caller: Caller,
+            InPath(code): InPath<String>,
+            RawQuery(query): RawQuery,
+        ) -> Outcome {
+            let code = code.parse::<$code>().map(|code| (code.district(), code.number()));
+            one(app, caller, code, query).await
+        }
+    )*};
+}
+
+levels! {
+    subdistricts subdistrict Subdistrict SubdistrictCode "/v1/subdistricts" "/v1/subdistricts/{code}" "370203005"
+        ["district"] "district, limit, cursor, out_crs" "List sub-districts (街道)" "Read a sub-district (街道)";
+    communities community Community CommunityCode "/v1/communities" "/v1/communities/{code}" "370203005001"
+        ["district", "subdistrict"] "district, subdistrict, limit, cursor, out_crs"
+        "List communities (社区)" "Read a community (社区)";
+    grids grid Grid GridCode "/v1/grids" "/v1/grids/{code}" "370203005001003"
+        ["district", "subdistrict", "community"] "district, subdistrict, community, limit, cursor, out_crs"
+        "List grids (责任网格)" "Read a grid (责任网格)";
+}

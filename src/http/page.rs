@@ -1,0 +1,83 @@
+//! Pages of lists: their cursors, and the box that narrows them.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::params::Params;
+use crate::crs::{Crs, CrsService};
+use crate::service::error::{Fault, Result, ServiceError};
+
+/// Items of a page unless asked otherwise, and the most that may be asked for.
+pub const DEFAULT_LIMIT: usize = 20;
+pub const MOST: usize = 1_000;
+
+/// A page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Items<T> {
+    pub items: Vec<T>,
+    /// Opaque: the next page is the same query with `cursor` set to this.
+    pub next: Option<String>,
+}
+
+/// A cursor says where a page ended. Opaque, and bound to what it was given for.
+pub fn cursor(parts: &[&str]) -> String {
+    let text = parts.join("\u{1f}");
+    let check = crate::service::keys::hash(text.as_bytes());
+    let mut out = String::new();
+    for byte in text.as_bytes().iter().chain(&check[..4]) {
+        out.push_str(&format!("{byte:02x}"));
+    }
+    out
+}
+
+/// Reads a cursor of [`cursor`].
+pub fn read_cursor(text: &str, parts: usize) -> Result<Vec<String>> {
+    let broken = || ServiceError::Malformed(Fault::parameter("cursor", "this cursor was not given out here"));
+    let bytes: Option<Vec<u8>> = text
+        .is_ascii()
+        .then(|| (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).ok()).collect())
+        .flatten();
+    let bytes = bytes.filter(|bytes| bytes.len() > 4 && text.len() % 2 == 0).ok_or_else(broken)?;
+    let (body, check) = bytes.split_at(bytes.len() - 4);
+    if crate::service::keys::hash(body)[..4] != *check {
+        return Err(broken());
+    }
+    let text = std::str::from_utf8(body).map_err(|_| broken())?;
+    let found: Vec<String> = text.split('\u{1f}').map(str::to_owned).collect();
+    if found.len() == parts { Ok(found) } else { Err(broken()) }
+}
+
+/// `bbox=west,south,east,north` in `crs` → degrees.
+pub fn bbox(params: &mut Params, crs: Crs) -> Result<Option<[f64; 4]>> {
+    let Some(text) = params.text("bbox") else { return Ok(None) };
+    let bad = |detail: &str| ServiceError::Malformed(Fault::parameter("bbox", detail));
+    let numbers: Vec<f64> = text.split(',').filter_map(|part| part.trim().parse().ok()).collect();
+    let [west, south, east, north] = numbers[..] else {
+        return Err(bad("a bbox has four numbers: west,south,east,north"));
+    };
+    if west > east || south > north {
+        return Err(bad("a bbox goes from west to east and from south to north; it does not cross the antimeridian"));
+    }
+    let service = CrsService::new();
+    let mut bounds = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
+    for (x, y) in [(west, south), (west, north), (east, south), (east, north)] {
+        let at = service.to_wgs84(crs, x, y).map_err(|e| bad(&e.to_string()))?;
+        bounds = [bounds[0].min(at.lon()), bounds[1].min(at.lat()), bounds[2].max(at.lon()), bounds[3].max(at.lat())];
+    }
+    Ok(Some(bounds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tampered_cursor_is_refused() {
+        let good = cursor(&["370203", "17"]);
+        assert_eq!(read_cursor(&good, 2).unwrap(), ["370203", "17"]);
+        let mut bad = good.clone().into_bytes();
+        bad[1] = if bad[1] == b'3' { b'4' } else { b'3' };
+        assert!(read_cursor(std::str::from_utf8(&bad).unwrap(), 2).is_err());
+        assert!(read_cursor("zz", 1).is_err() && read_cursor("", 1).is_err() && read_cursor("é", 1).is_err());
+    }
+}

@@ -1,0 +1,73 @@
+//! The closed lists of words as schemas: what the domain knows, the document says.
+
+use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, Schema, SchemaType, Type};
+
+use crate::crs::Crs;
+use crate::domain::actor::Role;
+use crate::domain::cover::{Accuracy, LoadClass, Material, Place, Shape, Status as CoverStatus};
+use crate::domain::grid::DutyKind;
+use crate::domain::order::{ActionKind, Measure, Status};
+use crate::domain::report::Channel;
+use crate::domain::task::{TaskKind, TaskStatus};
+
+fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> Object {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
+}
+
+fn one_of_or_null<'a>(words: impl IntoIterator<Item = &'a str>) -> Object {
+    let words = words.into_iter().map(|word| serde_json::Value::from(word)).chain([serde_json::Value::Null]);
+    let types = SchemaType::from_iter([Type::String, Type::Null]);
+    ObjectBuilder::new().schema_type(types).enum_values(Some(words)).build()
+}
+
+macro_rules! schemas {
+    ($($name:ident $maybe:ident $type:ident),* $(,)?) => {$(
+        pub fn $name() -> Object {
+            one_of($type::ALL.iter().map(|word| word.as_str()))
+        }
+
+        pub fn $maybe() -> Object {
+            one_of_or_null($type::ALL.iter().map(|word| word.as_str()))
+        }
+    )*};
+}
+
+schemas! {
+    order_status maybe_order_status Status,
+    task_kind maybe_task_kind TaskKind,
+    task_status maybe_task_status TaskStatus,
+    channel maybe_channel Channel,
+    role maybe_role Role,
+    measure maybe_measure Measure,
+    cover_status maybe_cover_status CoverStatus,
+    shape maybe_shape Shape,
+    material maybe_material Material,
+    load_class maybe_load_class LoadClass,
+    place maybe_place Place,
+    accuracy maybe_accuracy Accuracy,
+    duty maybe_duty DutyKind,
+    crs maybe_crs Crs,
+}
+
+pub fn matched() -> Object {
+    one_of(["matched", "ambiguous", "unregistered"])
+}
+
+pub fn org_kind() -> Object {
+    one_of(["utility", "section", "subdistrict_office", "department", "command_centre"])
+}
+
+/// A list of actions.
+pub fn legal() -> Schema {
+    let actions = one_of(ActionKind::ALL.iter().map(|word| word.as_str()));
+    Schema::Array(ArrayBuilder::new().items(actions).build())
+}
+
+/// Rings of positions, outer one first, of each part.
+pub fn multi_polygon() -> Schema {
+    let number = ObjectBuilder::new().schema_type(Type::Number);
+    let position = ArrayBuilder::new().items(number).min_items(Some(2)).max_items(Some(2));
+    let ring = ArrayBuilder::new().items(position).min_items(Some(4));
+    let polygon = ArrayBuilder::new().items(ring);
+    Schema::Array(ArrayBuilder::new().items(polygon).build())
+}

@@ -1,0 +1,202 @@
+//! `/v1/work-orders`: reading them.
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use jiff::Timestamp;
+
+use super::edge::Caller;
+use super::openapi::NotFound;
+use super::order_out::{Shower, WorkOrderItem, WorkOrderOut};
+use super::page::{DEFAULT_LIMIT, Items, MOST, cursor, read_cursor};
+use super::params::Params;
+use super::problem::Outcome;
+use super::wire::{self, Out, Source};
+use super::write::InPath;
+use super::{App, json, set};
+use crate::crs::{Crs, CrsService};
+use crate::domain::catalog::DamageCode;
+use crate::domain::id::{DistrictCode, OrderCode};
+use crate::domain::order::{Assignee, Status};
+use crate::service::error::{Fault, Result, ServiceError};
+use crate::service::orders::{After, ListOrders, Near, OrderSort};
+
+const DEFAULT_RADIUS_M: f64 = 500.0;
+const MOST_RADIUS_M: f64 = 20_000.0;
+
+/// The code of an order in a path; a mistyped one does not exist.
+pub fn code(text: &str) -> Result<OrderCode> {
+    let shown: String = text.chars().take(40).collect();
+    text.parse().map_err(|error| ServiceError::NotFound(format!("work order {shown} ({error})")))
+}
+
+fn near(params: &mut Params, crs: Crs) -> Result<Option<Near>> {
+    let radius = params.number("radius_m")?;
+    let Some(text) = params.text("near") else {
+        let alone = |_| ServiceError::parameter("radius_m", "radius_m needs near");
+        return radius.map_or(Ok(None), |radius| Err(alone(radius)));
+    };
+    let numbers: Option<Vec<f64>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
+    let Some([east, north]) = numbers.as_deref().and_then(|numbers| <[f64; 2]>::try_from(numbers).ok()) else {
+        return Err(ServiceError::parameter("near", format!("two numbers, east then north, got {text:?}")));
+    };
+    let at = CrsService::new().to_wgs84(crs, east, north).map_err(|e| ServiceError::parameter("near", e))?;
+    let radius_m = radius.unwrap_or(DEFAULT_RADIUS_M);
+    if !(1.0..=MOST_RADIUS_M).contains(&radius_m) {
+        return Err(ServiceError::parameter(
+            "radius_m",
+            format!("radius_m must lie between 1 and 20000, got {radius_m}"),
+        ));
+    }
+    Ok(Some(Near { at, radius_m }))
+}
+
+/// Statuses, where `open` stands for all that are neither closed nor cancelled.
+fn statuses(params: &mut Params) -> Result<Vec<Status>> {
+    let groups = params.list("status", |word| match word {
+        "open" => Ok(Status::ALL.iter().copied().filter(|status| status.is_open()).collect()),
+        word => Status::parse(word).map(|status| vec![status]).ok_or_else(|| {
+            let known: Vec<_> = Status::ALL.iter().map(|status| status.as_str()).collect();
+            format!("{word:?} is none of open, {}", known.join(", "))
+        }),
+    })?;
+    Ok(groups.into_iter().flatten().collect())
+}
+
+fn flag(params: &mut Params, name: &str) -> Result<Option<bool>> {
+    match params.text(name).as_deref() {
+        None => Ok(None),
+        Some("true") => Ok(Some(true)),
+        Some("false") => Ok(Some(false)),
+        Some(other) => Err(ServiceError::parameter(name, format!("true or false, got {other:?}"))),
+    }
+}
+
+fn sort(params: &mut Params, near: Option<Near>) -> Result<OrderSort> {
+    match params.text("sort").as_deref() {
+        None => Ok(OrderSort::Code),
+        Some("due") => Ok(OrderSort::Due),
+        Some("updated") => Ok(OrderSort::Updated),
+        Some("distance") if near.is_some() => Ok(OrderSort::Distance),
+        Some("distance") => Err(ServiceError::parameter("sort", "sort=distance needs near")),
+        Some(other) => Err(ServiceError::parameter("sort", format!("due, distance or updated, got {other:?}"))),
+    }
+}
+
+const fn sort_word(sort: OrderSort) -> &'static str {
+    match sort {
+        OrderSort::Code => "code",
+        OrderSort::Due => "due",
+        OrderSort::Distance => "distance",
+        OrderSort::Updated => "updated",
+    }
+}
+
+fn after(params: &mut Params, sort: OrderSort) -> Result<Option<After>> {
+    let Some(text) = params.text("cursor") else { return Ok(None) };
+    let broken = || ServiceError::Malformed(Fault::parameter("cursor", "this cursor belongs to another query"));
+    let parts = read_cursor(&text, 4)?;
+    let district: Option<DistrictCode> = parts[1].parse().ok();
+    let (Some(district), Ok(value), Ok(number)) = (district, parts[2].parse(), parts[3].parse()) else {
+        return Err(broken());
+    };
+    if parts[0] == sort_word(sort) { Ok(Some(After { district, value, number })) } else { Err(broken()) }
+}
+
+const KNOWN: &str = "near, radius_m, crs, out_crs, status, unit, grid, cover, damage, overdue, updated_after, \
+    opened_after, sort, limit, cursor";
+
+fn asked(mut params: Params) -> Result<(ListOrders, Out)> {
+    let crs = wire::crs(params.text("crs").as_deref(), Source::Query, "crs")?;
+    let out = Out::from_params(&mut params)?;
+    let near = near(&mut params, crs)?;
+    let sort = sort(&mut params, near)?;
+    let asked = ListOrders {
+        near,
+        statuses: statuses(&mut params)?,
+        units: params.list("unit", |code| {
+            Assignee::parse(code).map(|unit| unit.code()).ok_or_else(|| format!("{code:?} is no code of a unit"))
+        })?,
+        grids: params.list("grid", |code| code.parse().map_err(|e: crate::domain::id::CodeError| e.to_string()))?,
+        covers: params.list("cover", |code| code.parse().map_err(|e: crate::domain::id::CodeError| e.to_string()))?,
+        damages: params.list("damage", |code| {
+            DamageCode::new(code).map(|code| code.to_string()).ok_or_else(|| format!("{code:?} is no damage"))
+        })?,
+        overdue: flag(&mut params, "overdue")?,
+        updated_after: params.parse::<Timestamp>("updated_after")?,
+        opened_after: params.parse::<Timestamp>("opened_after")?,
+        sort,
+        after: after(&mut params, sort)?,
+        limit: params.limit(DEFAULT_LIMIT, MOST)?,
+    };
+    params.finish(KNOWN)?;
+    Ok((asked, out))
+}
+
+/// List work orders
+///
+/// What the caller may see. Filters take several values, separated by commas.
+#[utoipa::path(
+    get, path = "/v1/work-orders", tag = "work orders",
+    params(
+        ("near" = Option<String>, Query, description = "east,north in `crs`", example = "120.38,36.12"),
+        ("radius_m" = Option<f64>, Query, minimum = 1, maximum = 20000, description = "Around `near`; 500 unless said otherwise"),
+        ("crs" = Option<String>, Query, description = "Coordinate system of `near`"),
+        ("out_crs" = Option<String>, Query, description = "Coordinate system of the answer"),
+        ("status" = Option<String>, Query, description = "Statuses; `open` is neither closed nor cancelled", example = "arrived,secured"),
+        ("unit" = Option<String>, Query, description = "Codes of responsible units, grids or sub-districts"),
+        ("grid" = Option<String>, Query, description = "Codes of grids"),
+        ("cover" = Option<String>, Query, description = "Codes of covers"),
+        ("damage" = Option<String>, Query, description = "Damages", example = "missing,broken"),
+        ("overdue" = Option<bool>, Query, description = "Past its limit, or not"),
+        ("updated_after" = Option<Timestamp>, Query, description = "Changed after this instant"),
+        ("opened_after" = Option<Timestamp>, Query, description = "Opened after this instant"),
+        ("sort" = Option<String>, Query, description = "due, updated, or distance (needs `near`); by code unless said"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Items of a page; 20 unless said"),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before, with the same query"),
+    ),
+    responses((status = 200, description = "A page", body = Items<WorkOrderItem>)),
+)]
+pub async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Outcome {
+    let (asked, out) = asked(Params::read(query.as_deref())?)?;
+    let page = app.guli.list_orders(&caller.0, &asked).await?;
+    let shower = Shower { app, actor: caller.0, out };
+    let items = page.items.iter().map(|item| shower.item(item, page.now)).collect::<Result<Vec<_>>>()?;
+    let next = page.next.map(|after| {
+        let (district, value, number) = (after.district.to_string(), after.value.to_string(), after.number.to_string());
+        cursor(&[sort_word(asked.sort), &district, &value, &number])
+    });
+    json(StatusCode::OK, &Items { items, next })
+}
+
+/// Read a work order
+#[utoipa::path(
+    get, path = "/v1/work-orders/{code}", tag = "work orders",
+    params(
+        ("code" = String, Path, description = "Code of the order", example = "WO-370203-261123-00042-3"),
+        ("out_crs" = Option<String>, Query, description = "Coordinate system of the answer"),
+    ),
+    responses(
+        (status = 200, description = "The whole order", body = WorkOrderOut, headers(
+            ("ETag" = String, description = "Its version, for If-Match"),
+        )),
+        NotFound,
+    ),
+)]
+pub async fn get(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(text): InPath<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    let mut params = Params::read(query.as_deref())?;
+    let out = Out::from_params(&mut params)?;
+    params.finish("out_crs")?;
+    caller.known()?;
+    let view = app.guli.order(&caller.0, code(&text)?).await?;
+    let shower = Shower { app, actor: Arc::clone(&caller.0), out };
+    let mut response = json(StatusCode::OK, &shower.whole(&view)?)?;
+    set(&mut response, "etag", &format!("\"{}\"", view.order.version));
+    Ok(response)
+}

@@ -1,0 +1,115 @@
+//! What every write shares: the key that makes it repeatable, the version it was made for, its answer.
+
+use axum::body::Body;
+use axum::extract::FromRequestParts;
+use axum::extract::rejection::PathRejection;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use serde::de::DeserializeOwned;
+
+use super::edge::idempotency_key;
+use super::problem::{Failure, Outcome};
+use super::{App, set};
+use crate::domain::actor::Actor;
+use crate::service::command::{Answer, Idempotency, Precondition, Rendered};
+use crate::service::error::{Fault, Result, ServiceError};
+use crate::service::keys::hash;
+use crate::store::idempotency::Slot;
+
+/// The caller's key for this request, if one was sent. `path` is what distinguishes requests of a client.
+pub fn idempotency(headers: &HeaderMap, actor: &Actor, path: &str, body: &[u8]) -> Result<Option<Idempotency>> {
+    let key = idempotency_key(headers)?;
+    Ok(key.map(|key| Idempotency {
+        slot: Slot { client: actor.log_name(), route: format!("POST {path}"), key_hash: hash(key.as_bytes()) },
+        body_hash: hash(body),
+    }))
+}
+
+/// `If-Match`: a version, or any.
+pub fn precondition(headers: &HeaderMap) -> Result<Precondition> {
+    let value = headers.get(header::IF_MATCH).ok_or(ServiceError::PreconditionRequired)?;
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(Precondition::Any);
+    }
+    let tag = text.strip_prefix("W/").unwrap_or(text);
+    let inner = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).filter(|tag| !tag.contains('"'));
+    let Some(inner) = inner else {
+        let detail = "If-Match is one version in quotes, \"3\", or *";
+        return Err(ServiceError::Invalid(vec![Fault::header("If-Match", detail)]));
+    };
+    // A tag that was never given out, like a weak one, matches no version; versions begin at 1.
+    let version = if text.starts_with('W') { 0 } else { inner.parse().unwrap_or(0) };
+    Ok(Precondition::Version(version))
+}
+
+/// What is kept and sent when an outcome cannot be shown: the change itself has happened.
+pub fn rendered(result: std::result::Result<Rendered, ServiceError>) -> Rendered {
+    result.unwrap_or_else(|error| {
+        tracing::error!(%error, "the outcome of a write cannot be shown");
+        let (status, problem) = super::problem::problem(
+            ServiceError::Internal("the outcome cannot be shown".to_owned()),
+            super::problem::Language::English,
+        );
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        Rendered { status: status.as_u16(), location: None, etag: None, body }
+    })
+}
+
+/// The writer's answer as it goes out.
+pub fn respond(answer: Answer) -> Outcome {
+    let (reply, replayed) = match answer {
+        Answer::Done(reply) => (reply, false),
+        Answer::Replayed(reply) => (reply, true),
+        Answer::Refused(error) => return Err(error.into()),
+    };
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let kind = if status.is_success() { "application/json" } else { "application/problem+json" };
+    let mut response = Response::new(Body::from(reply.body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    for (name, value) in [("location", reply.location), ("etag", reply.etag)] {
+        if let Some(value) = value {
+            set(&mut response, name, &value);
+        }
+    }
+    set(&mut response, "guli-feed", &reply.feed);
+    if replayed {
+        set(&mut response, "idempotent-replayed", "true");
+    }
+    Ok(response)
+}
+
+/// The parts of a path that a route leaves open; what cannot be read does not exist.
+#[derive(Debug)]
+pub struct InPath<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<App> for InPath<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> std::result::Result<Self, Failure> {
+        let found: std::result::Result<axum::extract::Path<T>, PathRejection> =
+            axum::extract::Path::from_request_parts(parts, app).await;
+        found.map(|path| Self(path.0)).map_err(|_| ServiceError::NotFound("this address".to_owned()).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_from_its_tag() {
+        let read = |text: &'static str| {
+            precondition(&HeaderMap::from_iter([(header::IF_MATCH, HeaderValue::from_static(text))]))
+        };
+        for (text, version) in
+            [("\"3\"", Some(3)), ("W/\"3\"", Some(0)), ("\"x\"", Some(0)), ("3", None), ("\"1\", \"2\"", None)]
+        {
+            let expected = version.map(Precondition::Version);
+            assert_eq!(read(text).ok(), expected, "{text}");
+        }
+        assert_eq!(read("*").unwrap(), Precondition::Any);
+        assert!(matches!(precondition(&HeaderMap::new()), Err(ServiceError::PreconditionRequired)));
+    }
+}
