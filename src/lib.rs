@@ -7,5 +7,6 @@ pub mod domain;
 pub mod http;
 pub mod import;
 pub mod index;
+pub mod local;
 pub mod service;
 pub mod store;

@@ -11,6 +11,7 @@ mod load;
 pub mod orders;
 pub mod registry;
 pub mod reply;
+mod retention;
 mod settle;
 pub mod tracking;
 mod writer;

@@ -88,6 +88,19 @@ impl Writer {
     }
 }
 
+/// Why a group was not answered.
+struct Failed {
+    error: StoreError,
+    /// The commit itself failed: a connection that breaks then does not tell what became of it.
+    perhaps_committed: bool,
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Self { error, perhaps_committed: false }
+    }
+}
+
 struct Task {
     context: Arc<Context>,
     store: Store,
@@ -134,15 +147,20 @@ impl Task {
         metrics::histogram!("guli_commit_group_commands").record(commands.len() as f64);
         match self.commit(district, &commands).await {
             Ok(decided) => send(answers, decided),
-            Err(error) if commands.len() == 1 => {
-                tracing::error!(%error, "a command could not be committed");
-                send(answers, vec![Answer::Refused(error.into())]);
+            Err(failed) if commands.len() == 1 => {
+                tracing::error!(error = %failed.error, "a command could not be committed");
+                send(answers, vec![Answer::Refused(failed.error.into())]);
             }
-            Err(error) => {
-                tracing::warn!(%error, commands = commands.len(), "a commit group failed; trying its members one by one");
+            Err(failed) => {
+                tracing::warn!(error = %failed.error, commands = commands.len(), "a commit group failed; trying one by one");
                 for (command, answer) in commands.iter().zip(answers) {
-                    let decided = self.commit(district, std::slice::from_ref(command)).await;
-                    let decided = decided.unwrap_or_else(|error| vec![Answer::Refused(error.into())]);
+                    // What may be stored already is tried again only under a key, which finds it.
+                    let decided = if failed.perhaps_committed && command.idempotency.is_none() {
+                        vec![Answer::Refused(ServiceError::Unavailable)]
+                    } else {
+                        let decided = self.commit(district, std::slice::from_ref(command)).await;
+                        decided.unwrap_or_else(|failed| vec![Answer::Refused(failed.error.into())])
+                    };
                     send(vec![answer], decided);
                 }
             }
@@ -150,11 +168,11 @@ impl Task {
     }
 
     /// One transaction. On any error the connection is dropped, which rolls back.
-    async fn commit(&mut self, district: DistrictCode, commands: &[Command]) -> StoreResult<Vec<Answer>> {
+    async fn commit(&mut self, district: DistrictCode, commands: &[Command]) -> Result<Vec<Answer>, Failed> {
         let mut conn = self.conn().await?;
         conn.begin().await?;
         let (answers, effects) = group::run(&self.context, &mut conn.conn(), district, commands).await?;
-        conn.commit().await?;
+        conn.commit().await.map_err(|error| Failed { error, perhaps_committed: true })?;
         self.conn = Some(conn);
         for order in effects.changed {
             super::load::show(&self.context, &order);
