@@ -10,3 +10,4 @@ pub mod index;
 pub mod local;
 pub mod service;
 pub mod store;
+pub mod table;

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use comfy_table::{Cell, CellAlignment, Color, Table, presets};
+use comfy_table::{Cell, CellAlignment, Color, Table};
 use guli::config::Config;
+use guli::import::finding::table;
+use guli::import::run::{Progress, Report};
 use guli::local::{ImportRequest, Request};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde_json::Value;
 
 use super::args::ImportArgs;
 
@@ -44,93 +45,69 @@ pub(crate) fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
     });
     let bar = bar(0);
     let answer = super::ask(config, request, &mut |progress| {
-        bar.set_length(progress["of_bytes"].as_u64().unwrap_or(0));
-        bar.set_position(progress["bytes"].as_u64().unwrap_or(0));
-        bar.set_message(progress["file"].as_str().unwrap_or_default().to_owned());
+        if let Ok(Progress { file, bytes, of_bytes, .. }) = serde_json::from_value(progress.clone()) {
+            bar.set_length(of_bytes);
+            bar.set_position(bytes);
+            bar.set_message(file);
+        }
     });
     bar.finish_and_clear();
     let answer = answer?;
-    let reports = answer.as_array().map_or(&[][..], Vec::as_slice);
-    let refused = reports.iter().any(|report| report["rejected"] == true);
     if json {
         println!("{}", serde_json::to_string_pretty(&answer)?);
-    } else {
-        println!("{}", files_table(reports));
-        reports.iter().for_each(print_findings);
-        say_what_to_do(reports, refused);
     }
+    let reports: Vec<Report> = serde_json::from_value(answer)?;
+    if !json {
+        print(&reports);
+    }
+    let refused = reports.iter().any(|report| report.rejected);
     Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn files_table(reports: &[Value]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    if !std::io::stdout().is_terminal() {
-        table.force_no_tty();
+fn print(reports: &[Report]) {
+    let coloured = std::io::stdout().is_terminal();
+    println!("{}", files_table(reports, coloured));
+    for report in reports.iter().filter(|report| report.findings_total > 0) {
+        println!(
+            "\n{} — {} findings\n{}",
+            report.file,
+            report.findings_total,
+            table(&report.findings, SHOWN, coloured)
+        );
     }
-    table.set_header(["file", "records", "rows", "created", "updated", "unchanged", "warned", "rejected", ""]);
+    let refused: Vec<_> = reports.iter().filter(|report| report.rejected).map(|report| report.file.as_str()).collect();
+    if !refused.is_empty() {
+        println!(
+            "\nRefused: {}. Correct the rows with errors, or store the good ones with --keep-going; --rows FILE writes \
+             what became of each row.",
+            refused.join(", ")
+        );
+    }
+}
+
+fn files_table(reports: &[Report], coloured: bool) -> Table {
+    let head = ["file", "records", "rows", "created", "updated", "unchanged", "warned", "rejected", ""];
+    let mut table = guli::table::new(head, coloured);
     for report in reports {
-        let text = |name: &str| report[name].as_str().unwrap_or_default().to_owned();
-        let count =
-            |name: &str| Cell::new(report["counts"][name].as_u64().unwrap_or(0)).set_alignment(CellAlignment::Right);
-        let coloured = |name: &str, colour| {
-            let cell = count(name);
-            if report["counts"][name].as_u64().unwrap_or(0) > 0 { cell.fg(colour) } else { cell }
-        };
-        let verdict = match (report["rejected"].as_bool(), report["dry_run"].as_bool()) {
-            (Some(true), _) => Cell::new("refused: nothing stored").fg(Color::Red),
-            (_, Some(true)) => Cell::new("dry run: nothing stored").fg(Color::Cyan),
+        let counts = &report.counts;
+        let count = |n: u64| Cell::new(n).set_alignment(CellAlignment::Right);
+        let bad = |n: u64, colour| if n > 0 { count(n).fg(colour) } else { count(n) };
+        let verdict = match (report.rejected, report.dry_run) {
+            (true, _) => Cell::new("refused: nothing stored").fg(Color::Red),
+            (_, true) => Cell::new("dry run: nothing stored").fg(Color::Cyan),
             _ => Cell::new("stored").fg(Color::Green),
         };
         table.add_row([
-            Cell::new(text("file")),
-            Cell::new(text("kind")),
-            count("rows"),
-            count("created"),
-            count("updated"),
-            count("unchanged"),
-            coloured("warned", Color::Yellow),
-            coloured("rejected", Color::Red),
+            Cell::new(&report.file),
+            Cell::new(&report.kind),
+            count(counts.rows),
+            count(counts.created),
+            count(counts.updated),
+            count(counts.unchanged),
+            bad(counts.warned, Color::Yellow),
+            bad(counts.rejected, Color::Red),
             verdict,
         ]);
     }
     table
-}
-
-fn print_findings(report: &Value) {
-    let findings = report["findings"].as_array().map_or(&[][..], Vec::as_slice);
-    if findings.is_empty() {
-        return;
-    }
-    let total = report["findings_total"].as_u64().unwrap_or(0);
-    println!("\n{} — {total} findings", report["file"].as_str().unwrap_or_default());
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
-    if !std::io::stdout().is_terminal() {
-        table.force_no_tty();
-    }
-    table.set_header(["row", "line", "finding", "column", "detail"]);
-    for finding in findings.iter().take(SHOWN) {
-        let colour = if finding["severity"] == "error" { Color::Red } else { Color::Yellow };
-        let text = |name: &str| finding[name].as_str().unwrap_or_default();
-        table.add_row([
-            Cell::new(finding["row"].as_u64().unwrap_or(0)),
-            Cell::new(finding["line"].as_u64().unwrap_or(0)),
-            Cell::new(text("code")).fg(colour),
-            Cell::new(text("column")),
-            Cell::new(text("detail")),
-        ]);
-    }
-    println!("{table}");
-    if total > SHOWN as u64 {
-        println!("… and {} more: --json names 1,000, --rows FILE writes every row", total - SHOWN as u64);
-    }
-}
-
-fn say_what_to_do(reports: &[Value], refused: bool) {
-    if refused {
-        let names: Vec<_> =
-            reports.iter().filter(|r| r["rejected"] == true).filter_map(|r| r["file"].as_str()).collect();
-        println!("\nRefused: {}. Correct the rows in red, or store the good ones with --keep-going.", names.join(", "));
-    }
 }

@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 
 use anyhow::Result;
-use comfy_table::{Cell, Color, Table, presets};
+use comfy_table::{Cell, Color, Table};
 use guli::config::Config;
 use guli::local::Request;
 
@@ -40,12 +40,8 @@ pub(crate) fn run(config: &Config, command: KeyCommand) -> Result<()> {
 }
 
 fn table(keys: &[serde_json::Value]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    if !std::io::stdout().is_terminal() {
-        table.force_no_tty();
-    }
-    table.set_header(["id", "role", "scope", "name", "created", "revoked"]);
+    let head = ["id", "role", "scope", "name", "created", "revoked"];
+    let mut table = guli::table::new(head, std::io::stdout().is_terminal());
     for key in keys {
         let text = |name: &str| key[name].as_str().unwrap_or_default().to_owned();
         let scopes: Vec<_> = key["scopes"].as_array().into_iter().flatten().filter_map(|s| s.as_str()).collect();

@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 
 use anyhow::Result;
-use comfy_table::{Cell, CellAlignment, Color, Table, presets};
+use comfy_table::{Cell, CellAlignment, Color};
 use guli::config::Config;
 use guli::local::Request;
 use serde_json::Value;
@@ -57,12 +57,8 @@ fn print(answer: &Value) {
     if candidates.is_empty() {
         return;
     }
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    if !std::io::stdout().is_terminal() {
-        table.force_no_tty();
-    }
-    table.set_header(["confidence", "metres", "cover", "category", "owner", "responsible unit"]);
+    let head = ["confidence", "metres", "cover", "category", "owner", "responsible unit"];
+    let mut table = guli::table::new(head, std::io::stdout().is_terminal());
     for candidate in candidates {
         let cover = &candidate["cover"];
         let confidence = candidate["confidence"].as_f64().unwrap_or(0.0);

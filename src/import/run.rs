@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
 use super::check::{Checker, Served, World};
@@ -78,7 +78,7 @@ pub struct Request {
 }
 
 /// How far a run has come.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Progress {
     pub file: String,
     pub bytes: u64,
@@ -87,12 +87,12 @@ pub struct Progress {
 }
 
 /// What became of a file.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
     pub id: String,
     pub profile: String,
     pub file: String,
-    pub kind: &'static str,
+    pub kind: String,
     pub dry_run: bool,
     /// Nothing of the file was stored, because of its errors.
     pub rejected: bool,
@@ -242,7 +242,7 @@ impl Run<'_> {
             id: import.map_or_else(String::new, |import| import.id.to_string()),
             profile: profile.name.clone(),
             file: name,
-            kind: profile.kind.as_str(),
+            kind: profile.kind.as_str().to_owned(),
             dry_run: self.request.mode == Mode::DryRun,
             rejected,
             counts,
@@ -260,8 +260,7 @@ impl Run<'_> {
                 self.lookup.turn_to(&draft.external_id);
             }
             self.checker.check(row, profile);
-            if let (Some(Draft::Cover(draft)), Some(finding)) = (&row.draft, self.lookup.contradiction(row, profile)) {
-                tracing::debug!(external_id = draft.external_id, "a record's code changed");
+            if let Some(finding) = self.lookup.contradiction(row, profile) {
                 row.findings.push(finding);
                 row.draft = None;
             }

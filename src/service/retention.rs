@@ -14,7 +14,8 @@ impl Guli {
                 move |conn| {
                     Box::pin(async move {
                         let conn = &mut conn.conn();
-                        Ok(personal::purge(conn, district, now).await? + idempotency::purge(conn, district, now).await?)
+                        Ok(personal::purge(conn, district, now).await?
+                            + idempotency::purge(conn, district, now).await?)
                     })
                 },
                 |count| count,

@@ -11,7 +11,7 @@ pub mod covers;
 pub mod people;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Guli;
@@ -57,7 +57,7 @@ impl Outcome {
 }
 
 /// Rows of a file by what became of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     pub rows: u64,
     pub created: u64,
