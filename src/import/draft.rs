@@ -4,8 +4,9 @@ use geo::MultiPolygon;
 use sha2::{Digest as _, Sha256};
 
 use crate::crs::Crs;
-use crate::domain::catalog::CategoryCode;
+use crate::domain::catalog::{Category, CategoryCode};
 use crate::domain::cover::{Accuracy, Spec, Status};
+use crate::domain::deadline::DamageRule;
 use crate::domain::grid::DutyKind;
 use crate::domain::id::{CommunityCode, CoverCode, DistrictCode, GridCode, OrgCode, SubdistrictCode};
 use crate::domain::organization::OrgKind;
@@ -20,6 +21,8 @@ pub enum Draft {
     Grid(GridDraft),
     Organization(OrganizationDraft),
     Person(PersonDraft),
+    Category(Category),
+    Damage(DamageRule),
     Cover(CoverDraft),
 }
 

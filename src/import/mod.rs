@@ -33,10 +33,12 @@ mod csv;
 mod geojson;
 mod geojsonseq;
 mod map;
+mod map_catalog;
 mod map_cover;
 mod neighbours;
 mod record;
 mod run_covers;
+mod run_few;
 mod scan;
 mod seen;
 

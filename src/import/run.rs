@@ -14,22 +14,19 @@ use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
 use super::check::{Checker, Served, World};
-use super::draft::{AreaDraft, Draft};
+use super::draft::Draft;
 use super::field::Kind;
 use super::finding::Finding;
 use super::profile::Profile;
 use super::run_covers::{CoverRun, Lookup};
+use super::run_few::write_few;
 use super::{Row, read};
 use crate::crs::CrsService;
 use crate::domain::catalog::Catalog;
-use crate::domain::grid::District;
 use crate::domain::id::DistrictCode;
-use crate::domain::organization::Organization;
 use crate::service::Guli;
 use crate::service::error::ServiceError;
-use crate::service::import::people::DutyRow;
 use crate::service::import::{Counts, ImportFile, Outcome};
-use crate::store::areas::Area;
 
 /// Rows that are read, checked and staged together.
 pub(super) const CHUNK: usize = 2_000;
@@ -354,107 +351,6 @@ impl Taken {
     fn new(kind: Kind) -> Self {
         if kind == Kind::Covers { Self::Covers(CoverRun::default()) } else { Self::Few(Vec::new()) }
     }
-}
-
-/// Compares the drafts with the registry, counts, and writes what differs if `write`.
-async fn write_few(
-    guli: &Guli,
-    import: &ImportFile,
-    profile: &Profile,
-    drafts: &[&Draft],
-    tally: &mut Tally,
-    write: bool,
-) -> Result<Vec<Outcome>, ServiceError> {
-    let mut count = |outcomes: &[Outcome]| {
-        outcomes.iter().for_each(|outcome| tally.counts.add(*outcome));
-        tally.counts
-    };
-    match profile.kind {
-        Kind::District => {
-            let mut outcomes = Vec::new();
-            for draft in drafts {
-                let Draft::District(AreaDraft { code, name, outline }) = draft else { continue };
-                let district = District { code: *code, name: name.clone(), outline: outline.clone() };
-                let compared = guli.compare_district(district).await?;
-                let counts = count(&compared.outcomes);
-                outcomes.extend(compared.outcomes);
-                for district in compared.changed.into_iter().filter(|_| write) {
-                    guli.write_district(import, district, counts).await?;
-                }
-            }
-            Ok(outcomes)
-        }
-        Kind::Organizations => {
-            let rows = drafts.iter().filter_map(|draft| organization(draft)).collect();
-            let compared = guli.compare_organizations(rows).await?;
-            let counts = count(&compared.outcomes);
-            if write && !compared.changed.is_empty() {
-                guli.write_organizations(import, compared.changed, counts).await?;
-            }
-            Ok(compared.outcomes)
-        }
-        Kind::People => {
-            let source = profile.source.as_ref().map(ToString::to_string).unwrap_or_default();
-            let rows = drafts.iter().filter_map(|draft| duty(draft)).collect();
-            let compared = guli.compare_people(import.district, &source, rows).await?;
-            let counts = count(&compared.outcomes);
-            if write && !compared.changed.is_empty() {
-                guli.write_people(import, &source, compared.changed, counts).await?;
-            }
-            Ok(compared.outcomes)
-        }
-        Kind::Subdistricts | Kind::Communities | Kind::Grids | Kind::Covers => {
-            let rows = drafts.iter().filter_map(|draft| area(draft)).collect();
-            let compared = guli.compare_areas(import.district, rows).await?;
-            let counts = count(&compared.outcomes);
-            if write && !compared.changed.is_empty() {
-                guli.write_areas(import, compared.changed, counts).await?;
-            }
-            Ok(compared.outcomes)
-        }
-    }
-}
-
-fn area(draft: &Draft) -> Option<Area> {
-    let (code, name, outline, supervising_department) = match draft {
-        Draft::Subdistrict(area) => (area.code.number(), &area.name, &area.outline, None),
-        Draft::Community(area) => (area.code.number(), &area.name, &area.outline, None),
-        Draft::Grid(grid) => {
-            let area = &grid.area;
-            (area.code.number(), &area.name, &area.outline, grid.supervising_department.as_ref())
-        }
-        _ => return None,
-    };
-    Some(Area {
-        code,
-        name: name.clone(),
-        supervising_department: supervising_department.map(ToString::to_string),
-        outline: outline.clone(),
-        version: 1,
-    })
-}
-
-fn organization(draft: &Draft) -> Option<Organization> {
-    let Draft::Organization(draft) = draft else { return None };
-    Some(Organization {
-        code: draft.code.clone(),
-        name: draft.name.clone(),
-        kind: draft.kind,
-        credit_code: draft.credit_code.clone(),
-        version: 1,
-    })
-}
-
-fn duty(draft: &Draft) -> Option<DutyRow> {
-    let Draft::Person(draft) = draft else { return None };
-    Some(DutyRow {
-        external_id: draft.external_id.clone(),
-        name: draft.name.clone(),
-        phone: draft.phone.clone(),
-        organization: draft.organization.clone(),
-        duty: draft.duty,
-        area: draft.area.number(),
-    })
 }
 
 /// A file that counts what was read of it.

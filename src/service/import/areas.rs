@@ -1,4 +1,4 @@
-//! Areas and organisations of a file: compared with what is there, written where they differ.
+//! Areas, organisations and tables of a file: compared with what is there, written where they differ.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{Counts, ImportFile, Outcome, log, note};
-use crate::domain::catalog::Catalog;
+use crate::domain::catalog::{Catalog, Category};
+use crate::domain::deadline::DamageRule;
 use crate::domain::grid::District;
 use crate::domain::id::DistrictCode;
 use crate::domain::organization::Organization;
@@ -90,6 +91,31 @@ impl Guli {
         self.write(file, counts, Changed::Organizations(organizations)).await
     }
 
+    /// Compares lines of a district's tables with those that are there.
+    pub fn compare_tables(&self, district: DistrictCode, lines: Vec<TableLine>) -> Compared<TableLine> {
+        let catalog = self.context.index.catalog(district).unwrap_or_default();
+        compare(lines, |line| match line {
+            TableLine::Category(line) => catalog.categories.get(&line.code).map(|known| known == line),
+            TableLine::Damage(line) => catalog.damage(line.code.as_str()).map(|known| known == line),
+        })
+    }
+
+    /// Writes lines of a district's tables and loads the district anew.
+    pub async fn write_tables(&self, file: &ImportFile, lines: Vec<TableLine>, counts: Counts) -> Result<()> {
+        let known = self.context.index.catalog(file.district).unwrap_or_default();
+        let mut catalog = Catalog::clone(&known);
+        for line in lines {
+            match line {
+                TableLine::Category(line) => drop(catalog.categories.insert(line.code, line)),
+                TableLine::Damage(line) => match catalog.damages.iter_mut().find(|known| known.code == line.code) {
+                    Some(known) => *known = line,
+                    None => catalog.damages.push(line),
+                },
+            }
+        }
+        self.write(file, counts, Changed::Tables(catalog)).await
+    }
+
     async fn write(&self, file: &ImportFile, counts: Counts, changed: Changed) -> Result<()> {
         let (context, file) = (Arc::clone(&self.context), file.clone());
         let served = Arc::clone(&self.context);
@@ -108,6 +134,7 @@ impl Guli {
                         Changed::District(_) => {}
                         Changed::Areas(changed) => areas::put(conn, district, seq, changed).await?,
                         Changed::Organizations(changed) => organizations::put(conn, changed).await?,
+                        Changed::Tables(catalog) => catalog::put(conn, district, catalog).await?,
                     }
                     note(conn, &file, &counts, context.clock.now()).await?;
                     let record = areas::districts(conn).await?.into_iter().find(|record| record.code == district);
@@ -124,6 +151,14 @@ enum Changed {
     District(District),
     Areas(Vec<Area>),
     Organizations(Vec<Organization>),
+    Tables(Catalog),
+}
+
+/// A line of one of a district's tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TableLine {
+    Category(Category),
+    Damage(DamageRule),
 }
 
 /// Whether a row is new (`None`), other than what is there, or the same.
