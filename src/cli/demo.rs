@@ -83,10 +83,10 @@ pub(crate) fn three_things(address: &str) -> String {
         "
 Try, in another terminal:
   1. Which cover is that, and whose?
-     curl '{address}/v1/resolve?lon=120.38&lat=36.12'
+     curl '{address}/v1/resolve?lon=120.33641&lat=36.11537'
   2. Report it broken: the answer holds the work order
      curl {address}/v1/reports -H 'Content-Type: application/json' \\
-       -d '{{\"position\": {{\"lon\": 120.38, \"lat\": 36.12}}, \"damage\": \"broken\"}}'
+       -d '{{\"position\": {{\"lon\": 120.33641, \"lat\": 36.11537}}, \"damage\": \"broken\"}}'
   3. See it as the command centre does
      curl '{address}/v1/work-orders?status=open' -H 'Authorization: Bearer demo-dispatcher'
 

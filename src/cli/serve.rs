@@ -68,6 +68,9 @@ async fn run(config: &Config, demo: Demo<'_>) -> Result<()> {
             }
         }
     }
+    if let Some(file) = config.database.file() {
+        let _ = std::fs::remove_file(socket::beside(&file));
+    }
     for task in [Some(forgetting), local].into_iter().flatten() {
         task.abort();
         // Only when it has ended has it let go of the database.

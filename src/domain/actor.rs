@@ -295,8 +295,8 @@ pub enum OrderFilter {
 }
 
 impl OrderFilter {
-    /// What `actor` may see: a crew what is given to its unit; a department what lies in its area,
-    /// is given to it, or is about its covers; everybody else what lies in their area.
+    /// What `actor` may see: a crew what is given to its unit; a department or
+    /// another system what lies in its area, is given to it, or is about its covers; everybody else what lies in their area.
     pub fn of(actor: &Actor) -> Self {
         let areas = || actor.scopes.iter().filter_map(Scope::grids).collect::<Vec<_>>();
         let units = || {
@@ -309,12 +309,12 @@ impl OrderFilter {
         match actor.role {
             Role::Resident => {}
             Role::Crew => assignees = units().collect(),
-            Role::Department => {
+            _ if actor.scopes.contains(&Scope::Everywhere) => return Self::All,
+            Role::Department | Role::Integration => {
                 grids = areas();
                 assignees = units().collect();
                 owners.clone_from(&assignees);
             }
-            _ if actor.scopes.contains(&Scope::Everywhere) => return Self::All,
             _ => grids = areas(),
         }
         let every_unit = actor.role == Role::Crew && actor.scopes.contains(&Scope::EveryUnit);
@@ -365,6 +365,8 @@ mod tests {
             (Role::Department, "unit:370203-WAT01", true),
             (Role::Department, "unit:370203-WAT03", false),
             (Role::Department, "subdistrict:370203005", true),
+            (Role::Integration, "unit:370203-WAT02", true),
+            (Role::Integration, "unit:370203-WAT03", false),
             (Role::Dispatcher, "unit:370203-WAT02", false),
             (Role::Dispatcher, "district:370203", true),
             (Role::GridLeader, "grid:370203005001001", true),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use super::Row;
 use super::check::{Holder, Near};
@@ -140,7 +141,8 @@ pub(super) struct CoverRun {
     import: Option<ImportFile>,
     /// The last sequence given to covers that came without a code.
     sequences: HashMap<CategoryCode, u32>,
-    staged: u64,
+    /// The chunk before, while it is being staged and the next one is read.
+    staging: Option<JoinHandle<Result<(), ServiceError>>>,
 }
 
 impl CoverRun {
@@ -250,15 +252,29 @@ impl CoverRun {
             run.handle.block_on(run.guli.begin_import(&import))?;
             self.import = Some(import);
         }
-        if let Some(import) = &self.import {
-            self.staged += staged.len() as u64;
-            run.handle.block_on(run.guli.stage(import, staged))?;
+        self.wait(run)?;
+        if let Some(import) = self.import.clone() {
+            let guli = Arc::clone(run.guli);
+            self.staging = Some(run.handle.spawn(async move { guli.stage(&import, staged).await }));
         }
         Ok(())
     }
 
+    /// Waits until the chunk before is staged.
+    fn wait(&mut self, run: &Run<'_>) -> Result<(), RunError> {
+        let Some(staging) = self.staging.take() else { return Ok(()) };
+        let staged = run.handle.block_on(staging);
+        Ok(staged.map_err(|error| ServiceError::Internal(format!("staging failed: {error}")))??)
+    }
+
     /// Applies what was staged, or gives it up.
-    pub(super) fn finish(self, run: &Run<'_>, tally: &Tally, rejected: bool) -> Result<Option<ImportFile>, RunError> {
+    pub(super) fn finish(
+        mut self,
+        run: &Run<'_>,
+        tally: &Tally,
+        rejected: bool,
+    ) -> Result<Option<ImportFile>, RunError> {
+        self.wait(run)?;
         let Some(import) = self.import else { return Ok(None) };
         let done = if rejected {
             run.handle.block_on(run.guli.give_up_import(&import, &tally.counts))

@@ -126,9 +126,8 @@ fn a_district_writes_its_own_tables() {
         let toml = format!("[[profile]]\nname = \"x\"\nfile = \"x.csv\"\nkind = \"{kind}\"\n");
         Profiles::parse(&toml, "import.toml").unwrap().remove(0)
     };
-    let read_all = |kind: &str, text: &str| -> Vec<Row> {
-        read(text.as_bytes(), &profile(kind), CrsService::new()).collect()
-    };
+    let read_all =
+        |kind: &str, text: &str| -> Vec<Row> { read(text.as_bytes(), &profile(kind), CrsService::new()).collect() };
     let rows = read_all("categories", "code,name,name_en,enabled\n0128,公交井盖,bus,true\n0199,x,x,true\n");
     assert!(matches!(&rows[0].draft, Some(Draft::Category(category)) if category.enabled));
     assert_eq!(rows[1].findings[0].code, FindingCode::CategoryUnknown);

@@ -161,21 +161,40 @@ pub async fn by_code(conn: &mut Conn<'_>, code: CoverCode) -> Result<Option<Cove
     row.map(Row::read).transpose()
 }
 
-/// The covers that staged rows from `first` to `last` have become.
+/// Where the covers of staged rows are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Staged {
+    /// Before they are applied, in the stage: all of them are new.
+    New,
+    /// After they were applied, in the registry: some had an earlier version.
+    Applied,
+}
+
+/// The covers of staged rows from `first` to `last`.
 pub async fn of_stage(
     conn: &mut Conn<'_>,
     district: DistrictCode,
     import: ImportId,
     (first, last): (u64, u64),
+    staged: Staged,
 ) -> Result<Vec<Cover>> {
+    let (from, close) = match staged {
+        Staged::New => (format!("SELECT code, id, CAST(1 AS BIGINT) AS version, {FIELDS} FROM cover_stage WHERE "), ""),
+        Staged::Applied => (
+            format!("SELECT code, id, version, {FIELDS} FROM cover WHERE id IN (SELECT id FROM cover_stage WHERE "),
+            ") AND district = ",
+        ),
+    };
     let rows: Vec<Row> = each!(conn, c => {
-        let mut sql = QueryBuilder::<Db>::new(format!("SELECT code, id, version, {FIELDS} FROM cover WHERE district = "));
-        sql.push_bind(district.as_i64())
-            .push(" AND id IN (SELECT id FROM cover_stage WHERE district = ").push_bind(district.as_i64())
+        let mut sql = QueryBuilder::<Db>::new(from);
+        sql.push("district = ").push_bind(district.as_i64())
             .push(" AND import = ").push_bind(import.0.as_bytes().to_vec())
             .push(" AND row_number BETWEEN ").push_bind(first.cast_signed())
             .push(" AND ").push_bind(last.cast_signed())
-            .push(")");
+            .push(close);
+        if staged == Staged::Applied {
+            sql.push_bind(district.as_i64());
+        }
         sql.build_query_as().fetch_all(c).await?
     });
     rows.into_iter().map(Row::read).collect()

@@ -158,21 +158,33 @@ pub async fn in_state(conn: &mut Conn<'_>, state: &str) -> Result<Vec<NotedImpor
         .collect()
 }
 
-/// Makes the staged rows from `first` to `last` the present; superseded states go to the past.
+const STAGED: &str = "district = $1 AND import = $2 AND row_number BETWEEN $3 AND $4";
+
+/// Puts the states that staged rows from `first` to `last` will supersede into the past.
 /// Doing it again changes nothing.
-pub async fn apply(
+pub async fn keep_past(
     conn: &mut Conn<'_>,
     district: DistrictCode,
     id: ImportId,
     seq: i64,
-    (first, last): (u64, u64),
+    rows: (u64, u64),
 ) -> Result<()> {
-    const STAGED: &str = "district = $1 AND import = $2 AND row_number BETWEEN $3 AND $4";
     let past = format!(
         "INSERT INTO cover_version (district, code, id, version, seq_from, source, seq_to, {FIELDS}) \
          SELECT district, code, id, version, seq_from, source, $5, {FIELDS} FROM cover \
          WHERE district = $1 AND seq_from < $5 AND id IN (SELECT id FROM cover_stage WHERE {STAGED}) ON CONFLICT DO NOTHING"
     );
+    over_rows(conn, past, district, id, seq, rows).await
+}
+
+/// Makes the staged rows from `first` to `last` the present. Doing it again changes nothing.
+pub async fn apply(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    id: ImportId,
+    seq: i64,
+    rows: (u64, u64),
+) -> Result<()> {
     let present = format!(
         "INSERT INTO cover (district, code, id, version, seq_from, source, {FIELDS}) \
          SELECT district, code, id, 1, $5, source || '/' || external_id, {FIELDS} FROM cover_stage WHERE {STAGED} \
@@ -187,17 +199,28 @@ pub async fn apply(
          digest = excluded.digest, original_x = excluded.original_x, original_y = excluded.original_y, \
          original_crs = excluded.original_crs, import = excluded.import, row_number = excluded.row_number"
     );
-    for statement in [past, present, source] {
-        each!(&mut *conn, c => sqlx::query(sqlx::AssertSqlSafe(statement))
-            .bind(district.as_i64())
-            .bind(id.0.as_bytes().as_slice())
-            .bind(first.cast_signed())
-            .bind(last.cast_signed())
-            .bind(seq)
-            .execute(c)
-            .await
-            .map(drop)?);
-    }
+    over_rows(conn, present, district, id, seq, rows).await?;
+    over_rows(conn, source, district, id, seq, rows).await
+}
+
+/// Runs a statement over the staged rows from `first` to `last`.
+async fn over_rows(
+    conn: &mut Conn<'_>,
+    sql: String,
+    district: DistrictCode,
+    id: ImportId,
+    seq: i64,
+    (first, last): (u64, u64),
+) -> Result<()> {
+    each!(conn, c => sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(district.as_i64())
+        .bind(id.0.as_bytes().as_slice())
+        .bind(first.cast_signed())
+        .bind(last.cast_signed())
+        .bind(seq)
+        .execute(c)
+        .await
+        .map(drop)?);
     Ok(())
 }
 

@@ -255,7 +255,9 @@ impl Store {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .pragma("cache_size", "-65536");
+            .pragma("cache_size", "-65536")
+            // 32 MB of log between two foldings: an import writes most pages several times.
+            .pragma("wal_autocheckpoint", "8192");
         if let Some(pages) = max_page_count {
             write = write.pragma("max_page_count", pages.to_string());
         }

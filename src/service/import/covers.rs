@@ -12,8 +12,9 @@ use crate::domain::id::{CoverCode, CoverId, DistrictCode};
 use crate::service::Guli;
 use crate::service::clock::Clock;
 use crate::service::error::Result;
+use crate::store::covers::{self, Staged};
 use crate::store::imports::{self, KnownRecord, StagedCover};
-use crate::store::{Conn, Result as StoreResult, covers};
+use crate::store::{Conn, Result as StoreResult};
 
 /// Rows of one step, and how many follow it.
 #[derive(Debug, Clone, Copy)]
@@ -35,14 +36,19 @@ pub(super) async fn apply_step(
     conn: &mut Conn<'_>,
     file: &ImportFile,
     step: Step,
-    counts: &str,
+    counts: &Counts,
 ) -> StoreResult<(i64, Vec<Cover>)> {
     let (district, id, (first, last)) = (file.district, file.id, step.rows);
     let seq = log(clock, conn, file, json!([first, last])).await?;
+    let staged = if counts.updated == 0 { Staged::New } else { Staged::Applied };
+    if staged == Staged::Applied {
+        imports::keep_past(conn, district, id, seq, step.rows).await?;
+    }
     imports::apply(conn, district, id, seq, step.rows).await?;
-    let covers = covers::of_stage(conn, district, id, step.rows).await?;
+    let covers = covers::of_stage(conn, district, id, step.rows, staged).await?;
     imports::unstage(conn, district, id, last).await?;
-    imports::set_state(conn, district, id, if step.last { "applied" } else { "applying" }, counts).await?;
+    let state = if step.last { "applied" } else { "applying" };
+    imports::set_state(conn, district, id, state, &counts.as_json()).await?;
     Ok((seq, covers))
 }
 
@@ -118,17 +124,17 @@ impl Guli {
     /// Makes the staged covers the present, in the database and then in memory.
     pub async fn apply_import(&self, file: &ImportFile, counts: &Counts) -> Result<()> {
         let file = Arc::new(file.clone());
-        let counts: Arc<str> = counts.as_json().into();
+        let counts = *counts;
         loop {
             let step = next_step(&mut self.store.read().await?.conn(), &file).await?;
             let Some(step) = step else { break };
-            let (context, to_apply, text) = (Arc::clone(&self.context), Arc::clone(&file), Arc::clone(&counts));
+            let (context, to_apply) = (Arc::clone(&self.context), Arc::clone(&file));
             let (index, district) = (Arc::clone(&self.context), file.district);
             self.writer
                 .alone(
                     move |conn| {
                         Box::pin(
-                            async move { apply_step(&context.clock, &mut conn.conn(), &to_apply, step, &text).await },
+                            async move { apply_step(&context.clock, &mut conn.conn(), &to_apply, step, &counts).await },
                         )
                     },
                     move |(seq, covers)| show(&index, district, seq, covers),

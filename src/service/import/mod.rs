@@ -144,9 +144,10 @@ pub(super) async fn recover(clock: &Clock, store: &Store) -> StoreResult<()> {
             file: import.file,
             kind: "covers",
         };
+        let counts = serde_json::from_str(&import.counts).map_err(|e| corrupt("an import's counts", e))?;
         while let Some(step) = covers::next_step(&mut writer.conn(), &file).await? {
             writer.begin().await?;
-            covers::apply_step(clock, &mut writer.conn(), &file, step, &import.counts).await?;
+            covers::apply_step(clock, &mut writer.conn(), &file, step, &counts).await?;
             writer.commit().await?;
         }
     }
