@@ -21,7 +21,7 @@ use crate::domain::position::Position;
 use crate::service::error::{Fault, Result, ServiceError};
 use crate::store::areas::{Area, Level};
 
-/// A boundary: GeoJSON (RFC 7946), outer rings counter-clockwise.
+/// A boundary: `GeoJSON` (RFC 7946), outer rings counter-clockwise.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"type": "MultiPolygon", "coordinates": [[[[120.37, 36.11], [120.38, 36.11], [120.38, 36.12], [120.37, 36.11]]]]}))]
 pub struct GeometryOut {

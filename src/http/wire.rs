@@ -9,7 +9,7 @@ use super::params::Params;
 use super::words;
 use crate::crs::{Crs, CrsError, CrsKind, CrsService};
 use crate::domain::catalog::CategoryCode;
-use crate::domain::cover::Spec;
+use crate::domain::cover::{LoadClass, Material, Place, Shape, Spec};
 use crate::domain::id::{CommunityCode, GridCode, SubdistrictCode};
 use crate::domain::organization::Organization;
 use crate::domain::position::{Position, Wgs84};
@@ -179,13 +179,13 @@ pub struct SpecOut {
 impl From<&Spec> for SpecOut {
     fn from(spec: &Spec) -> Self {
         Self {
-            shape: spec.shape.map(|word| word.as_str()),
+            shape: spec.shape.map(Shape::as_str),
             opening_mm: spec.opening_mm,
             opening_width_mm: spec.opening_width_mm,
             depth_m: spec.depth_mm.map(|mm| f64::from(mm) / 1000.0),
-            material: spec.material.map(|word| word.as_str()),
-            load_class: spec.load_class.map(|word| word.as_str()),
-            place: spec.place.map(|word| word.as_str()),
+            material: spec.material.map(Material::as_str),
+            load_class: spec.load_class.map(LoadClass::as_str),
+            place: spec.place.map(Place::as_str),
             installed: spec.installed,
         }
     }
