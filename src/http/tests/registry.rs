@@ -62,7 +62,7 @@ async fn covers_are_found_by_either_code_and_narrowed() {
         ("?community=370203005001", &all),
         ("?district=370203", &all),
         ("?bbox=120.37,36.11,120.38,36.13", &all[1..2]),
-        ("?bbox=532757,3997815,533662,4000036&crs=EPSG:4549", &all[1..2]),
+        ("?bbox=532900,3997800,534200,4000100&crs=EPSG:4549", &all[1..2]),
     ] {
         let got = town.get(&format!("/v1/covers{query}")).key("demo-crew").get().await;
         let items = got.body["items"].as_array().unwrap_or_else(|| panic!("{query}: {}", got.body));
