@@ -120,6 +120,11 @@ async fn the_same_key_gives_the_same_answer() {
     assert_eq!((first.header("idempotent-replayed"), again.header("idempotent-replayed")), ("", "true"));
     assert_eq!((again.status, &again.body), (StatusCode::CREATED, &first.body));
     assert_eq!(again.header("location"), first.header("location"));
+    // The cover is taken away; the answer stands.
+    let index = &town.guli.context.index;
+    index.remove_cover("370203".parse().unwrap(), CoverId(Uuid::from_u128(1)));
+    let gone = ask().json(json!({"cover": ALONE, "damage": "missing"})).await;
+    assert_eq!((gone.header("idempotent-replayed"), &gone.body), ("true", &first.body));
     let other = ask().json(json!({"cover": ALONE, "damage": "broken"})).await;
     assert_eq!(other.fault(), (422, "idempotency-mismatch", "Idempotency-Key".to_owned()));
     // The key of one path is free on another, and a reply outlives the version it was made for.
