@@ -118,6 +118,19 @@ async fn seed(writer: &mut WriteConn) {
     head::save(conn, code, &head).await.unwrap();
 }
 
+/// A district to the east, of one grid and no covers.
+async fn seed_neighbour(writer: &mut WriteConn) {
+    let code: DistrictCode = "370213".parse().unwrap();
+    let outline = square(120.39, 36.11, 120.40, 36.13);
+    let conn = &mut writer.conn();
+    areas::put_district(conn, &District { code, name: "李沧区".to_owned(), outline: outline.clone() }).await.unwrap();
+    head::create(conn, code).await.unwrap();
+    catalog::fill(conn, code, &Catalog::national()).await.unwrap();
+    let codes = [(370_213_001, "街道"), (370_213_001_001, "社区"), (370_213_001_001_001, "网格")];
+    let parts = codes.map(|(code, name)| area(code, name, outline.clone()));
+    areas::put(conn, code, 1, &parts).await.unwrap();
+}
+
 /// A running town.
 struct Town {
     router: Router,
@@ -186,12 +199,24 @@ impl Ask<'_> {
 
 impl Town {
     async fn open() -> Self {
+        Self::seeded(async |writer| seed(writer).await).await
+    }
+
+    async fn with_neighbour() -> Self {
+        Self::seeded(async |writer| {
+            seed(writer).await;
+            seed_neighbour(writer).await;
+        })
+        .await
+    }
+
+    async fn seeded(seeds: impl AsyncFnOnce(&mut WriteConn)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = DatabaseUrl::parse(&format!("sqlite://{}", dir.path().join("guli.db").display())).unwrap();
         let store = Store::open(&url, None).await.unwrap();
         let mut writer = store.write().await.unwrap();
         writer.begin().await.unwrap();
-        seed(&mut writer).await;
+        seeds(&mut writer).await;
         writer.commit().await.unwrap();
         writer.close().await.unwrap();
         store.close().await;

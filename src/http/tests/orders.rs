@@ -76,6 +76,38 @@ async fn an_order_is_handed_on_and_identified() {
 }
 
 #[tokio::test]
+async fn pages_go_on_into_the_next_district() {
+    let town = Town::with_neighbour().await;
+    let far = town.report().await;
+    let mut expected = vec![];
+    for lon in [120.3899, 120.3901, 120.3905] {
+        let body = json!({"position": {"lon": lon, "lat": 36.12}, "damage": "loose"});
+        let got = town.post("/v1/reports").json(body).await;
+        expected.push(got.body["work_order"]["code"].as_str().unwrap().to_owned());
+    }
+    expected.push(far);
+    let walk = async |query: &str| {
+        let (mut cursor, mut seen) = (String::new(), Vec::new());
+        loop {
+            let page = town.get(&format!("{query}{cursor}")).key("demo-dispatcher").get().await.body;
+            let items = page["items"].as_array().unwrap_or_else(|| panic!("{page}"));
+            seen.extend(items.iter().map(|item| item["code"].as_str().unwrap().to_owned()));
+            let Some(next) = page["next"].as_str() else { break seen };
+            cursor = format!("&cursor={next}");
+        }
+    };
+    let by_distance = walk("/v1/work-orders?near=120.38991,36.12&radius_m=5000&sort=distance&limit=1").await;
+    assert_eq!(by_distance, expected);
+    let mut by_code = walk("/v1/work-orders?limit=1").await;
+    assert_eq!((by_code[0].get(..9), by_code[3].get(..9)), (Some("WO-370203"), Some("WO-370213")));
+    by_code.sort();
+    expected.sort();
+    assert_eq!(by_code, expected);
+    assert_eq!(walk("/v1/grids?limit=1").await, [WEST, EAST, "370213001001001"]);
+    assert_eq!(walk("/v1/covers?limit=3").await.len(), 3);
+}
+
+#[tokio::test]
 async fn lists_are_narrowed_ordered_and_paged() {
     let town = Town::open().await;
     let first = town.report().await;
