@@ -264,6 +264,8 @@ fn sees_order(actor: &Actor, grid: GridCode, assignee: &Assignee, owner: Option<
                 || owner.is_some_and(of_unit)
                 || matches!(assignee, Assignee::Unit(unit) if of_unit(unit))
         }
+        // As its key says: what a list shows it, it may open.
+        Role::Integration => in_area(actor, grid) || matches!(assignee, Assignee::Unit(unit) if of_unit(unit)),
         Role::Patrol
         | Role::GridLeader
         | Role::Officer
@@ -272,8 +274,7 @@ fn sees_order(actor: &Actor, grid: GridCode, assignee: &Assignee, owner: Option<
         | Role::Traffic
         | Role::Dispatcher
         | Role::Supervisor
-        | Role::Planner
-        | Role::Integration => in_area(actor, grid),
+        | Role::Planner => in_area(actor, grid),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Acting on orders and listing them.
 
 use super::*;
+use crate::domain::actor::{Role, Scope};
 
 #[tokio::test]
 async fn what_may_not_be_done_says_why() {
@@ -73,6 +74,19 @@ async fn an_order_is_handed_on_and_identified() {
     let last = got.body["history"].as_array().unwrap().last().unwrap();
     assert_eq!(last["on_behalf_of"]["code"], "370203-DRA01");
     assert_eq!(last["happened_at"], "2026-11-24T02:00:00Z");
+}
+
+#[tokio::test]
+async fn a_key_opens_what_its_list_shows() {
+    let town = Town::open().await;
+    let code = town.report().await;
+    for (unit, found, status) in [("370203-DRA01", 1, 200), ("370203-WAT01", 0, 404)] {
+        let scope = vec![Scope::Unit(unit.parse().unwrap())];
+        let key = town.guli.create_key(Role::Integration, scope, "hub".to_owned()).await.unwrap().secret;
+        let list = town.get("/v1/work-orders").key(&key).get().await;
+        let one = town.get(&format!("/v1/work-orders/{code}")).key(&key).get().await;
+        assert_eq!((list.body["items"].as_array().unwrap().len(), one.status.as_u16()), (found, status), "{unit}");
+    }
 }
 
 #[tokio::test]
