@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 use super::edge::Caller;
-use super::openapi::{ActFaults, BodyFaults};
+use super::openapi::{ActFaults, BodyFaults, say};
 use super::order_out::{Shower, WorkOrderOut};
 use super::params::Params;
 use super::problem::{Failure, Outcome};
@@ -43,7 +43,9 @@ pub trait Acting: DeserializeOwned {
 
 /// Bodies of actions: their own members, and what all may bring.
 macro_rules! bodies {
-    ($($(#[$doc:meta])* $name:ident $word:literal { $($(#[$attr:meta])* $field:ident: $type:ty),* $(,)? } $asked:expr;)*) => {$(
+    ($(
+        $(#[$doc:meta])* $name:ident $word:literal { $($(#[$attr:meta])* $field:ident: $type:ty),* $(,)? } $asked:expr;
+    )*) => {$(
         #[derive(Debug, Deserialize, ToSchema)]
         #[serde(deny_unknown_fields)]
         $(#[$doc])*
@@ -265,12 +267,15 @@ macro_rules! handlers {
     ($($(#[$doc:meta])* $name:ident $body:ident $path:literal;)*) => {$(
         $(#[$doc])*
         #[utoipa::path(
-            post, path = $path, tag = "work orders",
+            post, path = $path, tag = "work orders", security(("key" = [])),
             params(
                 ("code" = String, Path, description = "Code of the order", example = "WO-370203-261123-00042-3"),
-                ("If-Match" = String, Header, description = "The version that this is meant for, in quotes, or * for any", example = "\"3\""),
-                ("Idempotency-Key" = Option<String>, Header, description = "16–128 visible ASCII; the same key and body give the same answer for 7 days"),
-                ("out_crs" = Option<String>, Query, description = "Coordinate system of the answer"),
+                (
+                    "If-Match" = String, Header,
+                    description = "The version that this is meant for, in quotes, or * for any", example = "\"3\"",
+                ),
+                ("Idempotency-Key" = Option<String>, Header, description = say::IDEMPOTENCY_KEY),
+                ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
             ),
             request_body = $body,
             responses(

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::edge::Caller;
-use super::openapi::NotFound;
+use super::openapi::{NotFound, say};
 use super::page::{DEFAULT_LIMIT, Items, MOST, cursor, read_cursor};
 use super::params::Params;
 use super::problem::Outcome;
@@ -21,9 +21,12 @@ use crate::domain::position::Position;
 use crate::service::error::{Fault, Result, ServiceError};
 use crate::store::areas::{Area, Level};
 
-/// A boundary: GeoJSON (RFC 7946), outer rings counter-clockwise.
+/// A boundary: `GeoJSON` (RFC 7946), outer rings counter-clockwise.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"type": "MultiPolygon", "coordinates": [[[[120.37, 36.11], [120.38, 36.11], [120.38, 36.12], [120.37, 36.11]]]]}))]
+#[schema(example = json!({
+    "type": "MultiPolygon",
+    "coordinates": [[[[120.37, 36.11], [120.38, 36.11], [120.38, 36.12], [120.37, 36.11]]]]
+}))]
 pub struct GeometryOut {
     #[serde(rename = "type")]
     #[schema(examples("MultiPolygon"))]
@@ -220,9 +223,9 @@ fn district_out((district, version): &(District, i64), out: Out) -> Result<Distr
 #[utoipa::path(
     get, path = "/v1/districts", tag = "registry",
     params(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Items of a page; 20 unless said"),
-        ("cursor" = Option<String>, Query, description = "`next` of the page before, with the same query"),
-        ("out_crs" = Option<String>, Query, description = "Coordinate system of the answer"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = say::LIMIT),
+        ("cursor" = Option<String>, Query, description = say::CURSOR),
+        ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
     ),
     responses((status = 200, description = "A page, by code", body = Items<DistrictOut>)),
 )]
@@ -243,10 +246,12 @@ pub async fn districts(State(app): State<App>, _caller: Caller, RawQuery(query):
     get, path = "/v1/districts/{code}", tag = "registry",
     params(
         ("code" = String, Path, description = "Six digits of GB/T 2260", example = "370203"),
-        ("out_crs" = Option<String>, Query, description = "Coordinate system of the answer"),
+        ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
     ),
     responses(
-        (status = 200, description = "The district", body = DistrictOut, headers(("ETag" = String, description = "Its version"))),
+        (status = 200, description = "The district", body = DistrictOut, headers(
+            ("ETag" = String, description = "Its version, in quotes"),
+        )),
         NotFound,
     ),
 )]
@@ -274,10 +279,10 @@ macro_rules! levels {
         #[utoipa::path(
             get, path = $path, tag = "registry",
             params(
-                $(($parent = Option<String>, Query, description = "Only what lies in this area"),)*
-                ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Items of a page; 20 unless said"),
-                ("cursor" = Option<String>, Query, description = "`next` of the page before, with the same query"),
-                ("out_crs" = Option<String>, Query, description = "Coordinate system of the answer"),
+                $(($parent = Option<String>, Query, description = say::IN_AREA),)*
+                ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = say::LIMIT),
+                ("cursor" = Option<String>, Query, description = say::CURSOR),
+                ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
             ),
             responses((status = 200, description = "A page, by code", body = Items<AreaOut>), NotFound),
         )]
@@ -294,10 +299,12 @@ macro_rules! levels {
             get, path = $one_path, tag = "registry",
             params(
                 ("code" = String, Path, description = "Its code", example = $example),
-                ("out_crs" = Option<String>, Query, description = "Coordinate system of the answer"),
+                ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
             ),
             responses(
-                (status = 200, description = "The area", body = AreaOut, headers(("ETag" = String, description = "Its version"))),
+                (status = 200, description = "The area", body = AreaOut, headers(
+                    ("ETag" = String, description = "Its version, in quotes"),
+                )),
                 NotFound,
             ),
         )]

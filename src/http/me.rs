@@ -27,7 +27,7 @@ pub struct Me {
 
 /// Who is calling
 #[utoipa::path(
-    get, path = "/v1/me", tag = "keys",
+    get, path = "/v1/me", operation_id = "me", tag = "keys",
     responses((status = 200, description = "The caller's role and where it holds", body = Me)),
 )]
 pub async fn get(caller: Caller, RawQuery(query): RawQuery) -> Outcome {

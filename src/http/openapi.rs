@@ -9,7 +9,7 @@ use serde_json::json;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Ref, RefOr, Response as Answer, ResponseBuilder};
@@ -17,8 +17,19 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 
 use super::problem::Problem;
 use super::{actions, areas, me, ops, registry, reports, resolve, work_orders};
+use crate::crs::Crs;
 
-/// Status, what of it, slug, an example's members besides the common ones.
+/// What many parameters and headers say of themselves.
+pub mod say {
+    pub const CURSOR: &str = "`next` of the page before, with the same query";
+    pub const IDEMPOTENCY_KEY: &str = "16–128 visible ASCII; the same key and body give the same answer for 7 days";
+    pub const IN_AREA: &str = "Only what lies in this area";
+    pub const IN_DUTY: &str = "Only those with a duty in this area";
+    pub const LIMIT: &str = "Items of a page; 20 unless said";
+    pub const OUT_CRS: &str = "Coordinate system of the answer";
+}
+
+/// Status, slug, an example's members besides the common ones.
 type Fault = (u16, &'static str, fn() -> serde_json::Value);
 
 /// An answer of this status, with an example for each of its problems.
@@ -55,18 +66,21 @@ fn unauthorized() -> serde_json::Value {
 }
 
 fn invalid() -> serde_json::Value {
-    json!({"title": "The request is not acceptable", "detail": "limit must lie between 1 and 1000, got \"0\"",
-           "errors": [{"parameter": "limit", "detail": "limit must lie between 1 and 1000, got \"0\""}]})
+    let detail = "limit must lie between 1 and 1000, got \"0\"";
+    let errors = json!([{"parameter": "limit", "detail": detail}]);
+    json!({"title": "The request is not acceptable", "detail": detail, "errors": errors})
 }
 
 fn unknown_crs() -> serde_json::Value {
-    let detail = "unknown coordinate system \"EPSG:2437\": allowed are EPSG:4326, EPSG:4490, EPSG:4549, EPSG:4528, EPSG:3857, GCJ-02, BD-09";
-    json!({"title": "Unknown coordinate system", "detail": detail, "errors": [{"pointer": "/position/crs", "detail": detail}]})
+    let detail = format!("unknown coordinate system \"EPSG:2437\": allowed are {}", Crs::names());
+    let errors = json!([{"pointer": "/position/crs", "detail": detail}]);
+    json!({"title": "Unknown coordinate system", "detail": detail, "errors": errors})
 }
 
 fn outside() -> serde_json::Value {
     let detail = "the position lies outside every district served here";
-    json!({"title": "Outside every district served here", "detail": detail, "errors": [{"pointer": "/position", "detail": detail}]})
+    let errors = json!([{"pointer": "/position", "detail": detail}]);
+    json!({"title": "Outside every district served here", "detail": detail, "errors": errors})
 }
 
 fn mismatch() -> serde_json::Value {
@@ -86,7 +100,8 @@ fn stale() -> serde_json::Value {
 
 fn required() -> serde_json::Value {
     let detail = "send If-Match: \"<version>\", or * for any version";
-    json!({"title": "If-Match is needed", "detail": "If-Match is needed", "errors": [{"header": "If-Match", "detail": detail}]})
+    let errors = json!([{"header": "If-Match", "detail": detail}]);
+    json!({"title": "If-Match is needed", "detail": "If-Match is needed", "errors": errors})
 }
 
 fn gone() -> serde_json::Value {
@@ -115,7 +130,8 @@ fn media_type() -> serde_json::Value {
 }
 
 fn internal() -> serde_json::Value {
-    json!({"title": "Something failed here", "detail": "the request could not be handled; its x-request-id finds it in the log"})
+    let detail = "the request could not be handled; its x-request-id finds it in the log";
+    json!({"title": "Something failed here", "detail": detail})
 }
 
 fn unavailable() -> serde_json::Value {
@@ -189,7 +205,15 @@ fn describe(operation: &mut Operation) {
         common.extend([MALFORMED, UNAUTHORIZED, INVALID, UNKNOWN_CRS]);
         let none = SecurityRequirement::default();
         let key = SecurityRequirement::new::<_, [&str; 0], &str>("key", []);
-        operation.security = Some(vec![none, key]);
+        operation.security.get_or_insert_with(|| vec![none, key]);
+        let language = ParameterBuilder::new()
+            .name("Accept-Language")
+            .parameter_in(ParameterIn::Header)
+            .description(Some("Language of texts for people: zh-CN or en"))
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+            .example(Some(json!("zh-CN")))
+            .build();
+        operation.parameters.get_or_insert_default().push(language.into());
     }
     for (status, response) in answers(&common) {
         operation.responses.responses.entry(status).or_insert(response);
@@ -214,10 +238,11 @@ fn describe(operation: &mut Operation) {
 #[openapi(
     info(
         title = "Guli 古力",
-        description = "A spatial registry of manhole covers and responsibility grids: drop a pin, get the cover, its owner and a work order.\n\n\
-            Positions are objects with their coordinate system; `lon`/`x` is always east, `lat`/`y` always north. Errors are RFC 9457 \
-            problems: `type` never changes with the language, `title` and `detail` follow `Accept-Language` (zh-CN, en). Lists come in \
-            pages: the next one is the same query with `cursor`.",
+        description = "A spatial registry of manhole covers and responsibility grids: drop a pin, get the cover, its \
+            owner and a work order.\n\n\
+            Positions are objects with their coordinate system; `lon`/`x` is always east, `lat`/`y` always north. \
+            Errors are RFC 9457 problems: `type` never changes with the language, `title` and `detail` follow \
+            `Accept-Language` (zh-CN, en). Lists come in pages: the next one is the same query with `cursor`.",
     ),
     paths(
         resolve::get, resolve::batch, reports::create, reports::track, work_orders::list, work_orders::get,
@@ -248,7 +273,7 @@ static BYTES: LazyLock<Bytes> = LazyLock::new(|| {
 
 /// This document
 #[utoipa::path(
-    get, path = "/openapi.json", tag = "operations",
+    get, path = "/openapi.json", operation_id = "openapi", tag = "operations",
     responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value)),
 )]
 pub async fn get() -> Response<Body> {

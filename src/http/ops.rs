@@ -41,7 +41,10 @@ pub struct Health {
 }
 
 /// Alive: the process answers.
-#[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200, description = "As it says", body = Health)))]
+#[utoipa::path(
+    get, path = "/healthz", tag = "operations",
+    responses((status = 200, description = "As it is", body = Health)),
+)]
 pub async fn healthz() -> Outcome {
     json(StatusCode::OK, &Health { status: "ok" })
 }
@@ -55,7 +58,10 @@ pub struct Readiness {
 }
 
 /// Ready: the index is loaded and the database answers.
-#[utoipa::path(get, path = "/readyz", tag = "operations", responses((status = 200, description = "As it says", body = Readiness)))]
+#[utoipa::path(
+    get, path = "/readyz", tag = "operations",
+    responses((status = 200, description = "As it is", body = Readiness)),
+)]
 pub async fn readyz(State(app): State<App>) -> Outcome {
     if !app.guli.is_ready() {
         return Err(ServiceError::Unavailable.into());
@@ -74,7 +80,10 @@ pub async fn readyz(State(app): State<App>) -> Outcome {
 /// Prometheus text.
 #[utoipa::path(
     get, path = "/metrics", tag = "operations",
-    responses((status = 200, description = "Prometheus text", body = String, content_type = "text/plain; version=0.0.4; charset=utf-8")),
+    responses((
+        status = 200, description = "Prometheus text",
+        body = String, content_type = "text/plain; version=0.0.4; charset=utf-8",
+    )),
 )]
 pub async fn metrics(State(app): State<App>) -> Response<Body> {
     let index = &app.guli.context.index;
@@ -96,7 +105,10 @@ pub struct Welcome {
 }
 
 /// What this is and where to go on.
-#[utoipa::path(get, path = "/", tag = "operations", responses((status = 200, description = "As it says", body = Welcome)))]
+#[utoipa::path(
+    get, path = "/", tag = "operations",
+    responses((status = 200, description = "As it is", body = Welcome)),
+)]
 pub async fn index(State(app): State<App>) -> Outcome {
     let districts = app.guli.districts().iter().map(ToString::to_string).collect();
     let welcome =

@@ -25,7 +25,7 @@ pub fn cursor(parts: &[&str]) -> String {
     let check = crate::service::keys::hash(text.as_bytes());
     let mut out = String::new();
     for byte in text.as_bytes().iter().chain(&check[..4]) {
-        out.push_str(&format!("{byte:02x}"));
+        out.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or('0')));
     }
     out
 }
@@ -37,7 +37,7 @@ pub fn read_cursor(text: &str, parts: usize) -> Result<Vec<String>> {
         .is_ascii()
         .then(|| (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).ok()).collect())
         .flatten();
-    let bytes = bytes.filter(|bytes| bytes.len() > 4 && text.len() % 2 == 0).ok_or_else(broken)?;
+    let bytes = bytes.filter(|bytes| bytes.len() > 4 && text.len().is_multiple_of(2)).ok_or_else(broken)?;
     let (body, check) = bytes.split_at(bytes.len() - 4);
     if crate::service::keys::hash(body)[..4] != *check {
         return Err(broken());

@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use crate::service::error::{Fault, Result, ServiceError};
 
+/// Most values of one parameter: statements have room for so many.
+const VALUES: usize = 200;
+
 /// The parameters of one request; take each by name, then [`Params::finish`].
 #[derive(Debug)]
 pub struct Params {
@@ -53,9 +56,12 @@ impl Params {
             .transpose()
     }
 
-    /// Takes a list separated by commas; absent is empty.
+    /// Takes a list separated by commas, at most [`VALUES`]; absent is empty.
     pub fn list<T>(&mut self, name: &str, parse: impl Fn(&str) -> std::result::Result<T, String>) -> Result<Vec<T>> {
         let Some(text) = self.text(name) else { return Ok(Vec::new()) };
+        if text.split(',').count() > VALUES {
+            return Err(ServiceError::parameter(name, format!("at most {VALUES} values")));
+        }
         text.split(',').map(|part| parse(part.trim()).map_err(|e| ServiceError::parameter(name, e))).collect()
     }
 

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::areas::{after, after_number, page, parent, versioned};
 use super::edge::Caller;
-use super::openapi::{CoverGone, Forbidden, NotFound};
+use super::openapi::{CoverGone, Forbidden, NotFound, say};
 use super::page::{DEFAULT_LIMIT, Items, MOST, bbox, cursor};
 use super::params::Params;
 use super::problem::Outcome;
@@ -48,10 +48,10 @@ impl From<&Organization> for OrganizationOut {
 
 /// List organisations
 #[utoipa::path(
-    get, path = "/v1/organizations", tag = "registry",
+    get, path = "/v1/organizations", tag = "registry", security(("key" = [])),
     params(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Items of a page; 20 unless said"),
-        ("cursor" = Option<String>, Query, description = "`next` of the page before, with the same query"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = say::LIMIT),
+        ("cursor" = Option<String>, Query, description = say::CURSOR),
     ),
     responses((status = 200, description = "A page, by code", body = Items<OrganizationOut>), Forbidden, NotFound),
 )]
@@ -67,10 +67,12 @@ pub async fn organizations(State(app): State<App>, caller: Caller, RawQuery(quer
 
 /// Read an organisation
 #[utoipa::path(
-    get, path = "/v1/organizations/{code}", tag = "registry",
+    get, path = "/v1/organizations/{code}", tag = "registry", security(("key" = [])),
     params(("code" = String, Path, description = "Its code", example = "370203-WAT01")),
     responses(
-        (status = 200, description = "The organisation", body = OrganizationOut, headers(("ETag" = String, description = "Its version"))),
+        (status = 200, description = "The organisation", body = OrganizationOut, headers(
+            ("ETag" = String, description = "Its version, in quotes"),
+        )),
         Forbidden, NotFound,
     ),
 )]
@@ -126,14 +128,14 @@ impl From<PersonRecord> for PersonOut {
 ///
 /// Names and phones are personal data: reading them is logged.
 #[utoipa::path(
-    get, path = "/v1/people", tag = "registry",
+    get, path = "/v1/people", tag = "registry", security(("key" = [])),
     params(
-        ("district" = Option<String>, Query, description = "Only those with a duty in this area"),
-        ("subdistrict" = Option<String>, Query, description = "Only those with a duty in this area"),
-        ("community" = Option<String>, Query, description = "Only those with a duty in this area"),
-        ("grid" = Option<String>, Query, description = "Only those with a duty in this area"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Items of a page; 20 unless said"),
-        ("cursor" = Option<String>, Query, description = "`next` of the page before, with the same query"),
+        ("district" = Option<String>, Query, description = say::IN_DUTY),
+        ("subdistrict" = Option<String>, Query, description = say::IN_DUTY),
+        ("community" = Option<String>, Query, description = say::IN_DUTY),
+        ("grid" = Option<String>, Query, description = say::IN_DUTY),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = say::LIMIT),
+        ("cursor" = Option<String>, Query, description = say::CURSOR),
     ),
     responses((status = 200, description = "A page, by code", body = Items<PersonOut>), Forbidden, NotFound),
 )]
@@ -153,10 +155,14 @@ pub async fn people(State(app): State<App>, caller: Caller, RawQuery(query): Raw
 
 /// Read a person
 #[utoipa::path(
-    get, path = "/v1/people/{code}", tag = "registry",
-    params(("code" = String, Path, description = "Identity of the person", example = "01890a5d-ac96-774b-bcce-b302099a8057")),
+    get, path = "/v1/people/{code}", tag = "registry", security(("key" = [])),
+    params(
+        ("code" = String, Path, description = "Identity", example = "01890a5d-ac96-774b-bcce-b302099a8057"),
+    ),
     responses(
-        (status = 200, description = "The person", body = PersonOut, headers(("ETag" = String, description = "Their version"))),
+        (status = 200, description = "The person", body = PersonOut, headers(
+            ("ETag" = String, description = "Its version, in quotes"),
+        )),
         Forbidden, NotFound,
     ),
 )]
@@ -205,21 +211,24 @@ fn wanted(params: &mut Params, limit: usize) -> Result<(Wanted, Option<u64>)> {
 ///
 /// Filters take several values, separated by commas. Removed covers are not listed.
 #[utoipa::path(
-    get, path = "/v1/covers", tag = "registry",
+    get, path = "/v1/covers", tag = "registry", security(("key" = [])),
     params(
         ("category" = Option<String>, Query, description = "Categories", example = "0103,0104"),
         ("owner" = Option<String>, Query, description = "Codes of owners (产权单位)"),
         ("responsible_unit" = Option<String>, Query, description = "Codes of responsible units (责任单位)"),
         ("status" = Option<String>, Query, description = "planned, in_service, abandoned"),
-        ("district" = Option<String>, Query, description = "Only what lies in this area"),
-        ("subdistrict" = Option<String>, Query, description = "Only what lies in this area"),
-        ("community" = Option<String>, Query, description = "Only what lies in this area"),
-        ("grid" = Option<String>, Query, description = "Only what lies in this area"),
-        ("bbox" = Option<String>, Query, description = "west,south,east,north in `crs`", example = "120.37,36.11,120.39,36.13"),
+        ("district" = Option<String>, Query, description = say::IN_AREA),
+        ("subdistrict" = Option<String>, Query, description = say::IN_AREA),
+        ("community" = Option<String>, Query, description = say::IN_AREA),
+        ("grid" = Option<String>, Query, description = say::IN_AREA),
+        (
+            "bbox" = Option<String>, Query,
+            description = "west,south,east,north in `crs`", example = "120.37,36.11,120.39,36.13",
+        ),
         ("crs" = Option<String>, Query, description = "Coordinate system of `bbox`"),
-        ("out_crs" = Option<String>, Query, description = "Coordinate system of the answer"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Items of a page; 20 unless said"),
-        ("cursor" = Option<String>, Query, description = "`next` of the page before, with the same query"),
+        ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = say::LIMIT),
+        ("cursor" = Option<String>, Query, description = say::CURSOR),
     ),
     responses((status = 200, description = "A page, by code", body = Items<CoverOut>), Forbidden, NotFound),
 )]
@@ -254,13 +263,15 @@ fn district_of(area: u64) -> Option<DistrictCode> {
 
 /// Read a cover
 #[utoipa::path(
-    get, path = "/v1/covers/{code}", tag = "registry",
+    get, path = "/v1/covers/{code}", tag = "registry", security(("key" = [])),
     params(
         ("code" = String, Path, description = "16 digits (2013) or 17 (2026)", example = "3702030103000123"),
-        ("out_crs" = Option<String>, Query, description = "Coordinate system of the answer"),
+        ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
     ),
     responses(
-        (status = 200, description = "The cover", body = CoverOut, headers(("ETag" = String, description = "Its version"))),
+        (status = 200, description = "The cover", body = CoverOut, headers(
+            ("ETag" = String, description = "Its version, in quotes"),
+        )),
         Forbidden, NotFound, CoverGone,
     ),
 )]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::edge::Caller;
-use super::openapi::{BodyFaults, NotFound, ReportFaults, TokenGone};
+use super::openapi::{BodyFaults, NotFound, ReportFaults, TokenGone, say};
 use super::order_out::{OrderCoverOut, PhotoOut, Shower, TaskOut, instant};
 use super::params::Params;
 use super::problem::{Language, Outcome};
@@ -224,10 +224,10 @@ fn created(shower: &Shower, outcome: &ReportOutcome) -> Result<Rendered> {
 /// The cover is the given one; else the candidate that the pin means; else none, with
 /// `candidates` in the answer. A report of what is already reported joins the open order (`merged`).
 #[utoipa::path(
-    post, path = "/v1/reports", tag = "reports",
+    post, path = "/v1/reports", operation_id = "report", tag = "reports",
     params(
-        ("out_crs" = Option<String>, Query, description = "Coordinate system of the answer"),
-        ("Idempotency-Key" = Option<String>, Header, description = "16–128 visible ASCII; the same key and body give the same answer for 7 days"),
+        ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
+        ("Idempotency-Key" = Option<String>, Header, description = say::IDEMPOTENCY_KEY),
     ),
     request_body = ReportIn,
     responses(
@@ -367,10 +367,13 @@ fn shown(tracked: &Tracked, out: Out, language: Language) -> Result<TrackedOut> 
 ///
 /// The token is the secret: it needs no key, and nothing else opens the report.
 #[utoipa::path(
-    get, path = "/v1/reports/{tracking_token}", tag = "reports",
+    get, path = "/v1/reports/{tracking_token}", operation_id = "track_report", tag = "reports",
     params(
-        ("tracking_token" = String, Path, description = "As the report was answered with", example = "3702037H3QW9K2M5N8P1R4S6T0V2X4Y7"),
-        ("out_crs" = Option<String>, Query, description = "Coordinate system of the answer"),
+        (
+            "tracking_token" = String, Path,
+            description = "As the report was answered with", example = "3702037H3QW9K2M5N8P1R4S6T0V2X4Y7",
+        ),
+        ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
     ),
     responses(
         (status = 200, description = "How it fares", body = TrackedOut, headers(

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::edge::Caller;
-use super::openapi::{MediaTypes, Outside};
+use super::openapi::{MediaTypes, Outside, say};
 use super::params::Params;
 use super::problem::{Language, Outcome, Problem, problem};
 use super::wire::{Audience, CoverOut, GridOut, Out, PositionIn, PositionOut, Source, centimetres};
@@ -156,15 +156,18 @@ const KNOWN: &str = "lon, lat, x, y, crs, out_crs, accuracy_m, category, limit, 
 ///
 /// Which cover does it mean, whose is it, and which grid does it lie in?
 #[utoipa::path(
-    get, path = "/v1/resolve", tag = "resolve",
+    get, path = "/v1/resolve", operation_id = "resolve", tag = "resolve",
     params(
         ("lon" = Option<f64>, Query, description = "East, with the geographic systems", example = 120.38),
         ("lat" = Option<f64>, Query, description = "North, with the geographic systems", example = 36.12),
         ("x" = Option<f64>, Query, description = "East, with the projected systems"),
         ("y" = Option<f64>, Query, description = "North, with the projected systems"),
-        ("crs" = Option<String>, Query, description = "Coordinate system of the pin: EPSG:4326 (default), EPSG:4490, EPSG:4549, EPSG:4528, EPSG:3857, GCJ-02, BD-09"),
-        ("out_crs" = Option<String>, Query, description = "Coordinate system of the answer"),
-        ("accuracy_m" = Option<f64>, Query, minimum = 0, maximum = 1000, description = "The 68 % radius; 10 unless said"),
+        ("crs" = Option<String>, Query, description = "Coordinate system of the pin; EPSG:4326 unless said"),
+        ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
+        (
+            "accuracy_m" = Option<f64>, Query, minimum = 0, maximum = 1000,
+            description = "The 68 % radius; 10 unless said",
+        ),
         ("category" = Option<String>, Query, description = "What the pin is thought to be: a hint", example = "0103"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 50, description = "Candidates; 5 unless said"),
         ("include" = Option<String>, Query, description = "open_orders"),
@@ -229,14 +232,17 @@ pub struct BatchAnswer {
 ///
 /// One line of JSON for each pin, answered in order while they come: 10,000 lines of 4 KB, without a key 100.
 #[utoipa::path(
-    post, path = "/v1/resolve/batch", tag = "resolve",
-    params(("out_crs" = Option<String>, Query, description = "Coordinate system of the answer")),
+    post, path = "/v1/resolve/batch", operation_id = "resolve_batch", tag = "resolve",
+    params(("out_crs" = Option<String>, Query, description = say::OUT_CRS)),
     request_body(
         content = BatchLine, content_type = "application/x-ndjson", description = "One object on each line",
         example = json!({"id": 1, "position": {"lon": 120.38, "lat": 36.12}}),
     ),
     responses(
-        (status = 200, description = "One object on each line", body = BatchAnswer, content_type = "application/x-ndjson"),
+        (
+            status = 200, description = "One object on each line",
+            body = BatchAnswer, content_type = "application/x-ndjson",
+        ),
         MediaTypes,
     ),
 )]

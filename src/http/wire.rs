@@ -9,7 +9,7 @@ use super::params::Params;
 use super::words;
 use crate::crs::{Crs, CrsError, CrsKind, CrsService};
 use crate::domain::catalog::CategoryCode;
-use crate::domain::cover::Spec;
+use crate::domain::cover::{LoadClass, Material, Place, Shape, Spec};
 use crate::domain::id::{CommunityCode, GridCode, SubdistrictCode};
 use crate::domain::organization::Organization;
 use crate::domain::position::{Position, Wgs84};
@@ -68,18 +68,18 @@ impl Source<'_> {
         }
     }
 
-    fn fault(self, member: &str, detail: impl ToString) -> Fault {
+    fn fault(self, member: &str, detail: &impl ToString) -> Fault {
         Fault { at: self.at(member), detail: detail.to_string() }
     }
 
-    fn invalid(self, member: &str, detail: impl ToString) -> ServiceError {
+    fn invalid(self, member: &str, detail: &impl ToString) -> ServiceError {
         ServiceError::Invalid(vec![self.fault(member, detail)])
     }
 }
 
 /// Reads the name of a coordinate system.
 pub fn crs(name: Option<&str>, source: Source<'_>, member: &str) -> Result<Crs> {
-    name.map_or(Ok(Crs::default()), |name| name.parse().map_err(|e| ServiceError::UnknownCrs(source.fault(member, e))))
+    name.map_or(Ok(Crs::default()), |name| name.parse().map_err(|e| ServiceError::UnknownCrs(source.fault(member, &e))))
 }
 
 impl PositionIn {
@@ -104,22 +104,22 @@ impl PositionIn {
         };
         if let Some((member, _)) = foreign.iter().find(|(_, value)| value.is_some()) {
             let detail = format!("{crs} takes {} and {}", own[0].0, own[1].0);
-            return Err(source.invalid(member, detail));
+            return Err(source.invalid(member, &detail));
         }
         let need = |(member, value): (&str, Option<f64>)| {
-            value.ok_or_else(|| source.invalid(member, format!("{member} is needed with {crs}")))
+            value.ok_or_else(|| source.invalid(member, &format!("{member} is needed with {crs}")))
         };
         let (east, north) = (need(own[0])?, need(own[1])?);
         CrsService::new().to_wgs84(crs, east, north).map_err(|error| match error.axis() {
-            Some(axis) => source.invalid(&axis.to_string(), error),
-            None => source.invalid(own[0].0, error),
+            Some(axis) => source.invalid(&axis.to_string(), &error),
+            None => source.invalid(own[0].0, &error),
         })
     }
 
     /// The position as a pin, with a hint and the number of candidates wanted.
     pub fn pin(&self, source: Source<'_>, category: Option<CategoryCode>, limit: usize) -> Result<Pin> {
         let accuracy = self.accuracy_m.unwrap_or(Pin::DEFAULT_ACCURACY_M);
-        Pin::new(self.locate(source)?, accuracy, category, limit).map_err(|e| source.invalid(e.member(), e))
+        Pin::new(self.locate(source)?, accuracy, category, limit).map_err(|e| source.invalid(e.member(), &e))
     }
 }
 
@@ -179,13 +179,13 @@ pub struct SpecOut {
 impl From<&Spec> for SpecOut {
     fn from(spec: &Spec) -> Self {
         Self {
-            shape: spec.shape.map(|word| word.as_str()),
+            shape: spec.shape.map(Shape::as_str),
             opening_mm: spec.opening_mm,
             opening_width_mm: spec.opening_width_mm,
             depth_m: spec.depth_mm.map(|mm| f64::from(mm) / 1000.0),
-            material: spec.material.map(|word| word.as_str()),
-            load_class: spec.load_class.map(|word| word.as_str()),
-            place: spec.place.map(|word| word.as_str()),
+            material: spec.material.map(Material::as_str),
+            load_class: spec.load_class.map(LoadClass::as_str),
+            place: spec.place.map(Place::as_str),
             installed: spec.installed,
         }
     }

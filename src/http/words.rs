@@ -15,38 +15,41 @@ fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> Object {
 }
 
 fn one_of_or_null<'a>(words: impl IntoIterator<Item = &'a str>) -> Object {
-    let words = words.into_iter().map(|word| serde_json::Value::from(word)).chain([serde_json::Value::Null]);
+    let words = words.into_iter().map(serde_json::Value::from).chain([serde_json::Value::Null]);
     let types = SchemaType::from_iter([Type::String, Type::Null]);
     ObjectBuilder::new().schema_type(types).enum_values(Some(words)).build()
 }
 
 macro_rules! schemas {
-    ($($name:ident $maybe:ident $type:ident),* $(,)?) => {$(
+    ($make:ident: $($name:ident $type:ident),* $(,)?) => {$(
         pub fn $name() -> Object {
-            one_of($type::ALL.iter().map(|word| word.as_str()))
-        }
-
-        pub fn $maybe() -> Object {
-            one_of_or_null($type::ALL.iter().map(|word| word.as_str()))
+            $make($type::ALL.iter().map(|word| word.as_str()))
         }
     )*};
 }
 
 schemas! {
-    order_status maybe_order_status Status,
-    task_kind maybe_task_kind TaskKind,
-    task_status maybe_task_status TaskStatus,
-    channel maybe_channel Channel,
-    role maybe_role Role,
-    measure maybe_measure Measure,
-    cover_status maybe_cover_status CoverStatus,
-    shape maybe_shape Shape,
-    material maybe_material Material,
-    load_class maybe_load_class LoadClass,
-    place maybe_place Place,
-    accuracy maybe_accuracy Accuracy,
-    duty maybe_duty DutyKind,
-    crs maybe_crs Crs,
+    one_of:
+    order_status Status,
+    task_kind TaskKind,
+    task_status TaskStatus,
+    channel Channel,
+    role Role,
+    measure Measure,
+    cover_status CoverStatus,
+    accuracy Accuracy,
+    duty DutyKind,
+}
+
+schemas! {
+    one_of_or_null:
+    maybe_order_status Status,
+    maybe_channel Channel,
+    maybe_shape Shape,
+    maybe_material Material,
+    maybe_load_class LoadClass,
+    maybe_place Place,
+    maybe_crs Crs,
 }
 
 pub fn matched() -> Object {

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 
 use super::edge::Caller;
-use super::openapi::NotFound;
+use super::openapi::{NotFound, say};
 use super::order_out::{Shower, WorkOrderItem, WorkOrderOut};
 use super::page::{DEFAULT_LIMIT, Items, MOST, cursor, read_cursor};
 use super::params::Params;
@@ -138,13 +138,19 @@ fn asked(mut params: Params) -> Result<(ListOrders, Out)> {
 ///
 /// What the caller may see. Filters take several values, separated by commas.
 #[utoipa::path(
-    get, path = "/v1/work-orders", tag = "work orders",
+    get, path = "/v1/work-orders", operation_id = "work_orders", tag = "work orders", security(("key" = [])),
     params(
         ("near" = Option<String>, Query, description = "east,north in `crs`", example = "120.38,36.12"),
-        ("radius_m" = Option<f64>, Query, minimum = 1, maximum = 20000, description = "Around `near`; 500 unless said otherwise"),
+        (
+            "radius_m" = Option<f64>, Query, minimum = 1, maximum = 20000,
+            description = "Around `near`; 500 unless said otherwise",
+        ),
         ("crs" = Option<String>, Query, description = "Coordinate system of `near`"),
-        ("out_crs" = Option<String>, Query, description = "Coordinate system of the answer"),
-        ("status" = Option<String>, Query, description = "Statuses; `open` is neither closed nor cancelled", example = "arrived,secured"),
+        ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
+        (
+            "status" = Option<String>, Query,
+            description = "Statuses; `open` is neither closed nor cancelled", example = "arrived,secured",
+        ),
         ("unit" = Option<String>, Query, description = "Codes of responsible units, grids or sub-districts"),
         ("grid" = Option<String>, Query, description = "Codes of grids"),
         ("cover" = Option<String>, Query, description = "Codes of covers"),
@@ -153,8 +159,8 @@ fn asked(mut params: Params) -> Result<(ListOrders, Out)> {
         ("updated_after" = Option<Timestamp>, Query, description = "Changed after this instant"),
         ("opened_after" = Option<Timestamp>, Query, description = "Opened after this instant"),
         ("sort" = Option<String>, Query, description = "due, updated, or distance (needs `near`); by code unless said"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Items of a page; 20 unless said"),
-        ("cursor" = Option<String>, Query, description = "`next` of the page before, with the same query"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = say::LIMIT),
+        ("cursor" = Option<String>, Query, description = say::CURSOR),
     ),
     responses((status = 200, description = "A page", body = Items<WorkOrderItem>)),
 )]
@@ -172,10 +178,10 @@ pub async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQu
 
 /// Read a work order
 #[utoipa::path(
-    get, path = "/v1/work-orders/{code}", tag = "work orders",
+    get, path = "/v1/work-orders/{code}", operation_id = "work_order", tag = "work orders", security(("key" = [])),
     params(
         ("code" = String, Path, description = "Code of the order", example = "WO-370203-261123-00042-3"),
-        ("out_crs" = Option<String>, Query, description = "Coordinate system of the answer"),
+        ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
     ),
     responses(
         (status = 200, description = "The whole order", body = WorkOrderOut, headers(

@@ -118,8 +118,11 @@ impl Guli {
         let now = self.context.clock.now();
         let mut page = Page { items: Vec::new(), next: None, now };
         let mut reader = self.store.read().await?;
+        // Pages go through districts one after the other, so that a look-up has its district; but
+        // what is near may lie in any.
+        let by_distance = asked.sort == OrderSort::Distance;
         for district in self.districts() {
-            if asked.after.is_some_and(|after| district < after.district)
+            if asked.after.is_some_and(|after| !by_distance && district < after.district)
                 || actor::authorize(actor, Action::ReadOrders, Resource::District(district)).is_err()
             {
                 continue;
@@ -128,12 +131,11 @@ impl Guli {
             let found = orders::list(&mut reader.conn(), district, &wanted).await?;
             let found = found.into_iter().map(|stored| self.with_subject(stored));
             page.items.extend(found.filter_map(|stored| listed(asked.near, stored)));
-            // Pages go through districts one after the other, so that a look-up has its district.
-            if page.items.len() > asked.limit {
+            if page.items.len() > asked.limit && !by_distance {
                 break;
             }
         }
-        if asked.sort == OrderSort::Distance {
+        if by_distance {
             sort_by_distance(&mut page.items, asked.after);
         }
         if page.items.len() > asked.limit {

@@ -67,6 +67,9 @@ pub(super) fn named_cover(index: &Index, code: CoverCode) -> Result<CoverView> {
 /// The district that a report belongs to, before anything is decided.
 pub(super) fn district_of(index: &Index, place: &Place) -> Result<DistrictCode> {
     match (place.cover(), place.pin()) {
+        // Whether the cover is there is decided with the report: who asks again gets the first
+        // answer even when the cover has gone since.
+        (Some(code), _) if index.serves(code.district()) => Ok(code.district()),
         (Some(code), _) => named_cover(index, code).map(|_| code.district()),
         (None, Some(pin)) => resolve(index, &pin).map(|found| found.registry_version.0),
         (None, None) => Err(ServiceError::invalid("/position", "position or cover is needed")),

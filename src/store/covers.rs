@@ -135,7 +135,9 @@ pub async fn list(conn: &mut Conn<'_>, district: DistrictCode, wanted: &Wanted) 
             if !values.is_empty() {
                 sql.push(" AND ").push(column).push(" IN (");
                 let mut list = sql.separated(", ");
-                values.iter().for_each(|value| { list.push_bind((*value).to_owned()); });
+                for value in values {
+                    list.push_bind(value.to_owned());
+                }
                 sql.push(")");
             }
         }
