@@ -25,13 +25,13 @@ pub struct Settings {
     /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, env = "GULI_LISTEN", value_name = "ADDRESS:PORT", global = true)]
     pub listen: Option<String>,
-    /// Database: sqlite://FILE or postgres://USER@HOST/NAME [default: sqlite://guli.db]
+    /// Database: <sqlite://FILE> or <postgres://USER@HOST/NAME> [default: <sqlite://guli.db>]
     #[arg(long, env = "GULI_DATABASE", value_name = "URL", hide_env_values = true, global = true)]
     pub database: Option<DatabaseUrl>,
     /// File of the key that seals personal data; made when missing [default: guli.key beside the database]
     #[arg(long, env = "GULI_KEY_FILE", value_name = "FILE", global = true)]
     pub key_file: Option<PathBuf>,
-    /// Address that outsiders know this server by, for links [default: http://LISTEN]
+    /// Address that outsiders know this server by, for links [default: <http://LISTEN>]
     #[arg(long, env = "GULI_PUBLIC_URL", value_name = "URL", global = true)]
     pub public_url: Option<String>,
     /// Origins whose pages may call the API; repeat or separate by commas
@@ -46,7 +46,7 @@ pub struct Settings {
     /// Requests in work at once, beyond which 503 is answered [default: 1024]
     #[arg(long, env = "GULI_CONCURRENCY", value_name = "N", global = true)]
     pub concurrency: Option<usize>,
-    /// Pages that the SQLite file may have; for tests of a full disk
+    /// Pages that the `SQLite` file may have; for tests of a full disk
     #[arg(long, env = "GULI_MAX_PAGE_COUNT", hide = true, global = true)]
     pub max_page_count: Option<u32>,
 }

@@ -10,7 +10,7 @@
 //! | [`domain`] | covers, grids, reports and orders as pure values; who may do what; what a pin means |
 //! | [`crs`] | coordinate systems: the only place that knows another one than WGS 84 |
 //! | [`index`] | every served district in memory: proposes candidates, geometry decides |
-//! | [`store`] | the truth, on SQLite or PostgreSQL: one portable statement per function |
+//! | [`store`] | the truth, on `SQLite` or `PostgreSQL`: one portable statement per function |
 //! | [`service`] | the use cases, which join store and index; the one task that writes |
 //! | [`import`] | departments' files in, as a stream of drafts and findings |
 //! | [`http`] | the API; its [`http::router`] is the table of contents |

@@ -49,7 +49,7 @@ The demo accepts the fixed keys demo-admin, demo-dispatcher, demo-grid, demo-cre
 and therefore listens on loopback only."
     )]
     Demo(DemoArgs),
-    /// Bring files into the registry: CSV, GeoJSON, GeoJSONSeq
+    /// Bring files into the registry: CSV, `GeoJSON`, `GeoJSONSeq`
     #[command(after_help = "Examples:
   guli import data/shibei --keep-going        every profile of data/shibei/import.toml
   guli import data/shibei --profile water --dry-run
@@ -171,7 +171,7 @@ pub(crate) enum KeyCommand {
   guli key create --role dispatcher --scope district:370203
   guli key create --role admin --scope everywhere")]
     Create {
-        /// patrol, grid_leader, crew, officer, enforcement, police, traffic, dispatcher, supervisor, department, planner, integration or admin
+        /// patrol, `grid_leader`, crew, officer, enforcement, police, traffic, dispatcher, supervisor, department, planner, integration or admin
         #[arg(long)]
         role: String,
         /// Where it holds: unit:CODE, grid:CODE, subdistrict:CODE, district:CODE or everywhere; repeat for several

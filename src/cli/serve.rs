@@ -86,7 +86,7 @@ async fn run(config: &Config, demo: Demo<'_>) -> Result<()> {
 
 /// Deletes what is past its end, every hour.
 async fn forget(guli: Arc<Guli>) {
-    let mut hours = tokio::time::interval(Duration::from_secs(3_600));
+    let mut hours = tokio::time::interval(Duration::from_hours(1));
     loop {
         hours.tick().await;
         if let Err(error) = guli.forget().await {

@@ -238,7 +238,7 @@ impl Survey {
         let n = self.points.len();
         let (a, b) = (self.points[from], self.points[to]);
         let total = self.doubled[n] / 2.0;
-        let area = (self.doubled[to] - self.doubled[from] + cross(b, a)) / 2.0;
+        let area = f64::midpoint(self.doubled[to] - self.doubled[from], cross(b, a));
         let share = if forward { area / total } else { 1.0 - area / total };
         let miss = (share - ask.share).abs() / ask.share.min(1.0 - ask.share);
         if miss > tolerance {

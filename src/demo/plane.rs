@@ -168,7 +168,7 @@ impl Surveyor {
 fn to_gcj02([lon, lat]: [f64; 2]) -> [f64; 2] {
     use std::f64::consts::PI;
     const A: f64 = 6_378_245.0;
-    const EE: f64 = 0.006_693_421_622_965_943_23;
+    const EE: f64 = 0.006_693_421_622_965_943;
     let s = |t: f64| (PI * t).sin();
     let (u, v) = (lon - 105.0, lat - 35.0);
     let w = 20.0 * s(6.0 * u) + 20.0 * s(2.0 * u);

@@ -1,5 +1,5 @@
 //! Free text from outside (描述, 原因, 姓名): bounded, and without the one character that
-//! PostgreSQL cannot store.
+//! `PostgreSQL` cannot store.
 
 use std::fmt;
 

@@ -481,9 +481,9 @@ impl<'a> Group<'a> {
 /// What is sealed of who reported.
 fn reporter_record(reporter: &Reporter) -> serde_json::Value {
     json!({
-        "name": reporter.name.as_ref().map(|text| text.as_str()),
-        "phone": reporter.phone.as_ref().map(|text| text.as_str()),
-        "language": reporter.language.as_ref().map(|text| text.as_str()),
+        "name": reporter.name.as_ref().map(super::super::domain::text::Text::as_str),
+        "phone": reporter.phone.as_ref().map(super::super::domain::text::Text::as_str),
+        "language": reporter.language.as_ref().map(super::super::domain::text::Text::as_str),
     })
 }
 

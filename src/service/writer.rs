@@ -5,7 +5,7 @@
 //! It is a task of its own, so a request that is cancelled never drops a transaction. Any error
 //! of the database fails the whole group: the connection is dropped, and with it the transaction,
 //! and the commands are tried again one by one on a new one. (Savepoints per command would be a
-//! trap: SQLite rolls the whole transaction back when the disk is full, and a later savepoint's
+//! trap: `SQLite` rolls the whole transaction back when the disk is full, and a later savepoint's
 //! release would commit alone.)
 
 use std::collections::BTreeMap;

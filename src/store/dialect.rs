@@ -2,7 +2,7 @@
 
 use super::{Conn, Result, each};
 
-/// SQLite takes its write lock at once; PostgreSQL locks the district's head row instead.
+/// `SQLite` takes its write lock at once; `PostgreSQL` locks the district's head row instead.
 pub(super) async fn begin(mut conn: Conn<'_>) -> Result<()> {
     match &mut conn {
         Conn::Sqlite(c) => sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut **c).await.map(drop)?,
@@ -16,7 +16,7 @@ pub(super) async fn commit(mut conn: Conn<'_>) -> Result<()> {
     Ok(())
 }
 
-/// SQLite folds its log into the database; PostgreSQL does so by itself.
+/// `SQLite` folds its log into the database; `PostgreSQL` does so by itself.
 pub(super) async fn checkpoint(mut conn: Conn<'_>) -> Result<()> {
     match &mut conn {
         Conn::Sqlite(c) => sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut **c).await.map(drop)?,
@@ -25,7 +25,7 @@ pub(super) async fn checkpoint(mut conn: Conn<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Reads the head and, on PostgreSQL, keeps others from it until the commit.
+/// Reads the head and, on `PostgreSQL`, keeps others from it until the commit.
 pub(super) const fn lock_head(conn: &Conn<'_>) -> &'static str {
     match conn {
         Conn::Sqlite(_) => {

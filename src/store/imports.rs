@@ -9,7 +9,7 @@ use super::{Conn, Result, corrupt, each};
 use crate::domain::cover::Cover;
 use crate::domain::id::{CoverId, DistrictCode, ImportId};
 
-/// Rows of one staging statement: 25 columns each stay below SQLite's 32,766 parameters.
+/// Rows of one staging statement: 25 columns each stay below `SQLite`'s 32,766 parameters.
 pub const STAGED_PER_STATEMENT: usize = 1_000;
 
 /// One cover of a file, with its identity settled: an existing one's, or a new one.
@@ -96,19 +96,19 @@ pub async fn stage(conn: &mut Conn<'_>, district: DistrictCode, id: ImportId, ro
                     .push_bind(staged.original_crs)
                     .push_bind(cover.code.number().cast_signed())
                     .push_bind(cover.id.0.as_bytes().as_slice())
-                    .push_bind(cover.owner.as_ref().map(|code| code.as_str()))
-                    .push_bind(cover.responsible_unit.as_ref().map(|code| code.as_str()))
+                    .push_bind(cover.owner.as_ref().map(super::super::domain::id::OrgCode::as_str))
+                    .push_bind(cover.responsible_unit.as_ref().map(super::super::domain::id::OrgCode::as_str))
                     .push_bind(cover.position.lon())
                     .push_bind(cover.position.lat())
                     .push_bind(cover.accuracy.as_str())
                     .push_bind(cover.status.as_str())
-                    .push_bind(spec.shape.map(|word| word.as_str()))
+                    .push_bind(spec.shape.map(super::super::domain::cover::Shape::as_str))
                     .push_bind(spec.opening_mm.map(i64::from))
                     .push_bind(spec.opening_width_mm.map(i64::from))
                     .push_bind(spec.depth_mm.map(i64::from))
-                    .push_bind(spec.material.map(|word| word.as_str()))
-                    .push_bind(spec.load_class.map(|word| word.as_str()))
-                    .push_bind(spec.place.map(|word| word.as_str()))
+                    .push_bind(spec.material.map(super::super::domain::cover::Material::as_str))
+                    .push_bind(spec.load_class.map(super::super::domain::cover::LoadClass::as_str))
+                    .push_bind(spec.place.map(super::super::domain::cover::Place::as_str))
                     .push_bind(spec.installed.map(i64::from))
                     .push_bind(cover.grid.map(|grid| grid.number().cast_signed()));
             });

@@ -1,4 +1,4 @@
-//! The truth: SQLite in the binary, or PostgreSQL; one portable statement per function.
+//! The truth: `SQLite` in the binary, or `PostgreSQL`; one portable statement per function.
 //!
 //! Every statement is written once and runs on both through `each!`; the few that must differ
 //! stand in pairs in [`dialect`]. Reads take a [`Conn`] from the pool, writes the one of the
@@ -186,12 +186,12 @@ impl TryFrom<String> for DatabaseUrl {
 }
 
 impl DatabaseUrl {
-    /// An SQLite database in this file.
+    /// An `SQLite` database in this file.
     pub fn sqlite(file: &Path) -> Self {
         Self(format!("sqlite://{}", file.display()))
     }
 
-    /// The file of an SQLite database.
+    /// The file of an `SQLite` database.
     pub fn file(&self) -> Option<PathBuf> {
         self.0.strip_prefix("sqlite://").map(|rest| PathBuf::from(rest.split('?').next().unwrap_or(rest)))
     }
@@ -345,7 +345,7 @@ fn lock_beside(file: &Path) -> Result<std::fs::File> {
     }
 }
 
-/// Rows of one multi-row statement, below SQLite's 32,766 parameters for any of our tables.
+/// Rows of one multi-row statement, below `SQLite`'s 32,766 parameters for any of our tables.
 pub(crate) const ROWS_PER_STATEMENT: usize = 1_000;
 
 #[cfg(test)]
