@@ -27,7 +27,7 @@ pub struct Settings {
     pub listen: Option<String>,
     /// Database: sqlite://FILE or postgres://USER@HOST/NAME [default: sqlite://guli.db]
     #[arg(long, env = "GULI_DATABASE", value_name = "URL", hide_env_values = true, global = true)]
-    pub database: Option<String>,
+    pub database: Option<DatabaseUrl>,
     /// File of the key that seals personal data; made when missing [default: guli.key beside the database]
     #[arg(long, env = "GULI_KEY_FILE", value_name = "FILE", global = true)]
     pub key_file: Option<PathBuf>,
@@ -95,8 +95,7 @@ impl Config {
             key: "listen",
             message: format!("an address looks like 127.0.0.1:8080 or [::1]:8080, got {listen:?}"),
         })?;
-        let database = DatabaseUrl::parse(settings.database.as_deref().unwrap_or("sqlite://guli.db"))
-            .map_err(|message| ConfigError::Value { key: "database", message })?;
+        let database = settings.database.clone().unwrap_or_default();
         let beside = database.file().and_then(|file| file.parent().map(Path::to_owned)).unwrap_or_default();
         let concurrency = settings.concurrency.unwrap_or(1024);
         if concurrency == 0 {

@@ -68,6 +68,7 @@ const PEOPLE: &str = "
 name = \"people\"
 file = \"people.csv\"
 kind = \"people\"
+source = \"370203-CMD01\"
 [profile.columns]
 external_id = \"人员编号\"
 name = \"姓名\"

@@ -43,10 +43,8 @@ impl Class {
     }
 }
 
-/// Two covers of one category never lie closer, in metres, but for what is planted.
-pub(super) const CLOSEST: f64 = 1.5;
-/// How much nearer a place must be to its own street than to any other. Were two places of
-/// different streets closer than [`CLOSEST`], this would contradict the triangle inequality.
+/// How much nearer a place must be to its own street than to any other: two places of different
+/// streets are then at least 1.5 m apart, by the triangle inequality.
 const OWN: f64 = 1.6;
 /// Dense worlds lay up to so many pipes of a category side by side, so many metres apart.
 const PIPES: i32 = 3;

@@ -96,14 +96,14 @@ impl std::fmt::Display for Scope {
 }
 
 impl Scope {
-    /// Whether something of this grid lies in the scope. A unit's scope is no area.
-    fn covers_grid(&self, grid: GridCode) -> bool {
+    /// The area as first and last grid number. A unit's scope is no area.
+    fn grids(&self) -> Option<(u64, u64)> {
         match self {
-            Self::Everywhere | Self::EveryGrid => true,
-            Self::District(code) => grid.district() == *code,
-            Self::Subdistrict(code) => grid.number() / 1_000_000 == code.number(),
-            Self::Grid(code) => grid == *code,
-            Self::Unit(_) | Self::EveryUnit => false,
+            Self::Everywhere | Self::EveryGrid => Some((0, u64::MAX >> 1)),
+            Self::District(code) => Some(range(code.number(), 9)),
+            Self::Subdistrict(code) => Some(range(code.number(), 6)),
+            Self::Grid(code) => Some((code.number(), code.number())),
+            Self::Unit(_) | Self::EveryUnit => None,
         }
     }
 
@@ -210,15 +210,15 @@ pub fn authorize(actor: &Actor, action: Action, resource: Resource<'_>) -> Resul
         return Err(Refusal::Unauthenticated);
     }
     match resource {
-        Resource::System => allow(actor.role == Role::Admin),
+        Resource::System => allow(actor.role == Role::Admin && actor.scopes.contains(&Scope::Everywhere)),
         Resource::District(district) => {
-            if actor.role != Role::Admin && !actor.reaches(district) {
+            if !actor.reaches(district) {
                 return Err(Refusal::Hidden);
             }
             allow(may_in_district(actor.role, action))
         }
         Resource::Order { grid, assignee, owner } => {
-            if !sees_order(actor, grid, assignee, owner) {
+            if !OrderFilter::of(actor).admits(grid, assignee, owner) {
                 return Err(Refusal::Hidden);
             }
             match action {
@@ -250,32 +250,7 @@ fn may_in_district(role: Role, action: Action) -> bool {
 }
 
 fn in_area(actor: &Actor, grid: GridCode) -> bool {
-    actor.scopes.iter().any(|scope| scope.covers_grid(grid))
-}
-
-fn sees_order(actor: &Actor, grid: GridCode, assignee: &Assignee, owner: Option<&OrgCode>) -> bool {
-    let of_unit = |unit: &OrgCode| actor.scopes.iter().any(|scope| scope.covers_unit(unit));
-    match actor.role {
-        Role::Resident => false,
-        Role::Admin => true,
-        Role::Crew => matches!(assignee, Assignee::Unit(unit) if of_unit(unit)),
-        Role::Department => {
-            in_area(actor, grid)
-                || owner.is_some_and(of_unit)
-                || matches!(assignee, Assignee::Unit(unit) if of_unit(unit))
-        }
-        // As its key says: what a list shows it, it may open.
-        Role::Integration => in_area(actor, grid) || matches!(assignee, Assignee::Unit(unit) if of_unit(unit)),
-        Role::Patrol
-        | Role::GridLeader
-        | Role::Officer
-        | Role::Enforcement
-        | Role::Police
-        | Role::Traffic
-        | Role::Dispatcher
-        | Role::Supervisor
-        | Role::Planner => in_area(actor, grid),
-    }
+    actor.scopes.iter().filter_map(Scope::grids).any(|(from, to)| (from..=to).contains(&grid.number()))
 }
 
 /// The table of who does what (domain: 流程), dispatchers and administrators besides.
@@ -301,49 +276,59 @@ fn may_act(actor: &Actor, kind: ActionKind, grid: GridCode, assignee: &Assignee)
     }
 }
 
-/// Which orders a list may show: the filter that goes into the query.
+/// Which orders a caller may see: the filter that goes into the query of a list, and decides on a
+/// single one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OrderFilter {
     All,
-    /// Only those that these units must act on, or that lie in these areas given as ranges of
-    /// grid numbers (first, last).
+    /// Those that one of these is true of.
     Of {
-        units: Vec<OrgCode>,
-        every_unit: bool,
+        /// Areas that they lie in, as ranges of grid numbers (first, last).
         grids: Vec<(u64, u64)>,
+        /// Units that must act on them.
+        assignees: Vec<OrgCode>,
+        /// Whatever unit must act on them.
+        every_unit: bool,
+        /// Units that own their covers.
+        owners: Vec<OrgCode>,
     },
 }
 
 impl OrderFilter {
-    /// What `actor` may see in a list of orders of a district.
+    /// What `actor` may see: a crew what is given to its unit; a department or
+    /// another system what lies in its area, is given to it, or is about its covers; everybody else what lies in their area.
     pub fn of(actor: &Actor) -> Self {
-        if actor.role == Role::Admin || actor.scopes.iter().any(|s| matches!(s, Scope::Everywhere)) {
-            return Self::All;
-        }
-        let (mut units, mut every_unit, mut grids) = (Vec::new(), false, Vec::new());
-        for scope in &actor.scopes {
-            match scope {
-                Scope::Everywhere | Scope::EveryGrid => grids.push((0, u64::MAX >> 1)),
-                Scope::District(code) => grids.push(range(code.number(), 9)),
-                Scope::Subdistrict(code) => grids.push(range(code.number(), 6)),
-                Scope::Grid(code) => grids.push((code.number(), code.number())),
-                Scope::Unit(code) => units.push(code.clone()),
-                Scope::EveryUnit => every_unit = true,
+        let areas = || actor.scopes.iter().filter_map(Scope::grids).collect::<Vec<_>>();
+        let units = || {
+            actor.scopes.iter().filter_map(|scope| match scope {
+                Scope::Unit(code) => Some(code.clone()),
+                _ => None,
+            })
+        };
+        let (mut grids, mut assignees, mut owners) = (Vec::new(), Vec::new(), Vec::new());
+        match actor.role {
+            Role::Resident => {}
+            Role::Crew => assignees = units().collect(),
+            _ if actor.scopes.contains(&Scope::Everywhere) => return Self::All,
+            Role::Department | Role::Integration => {
+                grids = areas();
+                assignees = units().collect();
+                owners.clone_from(&assignees);
             }
+            _ => grids = areas(),
         }
-        if actor.role == Role::Crew {
-            grids.clear();
-        }
-        Self::Of { units, every_unit, grids }
+        let every_unit = actor.role == Role::Crew && actor.scopes.contains(&Scope::EveryUnit);
+        Self::Of { grids, assignees, every_unit, owners }
     }
 
-    /// The same rule for an order in memory.
-    pub fn admits(&self, grid: GridCode, assignee: &Assignee) -> bool {
+    /// The same rule for one order.
+    pub fn admits(&self, grid: GridCode, assignee: &Assignee, owner: Option<&OrgCode>) -> bool {
         match self {
             Self::All => true,
-            Self::Of { units, every_unit, grids } => {
+            Self::Of { grids, assignees, every_unit, owners } => {
                 grids.iter().any(|&(from, to)| (from..=to).contains(&grid.number()))
-                    || matches!(assignee, Assignee::Unit(unit) if *every_unit || units.contains(unit))
+                    || matches!(assignee, Assignee::Unit(unit) if *every_unit || assignees.contains(unit))
+                    || owner.is_some_and(|owner| owners.contains(owner))
             }
         }
     }
@@ -353,4 +338,55 @@ impl OrderFilter {
 fn range(prefix: u64, digits: u32) -> (u64, u64) {
     let span = 10u64.pow(digits);
     (prefix * span, prefix * span + span - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn actor(role: Role, scopes: &[&str]) -> Actor {
+        let scopes = scopes.iter().map(|scope| scope.parse().unwrap()).collect();
+        Actor { key: Some(KeyId(uuid::Uuid::nil())), role, name: String::new(), scopes }
+    }
+
+    /// One order in grid 370203005001001, given to WAT02, about a cover of WAT01.
+    #[test]
+    fn who_sees_an_order() {
+        let grid: GridCode = "370203005001001".parse().unwrap();
+        let (assignee, owner) = (Assignee::Unit("370203-WAT02".parse().unwrap()), "370203-WAT01".parse().unwrap());
+        for (role, scope, sees) in [
+            (Role::Resident, "everywhere", false),
+            (Role::Admin, "everywhere", true),
+            (Role::Admin, "district:370203", true),
+            (Role::Admin, "district:370202", false),
+            (Role::Crew, "unit:370203-WAT02", true),
+            (Role::Crew, "unit:370203-WAT01", false),
+            (Role::Crew, "unit:*", true),
+            (Role::Department, "unit:370203-WAT01", true),
+            (Role::Department, "unit:370203-WAT03", false),
+            (Role::Department, "subdistrict:370203005", true),
+            (Role::Integration, "unit:370203-WAT02", true),
+            (Role::Integration, "unit:370203-WAT03", false),
+            (Role::Dispatcher, "unit:370203-WAT02", false),
+            (Role::Dispatcher, "district:370203", true),
+            (Role::GridLeader, "grid:370203005001001", true),
+            (Role::GridLeader, "grid:370203005001002", false),
+            (Role::Officer, "subdistrict:370203006", false),
+            (Role::Supervisor, "everywhere", true),
+        ] {
+            let actor = actor(role, &[scope]);
+            assert_eq!(OrderFilter::of(&actor).admits(grid, &assignee, Some(&owner)), sees, "{role:?} {scope}");
+            let resource = Resource::Order { grid, assignee: &assignee, owner: Some(&owner) };
+            assert_eq!(authorize(&actor, Action::ReadOrder, resource).is_ok(), sees, "{role:?} {scope}");
+        }
+    }
+
+    #[test]
+    fn an_administrator_of_one_district_is_none_of_another() {
+        let admin = actor(Role::Admin, &["district:370203"]);
+        let of = |code: &str| Resource::District(code.parse().unwrap());
+        assert_eq!(authorize(&admin, Action::Import, of("370203")), Ok(()));
+        assert_eq!(authorize(&admin, Action::Import, of("370202")), Err(Refusal::Hidden));
+        assert_eq!(authorize(&admin, Action::ManageKeys, Resource::System), Err(Refusal::Forbidden));
+    }
 }

@@ -51,8 +51,8 @@ pub fn read_cursor(text: &str, parts: usize) -> Result<Vec<String>> {
 pub fn bbox(params: &mut Params, crs: Crs) -> Result<Option<[f64; 4]>> {
     let Some(text) = params.text("bbox") else { return Ok(None) };
     let bad = |detail: &str| ServiceError::Malformed(Fault::parameter("bbox", detail));
-    let numbers: Vec<f64> = text.split(',').filter_map(|part| part.trim().parse().ok()).collect();
-    let [west, south, east, north] = numbers[..] else {
+    let numbers: Option<Vec<f64>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
+    let Some([west, south, east, north]) = numbers.and_then(|numbers| <[f64; 4]>::try_from(numbers).ok()) else {
         return Err(bad("a bbox has four numbers: west,south,east,north"));
     };
     if west > east || south > north {

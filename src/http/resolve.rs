@@ -175,7 +175,12 @@ const KNOWN: &str = "lon, lat, x, y, crs, out_crs, accuracy_m, category, limit, 
     responses((status = 200, description = "What the pin means", body = ResolutionOut), Outside),
 )]
 pub async fn get(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Outcome {
-    let mut params = Params::read(query.as_deref())?;
+    json(StatusCode::OK, &answer(&app.guli.context.index, query.as_deref(), audience(&caller))?)
+}
+
+/// Answers a query for whoever asks, over HTTP or at the command line.
+pub fn answer(index: &Index, query: Option<&str>, audience: Audience) -> Result<ResolutionOut> {
+    let mut params = Params::read(query)?;
     let position = PositionIn::from_params(&mut params)?;
     let category = category(params.text("category").as_deref(), Source::Query)?;
     let limit = params.limit(Pin::DEFAULT_LIMIT, 50)?;
@@ -185,14 +190,14 @@ pub async fn get(State(app): State<App>, caller: Caller, RawQuery(query): RawQue
         Some("open_orders") => Include::OpenOrders,
         Some(other) => {
             let detail = format!("open_orders can be included, got {other:?}");
-            return Err(ServiceError::parameter("include", detail).into());
+            return Err(ServiceError::parameter("include", detail));
         }
     };
     params.finish(KNOWN)?;
+    let east = if position.x.is_some() { "x" } else { "lon" };
     let pin = position.pin(Source::Query, category, limit)?;
-    let index = &app.guli.context.index;
-    let found = index.resolve(&pin).map_err(|_| ServiceError::OutsideServiceArea(At::Parameter("lon".to_owned())))?;
-    json(StatusCode::OK, &show(index, &found, &pin, out, audience(&caller), include)?)
+    let found = index.resolve(&pin).map_err(|_| ServiceError::OutsideServiceArea(At::Parameter(east.to_owned())))?;
+    show(index, &found, &pin, out, audience, include)
 }
 
 /// Most lines of a batch, and most bytes of a line.

@@ -120,6 +120,8 @@ impl<'a> Checker<'a> {
             Draft::Grid(grid) => self.grid(grid, &mut faults),
             Draft::Organization(organization) => self.organization(organization, &mut faults),
             Draft::Person(person) => self.person(person, &mut faults),
+            Draft::Category(category) => self.table_line(&category.code.to_string(), &mut faults),
+            Draft::Damage(damage) => self.table_line(damage.code.as_str(), &mut faults),
             Draft::Cover(draft) => cover(self, draft, &mut faults),
         }
         if !row.findings.iter().any(Finding::is_error) {
@@ -155,7 +157,16 @@ impl<'a> Checker<'a> {
             Draft::Community(area) => drop(self.world.communities.insert(area.code)),
             Draft::Grid(grid) => drop(self.world.grids.insert(grid.area.code)),
             Draft::Organization(organization) => drop(self.world.organizations.insert(organization.code.clone())),
-            Draft::Person(_) | Draft::Cover(_) => {}
+            Draft::Category(category) => drop(self.world.catalog.categories.insert(category.code, category.clone())),
+            Draft::Person(_) | Draft::Damage(_) | Draft::Cover(_) => {}
+        }
+    }
+
+    fn table_line(&mut self, code: &str, faults: &mut Faults<'_>) {
+        self.seen.text(code, Field::Code, faults);
+        if self.world.district.is_none() {
+            let detail = "there is no district yet: import its outline first";
+            faults.add(FindingCode::ParentMissing, Field::Code, detail);
         }
     }
 

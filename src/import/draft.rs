@@ -1,10 +1,12 @@
 //! What a row means, in Guli's own types, before the registry has been asked about it.
 
 use geo::MultiPolygon;
+use sha2::{Digest as _, Sha256};
 
 use crate::crs::Crs;
-use crate::domain::catalog::CategoryCode;
+use crate::domain::catalog::{Category, CategoryCode};
 use crate::domain::cover::{Accuracy, Spec, Status};
+use crate::domain::deadline::DamageRule;
 use crate::domain::grid::DutyKind;
 use crate::domain::id::{CommunityCode, CoverCode, DistrictCode, GridCode, OrgCode, SubdistrictCode};
 use crate::domain::organization::OrgKind;
@@ -19,6 +21,8 @@ pub enum Draft {
     Grid(GridDraft),
     Organization(OrganizationDraft),
     Person(PersonDraft),
+    Category(Category),
+    Damage(DamageRule),
     Cover(CoverDraft),
 }
 
@@ -110,6 +114,47 @@ impl std::fmt::Display for AreaCode {
             Self::Subdistrict(code) => code.fmt(f),
             Self::Community(code) => code.fmt(f),
             Self::Grid(code) => code.fmt(f),
+        }
+    }
+}
+
+impl CoverDraft {
+    /// What the record says, as 128 bits: the same again changes nothing.
+    pub fn digest(&self) -> [u8; 16] {
+        let mut hash = Sha256::new();
+        let mut part = |text: &dyn std::fmt::Display| hash.update(format!("{text}\u{1f}"));
+        part(&self.code.map(|code| code.to_string()).unwrap_or_default());
+        part(&self.category);
+        for unit in [&self.owner, &self.responsible_unit] {
+            part(&unit.as_ref().map(OrgCode::as_str).unwrap_or_default());
+        }
+        let Original { east, north, crs } = self.original;
+        part(&east);
+        part(&north);
+        part(&crs);
+        part(&self.accuracy.as_str());
+        part(&self.status.as_str());
+        let Spec { shape, opening_mm, opening_width_mm, depth_mm, material, load_class, place, installed } = &self.spec;
+        part(&shape.map_or("", |word| word.as_str()));
+        for number in [opening_mm, opening_width_mm, depth_mm, installed] {
+            part(&number.unwrap_or(0));
+        }
+        part(&material.map_or("", |word| word.as_str()));
+        part(&load_class.map_or("", |word| word.as_str()));
+        part(&place.map_or("", |word| word.as_str()));
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&hash.finalize()[..16]);
+        digest
+    }
+}
+
+impl AreaCode {
+    /// All digits as one number; how many there are says the level.
+    pub const fn number(self) -> u64 {
+        match self {
+            Self::Subdistrict(code) => code.number(),
+            Self::Community(code) => code.number(),
+            Self::Grid(code) => code.number(),
         }
     }
 }

@@ -17,6 +17,10 @@ words! {
         Organizations = "organizations",
         /// 人员: one row a duty
         People = "people",
+        /// 小类: which the district uses, and what it calls them
+        Categories = "categories",
+        /// 问题类型: the district's damages and their limits
+        Damages = "damages",
         /// 井盖, 雨水箅子
         Covers = "covers",
     }
@@ -26,6 +30,17 @@ words! {
         Code = "code",
         /// 名称, 姓名
         Name = "name",
+        NameEn = "name_en",
+        /// Whether the district uses a category.
+        Enabled = "enabled",
+        /// 3 紧急, 2 紧急 under a condition, 1 一般.
+        Urgency = "urgency",
+        /// Time to make it safe, such as `10min`; none: no securing is asked.
+        SecureLimit = "secure_limit",
+        /// What the promise is: R repaired, S made safe.
+        Target = "target",
+        /// Time to repair it, such as `72h` or `2wd`.
+        RepairLimit = "repair_limit",
         /// The kind of an organisation.
         OrgKind = "kind",
         /// 统一社会信用代码
@@ -88,6 +103,8 @@ impl Kind {
             Self::Grids => &[F::Code, F::Name, F::SupervisingDepartment],
             Self::Organizations => &[F::Code, F::Name, F::OrgKind, F::CreditCode],
             Self::People => &[F::ExternalId, F::Name, F::Phone, F::Organization, F::Duty, F::Area],
+            Self::Categories => &[F::Code, F::Name, F::NameEn, F::Enabled],
+            Self::Damages => &[F::Code, F::Name, F::Urgency, F::SecureLimit, F::Target, F::RepairLimit],
             Self::Covers => &[
                 F::ExternalId,
                 F::Code,
@@ -120,6 +137,8 @@ impl Kind {
             Self::District | Self::Subdistricts | Self::Communities | Self::Grids => &[F::Code, F::Name],
             Self::Organizations => &[F::Code, F::Name, F::OrgKind],
             Self::People => &[F::ExternalId, F::Name, F::Duty, F::Area],
+            Self::Categories => &[F::Code, F::Name, F::NameEn, F::Enabled],
+            Self::Damages => &[F::Code, F::Name, F::Urgency, F::Target, F::RepairLimit],
             Self::Covers => &[F::ExternalId],
         }
     }
@@ -158,6 +177,9 @@ pub fn allowed_words(kind: Kind, field: Field) -> Option<Vec<&'static str>> {
         (Kind::Covers, Field::Place) => all!(cover::Place),
         (Kind::Covers, Field::Accuracy) => all!(cover::Accuracy),
         (Kind::People, Field::Duty) => all!(grid::DutyKind),
+        (Kind::Categories, Field::Enabled) => vec!["true", "false"],
+        (Kind::Damages, Field::Urgency) => vec!["1", "2", "3"],
+        (Kind::Damages, Field::Target) => vec!["R", "S"],
         (Kind::Organizations, Field::OrgKind) => {
             use organization::OrgKind as K;
             [K::Utility, K::Section, K::SubdistrictOffice, K::Department, K::CommandCentre].map(K::as_str).to_vec()

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
-use serde::{Serialize, Serializer};
+use comfy_table::{Cell, Color};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::domain::cover::words;
 
@@ -50,19 +51,26 @@ impl FindingCode {
     }
 }
 
-macro_rules! serialize_as_word {
+macro_rules! serde_as_word {
     ($($name:ident),*) => {$(
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.as_str())
             }
         }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let word = String::deserialize(deserializer)?;
+                Self::parse(&word).ok_or_else(|| D::Error::custom(format!("unknown word {word:?}")))
+            }
+        }
     )*};
 }
-serialize_as_word!(FindingCode, Severity);
+serde_as_word!(FindingCode, Severity);
 
 /// One fault of one row, or of the whole file (row 0).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// Record, counted from 1 without the header.
     pub row: u64,
@@ -89,14 +97,7 @@ impl Finding {
 
 /// A table of the findings for a terminal, and a last line if there are more than `limit`.
 pub fn table(findings: &[Finding], limit: usize, coloured: bool) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    if coloured {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
-    table.set_header(["row", "line", "finding", "column", "detail"]);
+    let mut table = crate::table::new(["row", "line", "finding", "column", "detail"], coloured);
     for finding in findings.iter().take(limit) {
         let colour = if finding.is_error() { Color::Red } else { Color::Yellow };
         table.add_row([

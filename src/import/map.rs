@@ -5,11 +5,11 @@ use std::str::FromStr;
 use super::draft::{AreaCode, AreaDraft, Draft, GridDraft, OrganizationDraft, PersonDraft};
 use super::field::{Field, Kind};
 use super::finding::{Finding, FindingCode};
-use super::map_cover;
 use super::profile::Profile;
 use super::record::RawRecord;
 use super::shape;
 use super::{Row, draft::Original};
+use super::{map_catalog, map_cover};
 use crate::crs::CrsService;
 use crate::domain::grid::DutyKind;
 use crate::domain::id::{CodeError, GridCode};
@@ -28,6 +28,8 @@ pub(super) fn row(record: &RawRecord, profile: &Profile, crs: CrsService) -> Row
         Kind::Grids => grid(&mut reading),
         Kind::Organizations => organization(&mut reading),
         Kind::People => person(&mut reading),
+        Kind::Categories => map_catalog::category(&mut reading).map(Draft::Category),
+        Kind::Damages => map_catalog::damage(&mut reading).map(Draft::Damage),
         Kind::Covers => map_cover::cover(&mut reading).map(Draft::Cover),
     };
     let draft = draft.filter(|_| !reading.findings.iter().any(Finding::is_error));

@@ -5,8 +5,9 @@
 //! ```
 //!
 //! A [`profile`] says how a file is read. [`read`] gives one [`Row`] a record with everything wrong
-//! with it by itself; [`check::Checker`] adds what only the registry can tell. Memory does not
-//! grow with the file but for the codes and ids that the checker remembers (about 30 bytes a row). Nothing here writes anywhere.
+//! with it by itself; [`check::Checker`] adds what only the registry can tell; [`run`] brings whole files in. Memory does not
+//! grow with the file but for the codes and ids that the checker remembers (about 30 bytes a row). Only [`run`] writes,
+//! through the service.
 
 use std::io::Read;
 
@@ -24,6 +25,7 @@ pub mod encoding;
 pub mod field;
 pub mod finding;
 pub mod profile;
+pub mod run;
 pub mod shape;
 
 mod check_cover;
@@ -31,9 +33,12 @@ mod csv;
 mod geojson;
 mod geojsonseq;
 mod map;
+mod map_catalog;
 mod map_cover;
 mod neighbours;
 mod record;
+mod run_covers;
+mod run_few;
 mod scan;
 mod seen;
 

@@ -4,7 +4,7 @@ use super::field::Field;
 use super::finding::{Finding, FindingCode};
 
 /// One record, reused from row to row: the cells are slices of one text.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct RawRecord {
     /// Counted from 1 without the header.
     pub(super) row: u64,
@@ -13,6 +13,12 @@ pub(super) struct RawRecord {
     pub(super) geometry: Option<geojson::Geometry>,
     text: String,
     cells: [Option<(usize, usize)>; Field::COUNT],
+}
+
+impl Default for RawRecord {
+    fn default() -> Self {
+        Self { row: 0, line: 0, geometry: None, text: String::new(), cells: [None; Field::COUNT] }
+    }
 }
 
 /// What a reader came to.

@@ -3,6 +3,8 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::field::Kind;
+use super::finding::FindingCode;
+use super::profile::Profiles;
 use super::*;
 
 /// The profile of a file of covers with Guli's own names.
@@ -116,4 +118,24 @@ fn measure_mapping() {
         assert_eq!(good, usize::try_from(count).unwrap());
         println!("{file}: {:?} for 1.7 million rows", start.elapsed() * 17 / 2);
     }
+}
+
+#[test]
+fn a_district_writes_its_own_tables() {
+    let profile = |kind: &str| {
+        let toml = format!("[[profile]]\nname = \"x\"\nfile = \"x.csv\"\nkind = \"{kind}\"\n");
+        Profiles::parse(&toml, "import.toml").unwrap().remove(0)
+    };
+    let read_all =
+        |kind: &str, text: &str| -> Vec<Row> { read(text.as_bytes(), &profile(kind), CrsService::new()).collect() };
+    let rows = read_all("categories", "code,name,name_en,enabled\n0128,公交井盖,bus,true\n0199,x,x,true\n");
+    assert!(matches!(&rows[0].draft, Some(Draft::Category(category)) if category.enabled));
+    assert_eq!(rows[1].findings[0].code, FindingCode::CategoryUnknown);
+    let rows = read_all(
+        "damages",
+        "code,name,urgency,secure_limit,target,repair_limit\nleaning,倾斜,2,15min,S,2wd\nLeaning,x,4,soon,T,\n",
+    );
+    assert!(matches!(&rows[0].draft, Some(Draft::Damage(damage)) if damage.repair.to_string() == "2wd"));
+    let columns: Vec<_> = rows[1].findings.iter().filter_map(|finding| finding.column.as_deref()).collect();
+    assert_eq!(columns, ["code", "urgency", "target", "secure_limit", "repair_limit"]);
 }

@@ -27,6 +27,8 @@ use crate::store::{Conn, StoreError, events, head, idempotency, orders, reports}
 const REPLY_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long a reporter's name and phone are kept once the order is closed.
 const REPORTER_KEPT: SignedDuration = SignedDuration::from_hours(180 * 24);
+/// How long it is kept where a crew arrived.
+const WHEREABOUTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// How far from an order the cover of a named category may lie.
 const IDENTIFY_REACH_M: f64 = 30.0;
 /// Ends the retention of an order's reporters at closing.
@@ -227,7 +229,8 @@ impl<'a> Group<'a> {
         });
         let feed = self.log(actor, kind, &order, data, None);
         if let Some(reporter) = &report.reporter {
-            self.remember(&code, reporter)?;
+            let record = reporter_record(reporter);
+            self.remember(format!("report:{}", code.number()), Purpose::Reporter, None, &record)?;
         }
         self.reports.push(Accepted {
             code,
@@ -278,16 +281,17 @@ impl<'a> Group<'a> {
         Ok(on_cover.copied().filter(open))
     }
 
-    fn remember(&mut self, code: &ReportCode, reporter: &Reporter) -> std::result::Result<(), StoreError> {
-        let subject = format!("report:{}", code.number());
-        let place = personal::place(self.district, &subject, Purpose::Reporter);
-        let record = json!({
-            "name": reporter.name.as_ref().map(|text| text.as_str()),
-            "phone": reporter.phone.as_ref().map(|text| text.as_str()),
-            "language": reporter.language.as_ref().map(|text| text.as_str()),
-        });
+    /// Seals personal data, to be written with the group.
+    fn remember(
+        &mut self,
+        subject: String,
+        purpose: Purpose,
+        retain_until: Option<Timestamp>,
+        record: &serde_json::Value,
+    ) -> std::result::Result<(), StoreError> {
+        let place = personal::place(self.district, &subject, purpose);
         let sealed = self.context.seal.seal(&place, record.to_string().as_bytes())?;
-        self.personal.push(PersonalData { subject, purpose: Purpose::Reporter, retain_until: None, sealed });
+        self.personal.push(PersonalData { subject, purpose, retain_until, sealed });
         Ok(())
     }
 
@@ -307,6 +311,11 @@ impl<'a> Group<'a> {
         let feed = self.log(actor, &kind, &order, data, reason);
         if order.closed_at == Some(self.now) {
             self.closing.push(Closing(order.code));
+        }
+        if let Asked::Arrive { position: Some(position) } = &command.asked {
+            let subject = format!("order:{}:{}", order.code.number(), self.head.seq);
+            let record = json!({ "lon": position.lon(), "lat": position.lat() });
+            self.remember(subject, Purpose::Whereabouts, Some(self.now + WHEREABOUTS_KEPT), &record)?;
         }
         self.put(order.clone());
         let view = self.view(conn, order).await?;
@@ -469,6 +478,15 @@ impl<'a> Group<'a> {
     }
 }
 
+/// What is sealed of who reported.
+fn reporter_record(reporter: &Reporter) -> serde_json::Value {
+    json!({
+        "name": reporter.name.as_ref().map(|text| text.as_str()),
+        "phone": reporter.phone.as_ref().map(|text| text.as_str()),
+        "language": reporter.language.as_ref().map(|text| text.as_str()),
+    })
+}
+
 /// The name of the event that an action leaves.
 fn past(asked: &Asked) -> &'static str {
     match asked {
@@ -503,9 +521,6 @@ fn act_data(actor: &Actor, command: &ActCommand, from: &str, order: &Order) -> s
         Asked::Repair { done, material } => {
             set("done", Some(done.as_str().to_owned()));
             set("material", material.as_ref().map(|text| text.as_str().to_owned()));
-        }
-        Asked::Arrive { position: Some(position) } => {
-            data["position"] = json!({ "lon": position.lon(), "lat": position.lat() });
         }
         Asked::Identify { .. } => {
             set("cover", order.cover.as_ref().map(|cover| cover.code.to_string()));

@@ -82,7 +82,7 @@ impl Guli {
             revoked_at: None,
         };
         self.writer
-            .alone(move |conn| Box::pin(async move { keys::insert(&mut conn.conn(), &key).await }), |()| {})
+            .alone(move |conn| Box::pin(async move { keys::insert(&mut conn.conn(), &key).await }), |()| ())
             .await?;
         self.reload_keys().await?;
         Ok(NewKey { id, secret })
@@ -93,7 +93,10 @@ impl Guli {
         let now = self.context.clock.now();
         let revoked = self
             .writer
-            .alone(move |conn| Box::pin(async move { keys::revoke(&mut conn.conn(), id, now).await }), |_| {})
+            .alone(
+                move |conn| Box::pin(async move { keys::revoke(&mut conn.conn(), id, now).await }),
+                |revoked| revoked,
+            )
             .await?;
         self.reload_keys().await?;
         if revoked { Ok(()) } else { Err(ServiceError::NotFound(format!("key {id}"))) }

@@ -11,6 +11,7 @@ mod load;
 pub mod orders;
 pub mod registry;
 pub mod reply;
+mod retention;
 mod settle;
 pub mod tracking;
 mod writer;
@@ -103,7 +104,7 @@ impl Guli {
             clock: clock::Clock::default(),
             calendar: WorkCalendar::default(),
         });
-        import::recover(&store).await?;
+        import::recover(&context.clock, &store).await?;
         let mut reader = store.read().await?;
         for district in areas::districts(&mut reader.conn()).await? {
             let index = load::district(&context, &mut reader.conn(), district.clone()).await?;
@@ -165,6 +166,11 @@ impl Guli {
         } else {
             Err(ServiceError::NotFound(format!("district {district}")))
         }
+    }
+
+    /// This year by the district's clock: nothing can have been installed later.
+    pub fn this_year(&self) -> u16 {
+        u16::try_from(self.context.calendar.day(self.context.clock.now()).year()).unwrap_or(u16::MAX)
     }
 
     /// The districts served.

@@ -64,20 +64,19 @@ impl Writer {
 
     /// Runs `work` in a transaction of its own, and `then` once it is committed and before any
     /// later command is decided.
-    pub(super) async fn alone<T: Send + 'static>(
+    pub(super) async fn alone<T: Send + 'static, U: Send + 'static>(
         &self,
         work: impl for<'c> FnOnce(&'c mut WriteConn) -> BoxFuture<'c, StoreResult<T>> + Send + 'static,
-        then: impl FnOnce(&T) + Send + 'static,
-    ) -> StoreResult<T> {
+        then: impl FnOnce(T) -> U + Send + 'static,
+    ) -> StoreResult<U> {
         let (result, got) = oneshot::channel();
         let work: Work = Box::new(move |conn| {
             Box::pin(async move {
                 conn.begin().await?;
                 let value = work(conn).await?;
                 conn.commit().await?;
-                then(&value);
                 // The asker may be gone; the work is done all the same.
-                let _ = result.send(value);
+                let _ = result.send(then(value));
                 Ok(())
             })
         });
@@ -86,6 +85,19 @@ impl Writer {
         self.sender.send(Message::Alone(work, done)).await.map_err(|_| gone())?;
         finished.await.map_err(|_| gone())??;
         got.await.map_err(|_| gone())
+    }
+}
+
+/// Why a group was not answered.
+struct Failed {
+    error: StoreError,
+    /// The commit itself failed: a connection that breaks then does not tell what became of it.
+    perhaps_committed: bool,
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Self { error, perhaps_committed: false }
     }
 }
 
@@ -135,15 +147,20 @@ impl Task {
         metrics::histogram!("guli_commit_group_commands").record(commands.len() as f64);
         match self.commit(district, &commands).await {
             Ok(decided) => send(answers, decided),
-            Err(error) if commands.len() == 1 => {
-                tracing::error!(%error, "a command could not be committed");
-                send(answers, vec![Answer::Refused(error.into())]);
+            Err(failed) if commands.len() == 1 => {
+                tracing::error!(error = %failed.error, "a command could not be committed");
+                send(answers, vec![Answer::Refused(failed.error.into())]);
             }
-            Err(error) => {
-                tracing::warn!(%error, commands = commands.len(), "a commit group failed; trying its members one by one");
+            Err(failed) => {
+                tracing::warn!(error = %failed.error, commands = commands.len(), "a commit group failed; trying one by one");
                 for (command, answer) in commands.iter().zip(answers) {
-                    let decided = self.commit(district, std::slice::from_ref(command)).await;
-                    let decided = decided.unwrap_or_else(|error| vec![Answer::Refused(error.into())]);
+                    // What may be stored already is tried again only under a key, which finds it.
+                    let decided = if failed.perhaps_committed && command.idempotency.is_none() {
+                        vec![Answer::Refused(ServiceError::Unavailable)]
+                    } else {
+                        let decided = self.commit(district, std::slice::from_ref(command)).await;
+                        decided.unwrap_or_else(|failed| vec![Answer::Refused(failed.error.into())])
+                    };
                     send(vec![answer], decided);
                 }
             }
@@ -151,11 +168,11 @@ impl Task {
     }
 
     /// One transaction. On any error the connection is dropped, which rolls back.
-    async fn commit(&mut self, district: DistrictCode, commands: &[Command]) -> StoreResult<Vec<Answer>> {
+    async fn commit(&mut self, district: DistrictCode, commands: &[Command]) -> Result<Vec<Answer>, Failed> {
         let mut conn = self.conn().await?;
         conn.begin().await?;
         let (answers, effects) = group::run(&self.context, &mut conn.conn(), district, commands).await?;
-        conn.commit().await?;
+        conn.commit().await.map_err(|error| Failed { error, perhaps_committed: true })?;
         self.conn = Some(conn);
         for order in effects.changed {
             super::load::show(&self.context, &order);

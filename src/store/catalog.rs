@@ -43,6 +43,26 @@ fn limit(text: &str) -> Result<Limit> {
 
 /// Writes what is not there yet; lines that a district has changed stay as they are.
 pub async fn fill(conn: &mut Conn<'_>, district: DistrictCode, catalog: &Catalog) -> Result<()> {
+    write(conn, district, catalog, "DO NOTHING", "DO NOTHING").await
+}
+
+/// Writes all lines as they now are.
+pub async fn put(conn: &mut Conn<'_>, district: DistrictCode, catalog: &Catalog) -> Result<()> {
+    const CATEGORY: &str = "(district, code) DO UPDATE SET name = excluded.name, name_en = excluded.name_en, \
+                            enabled = excluded.enabled";
+    const DAMAGE: &str = "(district, code) DO UPDATE SET place = excluded.place, name = excluded.name, \
+                          urgency = excluded.urgency, secure_limit = excluded.secure_limit, target = excluded.target, \
+                          repair_limit = excluded.repair_limit";
+    write(conn, district, catalog, CATEGORY, DAMAGE).await
+}
+
+async fn write(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    catalog: &Catalog,
+    known_category: &'static str,
+    known_damage: &'static str,
+) -> Result<()> {
     each!(conn, c => {
         let mut sql = QueryBuilder::<Db>::new("INSERT INTO category (district, code, name, name_en, enabled) ");
         sql.push_values(catalog.categories.values(), |mut row, category| {
@@ -52,7 +72,7 @@ pub async fn fill(conn: &mut Conn<'_>, district: DistrictCode, catalog: &Catalog
                 .push_bind(category.name_en.as_str())
                 .push_bind(i64::from(category.enabled));
         });
-        sql.push(" ON CONFLICT DO NOTHING");
+        sql.push(" ON CONFLICT ").push(known_category);
         sql.build().execute(&mut *c).await.map(drop)?;
         let mut sql = QueryBuilder::<Db>::new(
             "INSERT INTO damage (district, place, code, name, urgency, secure_limit, target, repair_limit) ",
@@ -67,7 +87,7 @@ pub async fn fill(conn: &mut Conn<'_>, district: DistrictCode, catalog: &Catalog
                 .push_bind(rule.target.as_str())
                 .push_bind(rule.repair.to_string());
         });
-        sql.push(" ON CONFLICT DO NOTHING");
+        sql.push(" ON CONFLICT ").push(known_damage);
         sql.build().execute(c).await.map(drop)?;
     });
     Ok(())

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Conn, Result, corrupt, each};
 use crate::domain::catalog::CategoryCode;
 use crate::domain::cover::{Accuracy, Cover, LoadClass, Material, Place, Shape, Spec, Status};
-use crate::domain::id::{CoverCode, CoverId, DistrictCode, GridCode, OrgCode};
+use crate::domain::id::{CoverCode, CoverId, DistrictCode, GridCode, ImportId, OrgCode};
 use crate::domain::position::Position;
 
 /// The columns that say what a cover is, in `cover`, `cover_version` and `cover_stage` alike.
@@ -161,6 +161,70 @@ pub async fn by_code(conn: &mut Conn<'_>, code: CoverCode) -> Result<Option<Cove
         sql.build_query_as().fetch_optional(c).await?
     });
     row.map(Row::read).transpose()
+}
+
+/// Where the covers of staged rows are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Staged {
+    /// Before they are applied, in the stage: all of them are new.
+    New,
+    /// After they were applied, in the registry: some had an earlier version.
+    Applied,
+}
+
+/// The covers of staged rows from `first` to `last`.
+pub async fn of_stage(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    import: ImportId,
+    (first, last): (u64, u64),
+    staged: Staged,
+) -> Result<Vec<Cover>> {
+    let (from, close) = match staged {
+        Staged::New => (format!("SELECT code, id, CAST(1 AS BIGINT) AS version, {FIELDS} FROM cover_stage WHERE "), ""),
+        Staged::Applied => (
+            format!("SELECT code, id, version, {FIELDS} FROM cover WHERE id IN (SELECT id FROM cover_stage WHERE "),
+            ") AND district = ",
+        ),
+    };
+    let rows: Vec<Row> = each!(conn, c => {
+        let mut sql = QueryBuilder::<Db>::new(from);
+        sql.push("district = ").push_bind(district.as_i64())
+            .push(" AND import = ").push_bind(import.0.as_bytes().to_vec())
+            .push(" AND row_number BETWEEN ").push_bind(first.cast_signed())
+            .push(" AND ").push_bind(last.cast_signed())
+            .push(close);
+        if staged == Staged::Applied {
+            sql.push_bind(district.as_i64());
+        }
+        sql.build_query_as().fetch_all(c).await?
+    });
+    rows.into_iter().map(Row::read).collect()
+}
+
+/// Where covers came from: `source/external id` by code.
+pub async fn sources(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    codes: &[CoverCode],
+) -> Result<Vec<(CoverCode, String)>> {
+    let mut found = Vec::new();
+    for chunk in codes.chunks(super::ROWS_PER_STATEMENT) {
+        let rows: Vec<(i64, String)> = each!(conn, c => {
+            let mut sql = QueryBuilder::<Db>::new("SELECT code, source FROM cover WHERE district = ");
+            sql.push_bind(district.as_i64()).push(" AND code IN (");
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|code| { list.push_bind(code.number().cast_signed()); });
+            sql.push(")");
+            sql.build_query_as().fetch_all(c).await?
+        });
+        for (number, source) in rows {
+            let code =
+                CoverCode::from_number(number.unsigned_abs()).ok_or_else(|| corrupt("a cover's code", number))?;
+            found.push((code, source));
+        }
+    }
+    Ok(found)
 }
 
 /// How many covers a district has.

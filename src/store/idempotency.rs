@@ -90,7 +90,7 @@ pub async fn keep(conn: &mut Conn<'_>, district: DistrictCode, replies: &[Kept])
     Ok(())
 }
 
-/// Forgets replies past their end, a thousand at a time; returns how many.
+/// Forgets replies past their end; returns how many.
 pub async fn purge(conn: &mut Conn<'_>, district: DistrictCode, now: Timestamp) -> Result<u64> {
     const SQL: &str = "DELETE FROM idempotency WHERE district = $1 AND expires < $2";
     Ok(each!(conn, c => sqlx::query(SQL)

@@ -133,34 +133,58 @@ pub async fn set_state(
     Ok(())
 }
 
-/// Imports in a state: district, id, counts.
-pub async fn in_state(conn: &mut Conn<'_>, state: &str) -> Result<Vec<(DistrictCode, ImportId, String)>> {
-    const SQL: &str = "SELECT district, id, counts FROM import WHERE state = $1 ORDER BY district, id";
-    let rows: Vec<(i64, Vec<u8>, String)> = each!(conn, c => sqlx::query_as(SQL).bind(state).fetch_all(c).await?);
+/// An import as noted.
+#[derive(Debug, Clone)]
+pub struct NotedImport {
+    pub district: DistrictCode,
+    pub id: ImportId,
+    pub profile: String,
+    pub file: String,
+    pub counts: String,
+}
+
+/// Imports in a state.
+pub async fn in_state(conn: &mut Conn<'_>, state: &str) -> Result<Vec<NotedImport>> {
+    const SQL: &str = "SELECT district, id, profile, file, counts FROM import WHERE state = $1 ORDER BY district, id";
+    let rows: Vec<(i64, Vec<u8>, String, String, String)> =
+        each!(conn, c => sqlx::query_as(SQL).bind(state).fetch_all(c).await?);
     rows.into_iter()
-        .map(|(district, id, counts)| {
+        .map(|(district, id, profile, file, counts)| {
             let district =
                 DistrictCode::from_number(district.unsigned_abs()).ok_or_else(|| corrupt("a district", district))?;
-            Ok((district, Uuid::from_slice(&id).map(ImportId).map_err(|e| corrupt("an import's id", e))?, counts))
+            let id = Uuid::from_slice(&id).map(ImportId).map_err(|e| corrupt("an import's id", e))?;
+            Ok(NotedImport { district, id, profile, file, counts })
         })
         .collect()
 }
 
-/// Makes the staged rows from `first` to `last` the present; superseded states go to the past.
+const STAGED: &str = "district = $1 AND import = $2 AND row_number BETWEEN $3 AND $4";
+
+/// Puts the states that staged rows from `first` to `last` will supersede into the past.
 /// Doing it again changes nothing.
-pub async fn apply(
+pub async fn keep_past(
     conn: &mut Conn<'_>,
     district: DistrictCode,
     id: ImportId,
     seq: i64,
-    (first, last): (u64, u64),
+    rows: (u64, u64),
 ) -> Result<()> {
-    const STAGED: &str = "district = $1 AND import = $2 AND row_number BETWEEN $3 AND $4";
     let past = format!(
         "INSERT INTO cover_version (district, code, id, version, seq_from, source, seq_to, {FIELDS}) \
          SELECT district, code, id, version, seq_from, source, $5, {FIELDS} FROM cover \
          WHERE district = $1 AND seq_from < $5 AND id IN (SELECT id FROM cover_stage WHERE {STAGED}) ON CONFLICT DO NOTHING"
     );
+    over_rows(conn, past, district, id, seq, rows).await
+}
+
+/// Makes the staged rows from `first` to `last` the present. Doing it again changes nothing.
+pub async fn apply(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    id: ImportId,
+    seq: i64,
+    rows: (u64, u64),
+) -> Result<()> {
     let present = format!(
         "INSERT INTO cover (district, code, id, version, seq_from, source, {FIELDS}) \
          SELECT district, code, id, 1, $5, source || '/' || external_id, {FIELDS} FROM cover_stage WHERE {STAGED} \
@@ -175,17 +199,28 @@ pub async fn apply(
          digest = excluded.digest, original_x = excluded.original_x, original_y = excluded.original_y, \
          original_crs = excluded.original_crs, import = excluded.import, row_number = excluded.row_number"
     );
-    for statement in [past, present, source] {
-        each!(&mut *conn, c => sqlx::query(sqlx::AssertSqlSafe(statement))
-            .bind(district.as_i64())
-            .bind(id.0.as_bytes().as_slice())
-            .bind(first.cast_signed())
-            .bind(last.cast_signed())
-            .bind(seq)
-            .execute(c)
-            .await
-            .map(drop)?);
-    }
+    over_rows(conn, present, district, id, seq, rows).await?;
+    over_rows(conn, source, district, id, seq, rows).await
+}
+
+/// Runs a statement over the staged rows from `first` to `last`.
+async fn over_rows(
+    conn: &mut Conn<'_>,
+    sql: String,
+    district: DistrictCode,
+    id: ImportId,
+    seq: i64,
+    (first, last): (u64, u64),
+) -> Result<()> {
+    each!(conn, c => sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(district.as_i64())
+        .bind(id.0.as_bytes().as_slice())
+        .bind(first.cast_signed())
+        .bind(last.cast_signed())
+        .bind(seq)
+        .execute(c)
+        .await
+        .map(drop)?);
     Ok(())
 }
 

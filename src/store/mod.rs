@@ -22,7 +22,7 @@ pub mod seal;
 mod wkb;
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr as _;
+use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
@@ -154,16 +154,41 @@ impl WriteConn {
 }
 
 /// Where the data is.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "String")]
 pub struct DatabaseUrl(String);
 
-impl DatabaseUrl {
-    pub fn parse(url: &str) -> std::result::Result<Self, String> {
+impl Default for DatabaseUrl {
+    /// A file in the working directory.
+    fn default() -> Self {
+        Self("sqlite://guli.db".to_owned())
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = String;
+
+    fn from_str(url: &str) -> std::result::Result<Self, String> {
+        Self::try_from(url.to_owned())
+    }
+}
+
+impl TryFrom<String> for DatabaseUrl {
+    type Error = String;
+
+    fn try_from(url: String) -> std::result::Result<Self, String> {
         if url.starts_with("sqlite://") || url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Ok(Self(url.to_owned()))
+            Ok(Self(url))
         } else {
-            Err(format!("a database looks like sqlite://guli.db or postgres://user@host/name, got {url:?}"))
+            Err("a database looks like sqlite://guli.db or postgres://user@host/name".to_owned())
         }
+    }
+}
+
+impl DatabaseUrl {
+    /// An SQLite database in this file.
+    pub fn sqlite(file: &Path) -> Self {
+        Self(format!("sqlite://{}", file.display()))
     }
 
     /// The file of an SQLite database.
@@ -230,7 +255,9 @@ impl Store {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .pragma("cache_size", "-65536");
+            .pragma("cache_size", "-65536")
+            // 32 MB of log between two foldings: an import writes most pages several times.
+            .pragma("wal_autocheckpoint", "8192");
         if let Some(pages) = max_page_count {
             write = write.pragma("max_page_count", pages.to_string());
         }
@@ -255,7 +282,11 @@ impl Store {
         let options = sqlx::postgres::PgConnectOptions::from_str(url)
             .map_err(|e| StoreError::Setup(format!("wrong database address: {e}")))?
             .application_name("guli")
-            .options([("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "30s")])
+            .options([
+                ("synchronous_commit", "on"),
+                ("statement_timeout", "30s"),
+                ("idle_in_transaction_session_timeout", "30s"),
+            ])
             .disable_statement_logging();
         let pool = sqlx::postgres::PgPoolOptions::new()
             .max_connections(8)
@@ -323,9 +354,9 @@ mod tests {
 
     #[test]
     fn an_address_is_shown_without_its_password() {
-        let url = DatabaseUrl::parse("postgres://guli:se:cr@t@db.example/guli").unwrap();
+        let url = DatabaseUrl::from_str("postgres://guli:se:cr@t@db.example/guli").unwrap();
         assert_eq!(url.to_string(), "postgres://guli@db.example/guli");
-        assert_eq!(DatabaseUrl::parse("sqlite://a/guli.db").unwrap().file(), Some("a/guli.db".into()));
-        assert!(DatabaseUrl::parse("mysql://x").is_err());
+        assert_eq!(DatabaseUrl::from_str("sqlite://a/guli.db").unwrap().file(), Some("a/guli.db".into()));
+        assert!(DatabaseUrl::from_str("mysql://x").is_err());
     }
 }

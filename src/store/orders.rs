@@ -312,7 +312,7 @@ pub async fn list(conn: &mut Conn<'_>, district: DistrictCode, wanted: &Wanted) 
         let mut sql = select::<Db>(district);
         match &wanted.visible {
             OrderFilter::All => {}
-            OrderFilter::Of { units, every_unit, grids } => {
+            OrderFilter::Of { grids, assignees, every_unit, owners } => {
                 sql.push(" AND (1 = 0");
                 for (from, to) in grids {
                     sql.push(" OR grid BETWEEN ").push_bind(from.cast_signed()).push(" AND ").push_bind(to.cast_signed());
@@ -320,8 +320,12 @@ pub async fn list(conn: &mut Conn<'_>, district: DistrictCode, wanted: &Wanted) 
                 if *every_unit {
                     sql.push(" OR assignee LIKE '%-%'");
                 }
-                for unit in units {
+                for unit in assignees {
                     sql.push(" OR assignee = ").push_bind(unit.to_string());
+                }
+                for owner in owners {
+                    sql.push(" OR cover IN (SELECT id FROM cover WHERE district = ").push_bind(district.as_i64());
+                    sql.push(" AND owner = ").push_bind(owner.to_string()).push(")");
                 }
                 sql.push(")");
             }

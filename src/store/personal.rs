@@ -13,6 +13,8 @@ pub enum Purpose {
     Reporter,
     /// To know who stands for a grid; as long as the duty lasts.
     Duty,
+    /// Where a crew said that it arrived; 24 hours.
+    Whereabouts,
 }
 
 impl Purpose {
@@ -20,6 +22,7 @@ impl Purpose {
         match self {
             Self::Reporter => "reporter",
             Self::Duty => "duty",
+            Self::Whereabouts => "whereabouts",
         }
     }
 }

@@ -1,0 +1,198 @@
+//! What can be said on the command line, with examples.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use guli::config::Settings;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "guli",
+    version,
+    about = "Guli 古力: a registry of a city's manhole covers. Drop a pin, get the cover, its owner and a work order.",
+    after_help = "Examples:
+  guli demo                                   serve the demo district on http://127.0.0.1:8080
+  guli serve --database sqlite://city.db      serve a database of your own
+  guli import data/shibei                     bring in what departments handed over
+  guli resolve 120.38 36.12                   which cover is that, and whose?
+  guli key create --role crew --scope unit:370203-WAT01
+
+Settings come from guli.toml, overridden by GULI_* and those by flags."
+)]
+pub(crate) struct Arguments {
+    /// File of settings [default: guli.toml, if there is one]
+    #[arg(long, env = "GULI_CONFIG", value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the database over HTTP
+    #[command(after_help = "Examples:
+  guli serve
+  guli serve --listen 0.0.0.0:8080 --database sqlite:///var/lib/guli/guli.db
+  guli serve --listen 127.0.0.1:0             takes a free port and prints it")]
+    Serve,
+    /// Serve the demo district (市北区), made and loaded at the first start
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Examples:
+  guli demo                                   in ./demo, kept when started again
+  guli demo --dir /tmp/try --listen 127.0.0.1:9000
+  guli demo generate --seed 7 --out big --covers 1700000
+
+The demo accepts the fixed keys demo-admin, demo-dispatcher, demo-grid, demo-crew and demo-planner,
+and therefore listens on loopback only."
+    )]
+    Demo(DemoArgs),
+    /// Bring files into the registry: CSV, GeoJSON, GeoJSONSeq
+    #[command(after_help = "Examples:
+  guli import data/shibei --keep-going        every profile of data/shibei/import.toml
+  guli import data/shibei --profile water --dry-run
+  guli import covers.csv --kind covers --source 370203-WAT01 --crs EPSG:4549
+  guli import data/shibei --json > report.json
+
+A file with an error is refused whole, unless --keep-going stores its good rows.
+Importing the same again changes nothing.")]
+    Import(ImportArgs),
+    /// Which cover does a pin mean, and whose is it?
+    #[command(
+        allow_negative_numbers = true,
+        after_help = "Examples:
+  guli resolve 120.38 36.12
+  guli resolve 120.3851375 36.1202861 --crs GCJ-02 --accuracy 8 --category 0103
+  guli resolve 534210.3 3998924.8 --crs EPSG:4549 --json"
+    )]
+    Resolve(ResolveArgs),
+    /// Make, list and revoke API keys
+    #[command(subcommand)]
+    Key(KeyCommand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    #[command(subcommand)]
+    pub(crate) action: Option<DemoAction>,
+    /// Folder for the demo's files and database
+    #[arg(long, value_name = "DIR", default_value = "demo")]
+    pub(crate) dir: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DemoAction {
+    /// Write the files that the demo district's departments would hand over
+    #[command(after_help = "Examples:
+  guli demo generate --out data/shibei
+  guli demo generate --seed 7 --out big --covers 1700000")]
+    Generate {
+        /// Another seed gives another city in the same outline
+        #[arg(long, default_value_t = guli::demo::Options::default().seed)]
+        seed: u64,
+        /// Folder to write to
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Covers that an import will store
+        #[arg(long, default_value_t = guli::demo::Options::default().covers)]
+        covers: u64,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// A folder with an import.toml, or one file
+    pub(crate) path: PathBuf,
+    /// File of import profiles [default: import.toml in the folder, or beside the file]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) profiles: Option<PathBuf>,
+    /// Only this profile
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Without a profile: district, subdistricts, communities, grids, organizations, people or covers
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<String>,
+    /// Without a profile: the coordinate system [default: EPSG:4326]
+    #[arg(long, value_name = "CRS")]
+    pub(crate) crs: Option<String>,
+    /// Without a profile: the organisation whose records these are
+    #[arg(long, value_name = "CODE")]
+    pub(crate) source: Option<String>,
+    /// Where several districts are served: which one
+    #[arg(long, value_name = "CODE")]
+    pub(crate) district: Option<String>,
+    /// Read and check everything, write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Store a file's good rows although others have errors
+    #[arg(long)]
+    pub(crate) keep_going: bool,
+    /// Write one JSON line for each row to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rows: Option<PathBuf>,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResolveArgs {
+    /// Longitude, or easting in a projected system
+    #[arg(value_name = "LON")]
+    pub(crate) east: f64,
+    /// Latitude, or northing
+    #[arg(value_name = "LAT")]
+    pub(crate) north: f64,
+    /// Coordinate system: EPSG:4326, EPSG:4490, EPSG:4549, EPSG:4528, EPSG:3857, GCJ-02, BD-09
+    #[arg(long, default_value = "EPSG:4326")]
+    pub(crate) crs: String,
+    /// Radius in metres that holds the pin with 68 %
+    #[arg(long, value_name = "METRES", default_value_t = 10.0)]
+    pub(crate) accuracy: f64,
+    /// What it is taken for, such as 0103
+    #[arg(long, value_name = "CODE")]
+    pub(crate) category: Option<String>,
+    /// Candidates to name, 1 to 50
+    #[arg(long, default_value_t = 5)]
+    pub(crate) limit: usize,
+    /// Print the answer of /v1/resolve
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a key; it is shown once
+    #[command(after_help = "Examples:
+  guli key create --role crew --scope unit:370203-WAT01 --name 'water crew 3'
+  guli key create --role grid_leader --scope grid:370203005001001
+  guli key create --role dispatcher --scope district:370203
+  guli key create --role admin --scope everywhere")]
+    Create {
+        /// patrol, grid_leader, crew, officer, enforcement, police, traffic, dispatcher, supervisor, department, planner, integration or admin
+        #[arg(long)]
+        role: String,
+        /// Where it holds: unit:CODE, grid:CODE, subdistrict:CODE, district:CODE or everywhere; repeat for several
+        #[arg(long, required = true)]
+        scope: Vec<String>,
+        /// What it is for
+        #[arg(long, default_value = "")]
+        name: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List all keys, without their secrets
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Revoke a key from this moment on
+    Revoke {
+        /// The id that `guli key list` shows
+        id: String,
+    },
+}

@@ -1,0 +1,113 @@
+//! `guli import`: a progress bar, a table of files, a table of findings.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use comfy_table::{Cell, CellAlignment, Color, Table};
+use guli::config::Config;
+use guli::import::finding::table;
+use guli::import::run::{Progress, Report};
+use guli::local::{ImportRequest, Request};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::args::ImportArgs;
+
+/// Findings of a file that the table shows.
+const SHOWN: usize = 20;
+
+/// A bar on a terminal; nothing elsewhere.
+pub(crate) fn bar(of: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(of), ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{msg:28} {wide_bar:.cyan/blue} {percent:>3}% {eta:>4}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Imports, prints what became of each file; fails when one was refused.
+pub(crate) fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
+    let json = args.json;
+    let absolute = |path: PathBuf| std::path::absolute(&path).with_context(|| format!("{}", path.display()));
+    let path = std::fs::canonicalize(&args.path).with_context(|| format!("{}", args.path.display()))?;
+    let request = Request::Import(ImportRequest {
+        path,
+        profiles: args.profiles.map(absolute).transpose()?,
+        profile: args.profile,
+        kind: args.kind,
+        crs: args.crs,
+        source: args.source,
+        district: args.district,
+        dry_run: args.dry_run,
+        keep_going: args.keep_going,
+        rows_to: args.rows.map(absolute).transpose()?,
+    });
+    let bar = bar(0);
+    let answer = super::ask(config, request, &mut |progress| {
+        if let Ok(Progress { file, bytes, of_bytes, .. }) = serde_json::from_value(progress.clone()) {
+            bar.set_length(of_bytes);
+            bar.set_position(bytes);
+            bar.set_message(file);
+        }
+    });
+    bar.finish_and_clear();
+    let answer = answer?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&answer)?);
+    }
+    let reports: Vec<Report> = serde_json::from_value(answer)?;
+    if !json {
+        print(&reports);
+    }
+    let refused = reports.iter().any(|report| report.rejected);
+    Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn print(reports: &[Report]) {
+    let coloured = std::io::stdout().is_terminal();
+    println!("{}", files_table(reports, coloured));
+    for report in reports.iter().filter(|report| report.findings_total > 0) {
+        println!(
+            "\n{} — {} findings\n{}",
+            report.file,
+            report.findings_total,
+            table(&report.findings, SHOWN, coloured)
+        );
+    }
+    let refused: Vec<_> = reports.iter().filter(|report| report.rejected).map(|report| report.file.as_str()).collect();
+    if !refused.is_empty() {
+        println!(
+            "\nRefused: {}. Correct the rows with errors, or store the good ones with --keep-going; --rows FILE writes \
+             what became of each row.",
+            refused.join(", ")
+        );
+    }
+}
+
+fn files_table(reports: &[Report], coloured: bool) -> Table {
+    let head = ["file", "records", "rows", "created", "updated", "unchanged", "warned", "rejected", ""];
+    let mut table = guli::table::new(head, coloured);
+    for report in reports {
+        let counts = &report.counts;
+        let count = |n: u64| Cell::new(n).set_alignment(CellAlignment::Right);
+        let bad = |n: u64, colour| if n > 0 { count(n).fg(colour) } else { count(n) };
+        let verdict = match (report.rejected, report.dry_run) {
+            (true, _) => Cell::new("refused: nothing stored").fg(Color::Red),
+            (_, true) => Cell::new("dry run: nothing stored").fg(Color::Cyan),
+            _ => Cell::new("stored").fg(Color::Green),
+        };
+        table.add_row([
+            Cell::new(&report.file),
+            Cell::new(&report.kind),
+            count(counts.rows),
+            count(counts.created),
+            count(counts.updated),
+            count(counts.unchanged),
+            bad(counts.warned, Color::Yellow),
+            bad(counts.rejected, Color::Red),
+            verdict,
+        ]);
+    }
+    table
+}

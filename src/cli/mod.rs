@@ -1,0 +1,105 @@
+//! The commands, one file each.
+
+pub(crate) mod args;
+mod demo;
+mod import;
+mod keys;
+mod resolve;
+mod serve;
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use guli::config::{Config, Settings};
+use guli::local::{Request, handle, socket};
+use guli::service::Guli;
+use guli::store::StoreError;
+use serde_json::Value;
+use tracing_subscriber::EnvFilter;
+
+use args::{Arguments, Command, DemoAction};
+
+/// Does what the arguments say.
+pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
+    let settings = settings(arguments.config.as_deref(), arguments.settings)?;
+    match arguments.command {
+        Command::Demo(args) => match args.action {
+            Some(DemoAction::Generate { seed, out, covers }) => demo::generate(seed, &out, covers)?,
+            None => demo::serve(settings, &args.dir)?,
+        },
+        Command::Serve => {
+            log(&settings)?;
+            serve::serve(&Config::new(&settings)?, serve::Demo::No)?;
+        }
+        Command::Import(args) => return import::run(&Config::new(&settings)?, args),
+        Command::Resolve(args) => resolve::run(&Config::new(&settings)?, &args)?,
+        Command::Key(command) => keys::run(&Config::new(&settings)?, command)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Flags and variables over the file.
+fn settings(file: Option<&Path>, flags: Settings) -> Result<Settings> {
+    let found = match file {
+        Some(file) => Some(file),
+        None => Some(Path::new("guli.toml")).filter(|file| file.is_file()),
+    };
+    Ok(match found {
+        Some(file) => flags.over(Settings::read(file)?),
+        None => flags,
+    })
+}
+
+/// Starts the log, on standard error.
+fn log(settings: &Settings) -> Result<()> {
+    let filter = settings.log.as_deref().unwrap_or("info");
+    let filter = EnvFilter::try_new(filter).with_context(|| format!("log: {filter:?} is no filter"))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if settings.log_format.as_deref() == Some("json") {
+        builder.json().init();
+    } else {
+        builder.with_ansi(std::io::stderr().is_terminal()).with_target(false).init();
+    }
+    Ok(())
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
+}
+
+/// Asks the running server, or opens the database and does it here.
+fn ask(config: &Config, request: Request, tell: &mut dyn FnMut(&Value)) -> Result<Value> {
+    if let Some(file) = config.database.file() {
+        if let Some(answer) = socket::ask(&socket::beside(&file), &request, tell) {
+            return answer.map_err(anyhow::Error::msg);
+        }
+        let makes_it = matches!(&request, Request::Import(_) | Request::CreateKey { .. });
+        if !file.exists() && !makes_it {
+            bail!("there is no database {} yet; import a district first (guli import --help)", file.display());
+        }
+    }
+    let runtime = runtime()?;
+    let opened = runtime.block_on(Guli::open(&config.database, &config.key_file, config.max_page_count, Vec::new()));
+    let (guli, writer) = opened.map_err(|error| match error {
+        StoreError::Locked(file) => anyhow::anyhow!(
+            "{} is held by a process that does not answer; stop it, or wait until it is done",
+            file.display()
+        ),
+        other => other.into(),
+    })?;
+    let guli = Arc::new(guli);
+    let answer = {
+        let _inside = runtime.enter();
+        handle(&guli, request, &mut |progress| tell(&serde_json::to_value(progress).unwrap_or_default()))
+    };
+    runtime.block_on(async {
+        if let Some(guli) = Arc::into_inner(guli) {
+            guli.close().await;
+        }
+        writer.await
+    })?;
+    answer.map_err(anyhow::Error::msg)
+}

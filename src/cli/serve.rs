@@ -1,0 +1,125 @@
+//! `guli serve`: open, listen, answer, and end without losing anything.
+
+use std::future::IntoFuture as _;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use guli::config::Config;
+use guli::http::{self, App};
+use guli::local::socket;
+use guli::service::{Guli, keys};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How long requests in work may take to end once the server is told to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Whether this is the demo: fixed keys, its district loaded, and what to try.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Demo<'a> {
+    No,
+    Yes {
+        /// The files of the district, where the database has none yet.
+        files: &'a std::path::Path,
+    },
+}
+
+/// Serves until told to stop.
+pub(crate) fn serve(config: &Config, demo: Demo<'_>) -> Result<()> {
+    let runtime = super::runtime()?;
+    let served = runtime.block_on(run(config, demo));
+    // An import in the middle of a file is given up, and says so at the next start.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    served
+}
+
+async fn run(config: &Config, demo: Demo<'_>) -> Result<()> {
+    http::ops::install_metrics();
+    let fixed = if matches!(demo, Demo::Yes { .. }) { keys::demo_keys() } else { Vec::new() };
+    let (guli, writer) = Guli::open(&config.database, &config.key_file, config.max_page_count, fixed).await?;
+    let guli = Arc::new(guli);
+    if let Demo::Yes { files } = demo {
+        super::demo::load(&guli, files)?;
+    }
+    let listener = tokio::net::TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {} (another one with --listen)", config.listen))?;
+    let address = format!("http://{}", listener.local_addr()?);
+    let local = open_socket(config, &guli);
+    let public_url = config.public_url.clone().unwrap_or_else(|| address.clone());
+    let router = http::router(App::new(Arc::clone(&guli), &public_url, config.concurrency), &config.allowed_origins);
+    say(&address, demo)?;
+    tracing::info!(%address, database = %config.database, covers = guli.context.index.cover_count(), "serving");
+
+    let forgetting = tokio::spawn(forget(Arc::clone(&guli)));
+    let stop = Arc::new(tokio::sync::Notify::new());
+    let stopping = Arc::clone(&stop);
+    let server = axum::serve(listener, router).with_graceful_shutdown(async move { stopping.notified().await });
+    let mut server = tokio::spawn(server.into_future());
+    tokio::select! {
+        ended = &mut server => ended.context("the server failed")??,
+        () = told_to_stop() => {
+            guli.set_unready();
+            stop.notify_one();
+            if tokio::time::timeout(DRAIN, &mut server).await.is_err() {
+                tracing::warn!("requests were still in work after {DRAIN:?}; they are cut");
+                server.abort();
+            }
+        }
+    }
+    if let Some(file) = config.database.file() {
+        let _ = std::fs::remove_file(socket::beside(&file));
+    }
+    for task in [Some(forgetting), local].into_iter().flatten() {
+        task.abort();
+        // Only when it has ended has it let go of the database.
+        let _ = task.await;
+    }
+    if let Some(guli) = Arc::into_inner(guli) {
+        guli.close().await;
+        writer.await.context("the writer failed")?;
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Deletes what is past its end, every hour.
+async fn forget(guli: Arc<Guli>) {
+    let mut hours = tokio::time::interval(Duration::from_secs(3_600));
+    loop {
+        hours.tick().await;
+        if let Err(error) = guli.forget().await {
+            tracing::warn!(%error, "records past their end were not deleted; trying again in an hour");
+        }
+    }
+}
+
+/// The command line's way in, where the database is a file.
+fn open_socket(config: &Config, guli: &Arc<Guli>) -> Option<tokio::task::JoinHandle<()>> {
+    let path = socket::beside(&config.database.file()?);
+    match socket::listen(&path) {
+        Ok(listener) => Some(tokio::spawn(socket::serve(listener, Arc::clone(guli)))),
+        Err(error) => {
+            tracing::warn!(%error, socket = %path.display(), "the command line will not reach this server");
+            None
+        }
+    }
+}
+
+/// The first line on standard output is the address; scripts rely on it.
+fn say(address: &str, demo: Demo<'_>) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "listening on {address}")?;
+    if matches!(demo, Demo::Yes { .. }) {
+        writeln!(out, "{}", super::demo::three_things(address))?;
+    }
+    Ok(out.flush()?)
+}
+
+async fn told_to_stop() {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+}

@@ -1,0 +1,45 @@
+//! Lines of a district's tables: categories (小类) and damages (问题类型).
+
+use super::field::Field;
+use super::finding::FindingCode;
+use super::map::{Reading, quoted};
+use crate::domain::catalog::{Category, CategoryCode, DamageCode};
+use crate::domain::deadline::{DamageRule, Limit, Target};
+
+pub(super) fn category(reading: &mut Reading<'_>) -> Option<Category> {
+    let text = reading.need(Field::Code);
+    let code = text.and_then(|text| {
+        let code = text.parse::<CategoryCode>();
+        code.map_err(|error| reading.fault(FindingCode::CategoryUnknown, Field::Code, error.to_string())).ok()
+    });
+    let (name, name_en) = (reading.need_text(Field::Name), reading.need_text(Field::NameEn));
+    let word = reading.need(Field::Enabled);
+    let enabled = reading.word(Field::Enabled, word, |word| word.parse::<bool>().ok());
+    Some(Category { code: code?, name: name?, name_en: name_en?, enabled: enabled? })
+}
+
+pub(super) fn damage(reading: &mut Reading<'_>) -> Option<DamageRule> {
+    let text = reading.need(Field::Code);
+    let code = text.and_then(|text| {
+        let code = DamageCode::new(text);
+        if code.is_none() {
+            let detail = format!("a damage's code has lower-case letters and _, at most 40, got {}", quoted(text));
+            reading.fault(FindingCode::CodeInvalid, Field::Code, detail);
+        }
+        code
+    });
+    let name = reading.need_text(Field::Name);
+    let word = reading.need(Field::Urgency);
+    let urgency = reading.word(Field::Urgency, word, |word| word.parse().ok().filter(|n| (1..=3).contains(n)));
+    let word = reading.need(Field::Target);
+    let target = reading.word(Field::Target, word, Target::parse);
+    let text = reading.raw(Field::SecureLimit);
+    let secure = limit(reading, Field::SecureLimit, text);
+    let text = reading.need(Field::RepairLimit);
+    let repair = limit(reading, Field::RepairLimit, text);
+    Some(DamageRule { code: code?, name: name?, urgency: urgency?, secure, target: target?, repair: repair? })
+}
+
+fn limit(reading: &mut Reading<'_>, field: Field, text: Option<&str>) -> Option<Limit> {
+    text?.parse::<Limit>().map_err(|error| reading.fault(FindingCode::ValueInvalid, field, error.to_string())).ok()
+}

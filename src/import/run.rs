@@ -1,0 +1,402 @@
+//! Running an import: files one after the other, each read, checked against the registry and,
+//! if it passes, made part of it.
+//!
+//! All or nothing for each file, unless told to [keep going](OnError::KeepGoing). It runs on a thread of its own and
+//! asks the writer chunk by chunk, so that reports are taken meanwhile.
+
+use std::fs::File;
+use std::io::{BufWriter, Read, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
+
+use super::check::{Checker, Served, World};
+use super::draft::Draft;
+use super::field::Kind;
+use super::finding::Finding;
+use super::profile::Profile;
+use super::run_covers::{CoverRun, Lookup};
+use super::run_few::write_few;
+use super::{Row, read};
+use crate::crs::CrsService;
+use crate::domain::catalog::Catalog;
+use crate::domain::id::DistrictCode;
+use crate::service::Guli;
+use crate::service::error::ServiceError;
+use crate::service::import::{Counts, ImportFile, Outcome};
+
+/// Rows that are read, checked and staged together.
+pub(super) const CHUNK: usize = 2_000;
+/// Findings of a file that its report names; the rest are counted.
+pub const FINDINGS: usize = 1_000;
+
+/// Why a run could not go on. What was imported before stays.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("{}: {source}", .path.display())]
+    File { path: PathBuf, source: std::io::Error },
+    #[error("{0}")]
+    Service(#[from] ServiceError),
+    #[error("several districts are served: say which one with --district")]
+    WhichDistrict,
+}
+
+/// Whether anything is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Apply,
+    /// Everything is read and checked, nothing is written.
+    DryRun,
+}
+
+/// What an error in one row does to its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnError {
+    /// Nothing of the file is stored.
+    RefuseFile,
+    /// The good rows are stored.
+    KeepGoing,
+}
+
+/// What is to be imported.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Profiles and the files that they are for, in this order.
+    pub files: Vec<(Profile, PathBuf)>,
+    pub mode: Mode,
+    pub on_error: OnError,
+    /// Where several districts are served.
+    pub district: Option<DistrictCode>,
+    /// Where to write one JSON line for each row.
+    pub rows_to: Option<PathBuf>,
+}
+
+/// How far a run has come.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Progress {
+    pub file: String,
+    pub bytes: u64,
+    pub of_bytes: u64,
+    pub rows: u64,
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Report {
+    pub id: String,
+    pub profile: String,
+    pub file: String,
+    pub kind: String,
+    pub dry_run: bool,
+    /// Nothing of the file was stored, because of its errors.
+    pub rejected: bool,
+    pub counts: Counts,
+    /// The first 1,000.
+    pub findings: Vec<Finding>,
+    pub findings_total: u64,
+}
+
+/// Imports the files of a request. Blocks: call it where blocking is allowed, within a runtime.
+pub fn run(guli: &Arc<Guli>, request: &Request, progress: &mut dyn FnMut(&Progress)) -> Result<Vec<Report>, RunError> {
+    let handle = Handle::current();
+    let _turn = handle.block_on(guli.import_turn());
+    let district = district_of(guli, request)?;
+    let lookup = Lookup::new(guli, &handle);
+    let (holder, nearest) =
+        (|code| lookup.holder(code), |category, at, source: Option<&_>| lookup.nearest(category, at, source));
+    let world = handle.block_on(world(guli, district, &holder, &nearest))?;
+    let crs = CrsService::new();
+    let checker = match request.mode {
+        Mode::Apply => Checker::new(world, crs),
+        Mode::DryRun => Checker::remembering(world, crs),
+    };
+    let rows_out = request.rows_to.as_deref().map(RowsOut::create).transpose()?;
+    let mut run = Run { guli, handle: &handle, request, lookup: &lookup, checker, crs, rows_out, district, progress };
+    let mut reports = Vec::with_capacity(request.files.len());
+    for (profile, path) in &request.files {
+        let report = run.file(profile, path)?;
+        // What follows a refused area or organisation would only miss it, row by row.
+        let stop = report.rejected && !matches!(profile.kind, Kind::Covers | Kind::People);
+        reports.push(report);
+        if stop {
+            break;
+        }
+    }
+    if let Some(rows_out) = run.rows_out {
+        rows_out.finish()?;
+    }
+    Ok(reports)
+}
+
+/// The district that is imported into: the one named, else the sources' own, else the only one.
+fn district_of(guli: &Guli, request: &Request) -> Result<Option<DistrictCode>, RunError> {
+    let served = guli.districts();
+    let source = request.files.iter().find_map(|(profile, _)| Some(profile.source.as_ref()?.district()));
+    match (request.district.or(source), served.as_slice()) {
+        (Some(code), _) => Ok(Some(code).filter(|code| served.contains(code))),
+        (None, []) => Ok(None),
+        (None, [only]) => Ok(Some(*only)),
+        (None, _) => Err(RunError::WhichDistrict),
+    }
+}
+
+async fn world<'a>(
+    guli: &Guli,
+    district: Option<DistrictCode>,
+    holder: &'a (dyn Fn(crate::domain::id::CoverCode) -> Option<super::check::Holder> + Sync),
+    nearest: &'a super::check::Nearest<'a>,
+) -> Result<World<'a>, ServiceError> {
+    let mut world = World {
+        district: None,
+        subdistricts: Default::default(),
+        communities: Default::default(),
+        grids: Default::default(),
+        organizations: guli.all_organizations().await?.into_iter().map(|o| o.code).collect(),
+        catalog: Catalog::national(),
+        year: guli.this_year(),
+        holder,
+        nearest,
+    };
+    let Some(code) = district else { return Ok(world) };
+    let record = guli.district_records().await?.into_iter().find(|record| record.code == code);
+    world.district = record.map(|record| Served::new(record.code, record.outline));
+    let areas = guli.all_areas(code).await?;
+    world.subdistricts = areas.subdistricts.iter().map(|area| area.code).collect();
+    world.communities = areas.communities.iter().map(|area| area.code).collect();
+    world.grids = areas.grids.iter().map(|area| area.code).collect();
+    if let Some(catalog) = guli.context.index.catalog(code) {
+        world.catalog = (*catalog).clone();
+    }
+    Ok(world)
+}
+
+/// A run in the middle of its files.
+pub(super) struct Run<'r> {
+    pub(super) guli: &'r Arc<Guli>,
+    pub(super) handle: &'r Handle,
+    pub(super) request: &'r Request,
+    pub(super) lookup: &'r Lookup<'r>,
+    pub(super) checker: Checker<'r>,
+    crs: CrsService,
+    rows_out: Option<RowsOut>,
+    district: Option<DistrictCode>,
+    progress: &'r mut dyn FnMut(&Progress),
+}
+
+/// What is known of a file so far.
+pub(super) struct Tally {
+    pub(super) counts: Counts,
+    findings: Vec<Finding>,
+    findings_total: u64,
+}
+
+impl Tally {
+    fn note(&mut self, row: &Row) {
+        // A finding of the file as a whole is no row.
+        if row.row > 0 {
+            self.counts.rows += 1;
+        }
+        if row.is_rejected() {
+            self.counts.rejected += 1;
+        } else if !row.findings.is_empty() {
+            self.counts.warned += 1;
+        }
+        self.findings_total += row.findings.len() as u64;
+        let room = FINDINGS.saturating_sub(self.findings.len());
+        self.findings.extend(row.findings.iter().take(room).cloned());
+    }
+}
+
+impl Run<'_> {
+    fn file(&mut self, profile: &Profile, path: &Path) -> Result<Report, RunError> {
+        let error = |source| RunError::File { path: path.to_owned(), source };
+        let file = File::open(path).map_err(error)?;
+        let of_bytes = file.metadata().map_err(error)?.len();
+        let done = Arc::new(AtomicU64::new(0));
+        let mut rows = read(Counted { file, done: Arc::clone(&done) }, profile, self.crs);
+        let name = path.file_name().map_or_else(|| profile.name.clone(), |name| name.to_string_lossy().into_owned());
+        self.checker.begin(profile);
+        let mut tally = Tally { counts: Counts::default(), findings: Vec::new(), findings_total: 0 };
+        let mut taken = Taken::new(profile.kind);
+        loop {
+            let mut chunk: Vec<Row> = rows.by_ref().take(CHUNK).collect();
+            if chunk.is_empty() {
+                break;
+            }
+            self.check(&mut chunk, profile)?;
+            chunk.iter().for_each(|row| tally.note(row));
+            self.take(&mut taken, chunk, profile, &name, &mut tally)?;
+            let bytes = done.load(Ordering::Relaxed);
+            (self.progress)(&Progress { file: name.clone(), bytes, of_bytes, rows: tally.counts.rows });
+        }
+        let rejected = tally.counts.rejected > 0 && self.request.on_error == OnError::RefuseFile;
+        let import = self.finish(taken, profile, &name, &mut tally, rejected)?;
+        let Tally { counts, findings, findings_total } = tally;
+        Ok(Report {
+            id: import.map_or_else(String::new, |import| import.id.to_string()),
+            profile: profile.name.clone(),
+            file: name,
+            kind: profile.kind.as_str().to_owned(),
+            dry_run: self.request.mode == Mode::DryRun,
+            rejected,
+            counts,
+            findings,
+            findings_total,
+        })
+    }
+
+    fn check(&mut self, chunk: &mut [Row], profile: &Profile) -> Result<(), RunError> {
+        if profile.kind == Kind::Covers {
+            self.lookup.prepare(self.district, profile, chunk)?;
+        }
+        for row in chunk {
+            if let Some(Draft::Cover(draft)) = &row.draft {
+                self.lookup.turn_to(&draft.external_id);
+            }
+            self.checker.check(row, profile);
+            if let Some(finding) = self.lookup.contradiction(row, profile) {
+                row.findings.push(finding);
+                row.draft = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the good rows of a chunk: covers are staged, the few others kept.
+    fn take(
+        &mut self,
+        taken: &mut Taken,
+        chunk: Vec<Row>,
+        profile: &Profile,
+        name: &str,
+        tally: &mut Tally,
+    ) -> Result<(), RunError> {
+        match taken {
+            Taken::Few(rows) => rows.extend(chunk),
+            Taken::Covers(covers) => {
+                let district = self.district;
+                let outcomes = covers.take(self, district, &chunk, profile, name, tally)?;
+                self.write_rows(name, &chunk, &outcomes)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(
+        &mut self,
+        taken: Taken,
+        profile: &Profile,
+        name: &str,
+        tally: &mut Tally,
+        rejected: bool,
+    ) -> Result<Option<ImportFile>, RunError> {
+        match taken {
+            Taken::Covers(covers) => covers.finish(self, tally, rejected),
+            Taken::Few(rows) => {
+                let import = self.few(&rows, profile, name, tally, rejected)?;
+                Ok(import)
+            }
+        }
+    }
+
+    /// Areas, organisations and people: compared, and written where they differ.
+    fn few(
+        &mut self,
+        rows: &[Row],
+        profile: &Profile,
+        name: &str,
+        tally: &mut Tally,
+        rejected: bool,
+    ) -> Result<Option<ImportFile>, RunError> {
+        let drafts: Vec<&Draft> = rows.iter().filter_map(|row| row.draft.as_ref()).collect();
+        if let Some(Draft::District(area)) = drafts.first() {
+            self.district = Some(area.code);
+        }
+        let Some(district) = self.district else {
+            self.write_rows(name, rows, &[])?;
+            return Ok(None);
+        };
+        let import = self.guli.new_import(district, &profile.name, name, profile.kind.as_str());
+        let write = self.request.mode == Mode::Apply && !rejected;
+        let outcomes = self.handle.block_on(write_few(self.guli, &import, profile, &drafts, tally, write))?;
+        self.write_rows(name, rows, &outcomes)?;
+        Ok(Some(import))
+    }
+
+    /// One JSON line for each row; `outcomes` are those of the good rows, in order.
+    fn write_rows(&mut self, file: &str, rows: &[Row], outcomes: &[Outcome]) -> Result<(), RunError> {
+        let Some(out) = &mut self.rows_out else { return Ok(()) };
+        let mut outcomes = outcomes.iter();
+        for row in rows.iter().filter(|row| row.row > 0) {
+            let outcome = match &row.draft {
+                Some(_) => outcomes.next().map_or("checked", |outcome| outcome.as_str()),
+                None => "rejected",
+            };
+            out.write(&RowLine { file, row: row.row, line: row.line, outcome, findings: &row.findings })?;
+        }
+        Ok(())
+    }
+}
+
+/// The good rows of a file, until its end.
+enum Taken {
+    Covers(CoverRun),
+    Few(Vec<Row>),
+}
+
+impl Taken {
+    fn new(kind: Kind) -> Self {
+        if kind == Kind::Covers { Self::Covers(CoverRun::default()) } else { Self::Few(Vec::new()) }
+    }
+}
+
+/// A file that counts what was read of it.
+struct Counted {
+    file: File,
+    done: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.done.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
+#[derive(Serialize)]
+struct RowLine<'a> {
+    file: &'a str,
+    row: u64,
+    line: u64,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "<[Finding]>::is_empty")]
+    findings: &'a [Finding],
+}
+
+/// Where the report row by row goes.
+struct RowsOut {
+    path: PathBuf,
+    out: BufWriter<File>,
+}
+
+impl RowsOut {
+    fn create(path: &Path) -> Result<Self, RunError> {
+        let file = File::create(path).map_err(|source| RunError::File { path: path.to_owned(), source })?;
+        Ok(Self { path: path.to_owned(), out: BufWriter::new(file) })
+    }
+
+    fn write(&mut self, line: &RowLine<'_>) -> Result<(), RunError> {
+        let written = serde_json::to_writer(&mut self.out, line).map_err(std::io::Error::from);
+        written
+            .and_then(|()| self.out.write_all(b"\n"))
+            .map_err(|source| RunError::File { path: self.path.clone(), source })
+    }
+
+    fn finish(mut self) -> Result<(), RunError> {
+        self.out.flush().map_err(|source| RunError::File { path: self.path, source })
+    }
+}

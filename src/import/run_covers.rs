@@ -1,0 +1,287 @@
+//! The covers of a run: what the registry knows of them, and their way into it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use super::Row;
+use super::check::{Holder, Near};
+use super::draft::{CoverDraft, Draft};
+use super::field::Field;
+use super::finding::{Finding, FindingCode};
+use super::profile::Profile;
+use super::run::{Mode, OnError, Run, RunError, Tally};
+use crate::domain::catalog::CategoryCode;
+use crate::domain::cover::Cover;
+use crate::domain::id::{CoverCode, CoverId, DistrictCode, OrgCode};
+use crate::domain::position::{Position, Wgs84};
+use crate::service::Guli;
+use crate::service::error::ServiceError;
+use crate::service::import::{ImportFile, Outcome};
+use crate::store::imports::{KnownRecord, StagedCover};
+
+/// How near another department's cover of the category is looked for, in metres.
+const NEAR_M: f64 = 1.0;
+
+/// What the registry knows of the rows at hand, asked for a chunk at a time.
+pub(super) struct Lookup<'r> {
+    guli: &'r Arc<Guli>,
+    handle: &'r Handle,
+    /// Behind a lock because the checks that ask may run anywhere; nobody contends for it.
+    chunk: Mutex<Chunk>,
+}
+
+#[derive(Default)]
+struct Chunk {
+    known: HashMap<String, KnownRecord>,
+    /// `source/external id` of the covers that hold the chunk's codes.
+    sources: HashMap<CoverCode, String>,
+    /// The cover of the row at hand, if it was imported before.
+    current: Option<CoverId>,
+}
+
+impl<'r> Lookup<'r> {
+    pub(super) fn new(guli: &'r Arc<Guli>, handle: &'r Handle) -> Self {
+        Self { guli, handle, chunk: Mutex::default() }
+    }
+
+    fn chunk(&self) -> MutexGuard<'_, Chunk> {
+        self.chunk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks for everything that a chunk of rows will need.
+    pub(super) fn prepare(
+        &self,
+        district: Option<DistrictCode>,
+        profile: &Profile,
+        rows: &[Row],
+    ) -> Result<(), ServiceError> {
+        let (Some(district), Some(source)) = (district, &profile.source) else { return Ok(()) };
+        let drafts = || rows.iter().filter_map(|row| row.draft.as_ref()).filter_map(cover);
+        let ids: Vec<&str> = drafts().map(|draft| draft.external_id.as_str()).collect();
+        // A code that is not in memory is held by nobody.
+        let index = &self.guli.context.index;
+        let codes: Vec<CoverCode> =
+            drafts().filter_map(|draft| draft.code).filter(|code| index.cover(*code).is_some()).collect();
+        let known = self.handle.block_on(self.guli.known_records(district, source.as_str(), &ids))?;
+        let sources = self.handle.block_on(self.guli.sources_of(district, &codes))?;
+        *self.chunk() = Chunk { known, sources, current: None };
+        Ok(())
+    }
+
+    /// Says which record is checked next.
+    pub(super) fn turn_to(&self, external_id: &str) {
+        let mut chunk = self.chunk();
+        chunk.current = chunk.known.get(external_id).map(|known| known.cover);
+    }
+
+    pub(super) fn known(&self, external_id: &str) -> Option<KnownRecord> {
+        self.chunk().known.get(external_id).copied()
+    }
+
+    /// Who holds a code.
+    pub(super) fn holder(&self, code: CoverCode) -> Option<Holder> {
+        let chunk = self.chunk();
+        let (source, external_id) = chunk.sources.get(&code)?.split_once('/')?;
+        Some(Holder { source: source.parse().ok()?, external_id: external_id.to_owned() })
+    }
+
+    /// The nearest registered cover of the category that is not of the source.
+    pub(super) fn nearest(
+        &self,
+        category: CategoryCode,
+        at: Position<Wgs84>,
+        source: Option<&OrgCode>,
+    ) -> Option<Near> {
+        let current = self.chunk().current;
+        let near = self.guli.context.index.covers_near(at, NEAR_M);
+        near.into_iter().filter(|(view, _)| view.category() == category && Some(view.id) != current).find_map(
+            |(view, metres)| {
+                let asked = self.handle.block_on(self.guli.sources_of(view.code.district(), &[view.code]));
+                let asked =
+                    asked.inspect_err(|error| tracing::warn!(%error, "a neighbour's source is not known")).ok()?;
+                let theirs = asked.get(&view.code)?.split_once('/')?.0.to_owned();
+                let other = source.is_none_or(|source| source.as_str() != theirs);
+                other.then(|| Near { name: format!("{} of {theirs}", view.code), metres })
+            },
+        )
+    }
+
+    /// A record's code is for life: a file cannot change it, nor the category that it contains.
+    pub(super) fn contradiction(&self, row: &Row, profile: &Profile) -> Option<Finding> {
+        let draft = row.draft.as_ref().and_then(cover)?;
+        let known = self.known(&draft.external_id)?;
+        let code = self.guli.context.index.cover_by_id(known.cover)?.code;
+        let (field, detail) = match draft.code {
+            Some(other) if other != code => {
+                (Field::Code, format!("this record was imported as {code}; its code cannot become {other}"))
+            }
+            None if draft.category != code.category() => {
+                let field = if profile.has(Field::Category) { Field::Category } else { Field::Code };
+                (field, format!("this record was imported as {code}; its category cannot become {}", draft.category))
+            }
+            _ => return None,
+        };
+        Some(Finding::new((row.row, row.line), FindingCode::CodeInvalid, Some(profile.label(field)), detail))
+    }
+}
+
+fn cover(draft: &Draft) -> Option<&CoverDraft> {
+    match draft {
+        Draft::Cover(draft) => Some(draft),
+        _ => None,
+    }
+}
+
+/// The covers of one file on their way in.
+#[derive(Default)]
+pub(super) struct CoverRun {
+    import: Option<ImportFile>,
+    /// The last sequence given to covers that came without a code.
+    sequences: HashMap<CategoryCode, u32>,
+    /// The chunk before, while it is being staged and the next one is read.
+    staging: Option<JoinHandle<Result<(), ServiceError>>>,
+}
+
+impl CoverRun {
+    /// Settles the identity of each good row and stages what is new or changed; an outcome for each.
+    pub(super) fn take(
+        &mut self,
+        run: &mut Run<'_>,
+        district: Option<DistrictCode>,
+        rows: &[Row],
+        profile: &Profile,
+        name: &str,
+        tally: &mut Tally,
+    ) -> Result<Vec<Outcome>, RunError> {
+        let (Some(district), Some(source)) = (district, &profile.source) else { return Ok(Vec::new()) };
+        let mut outcomes = Vec::with_capacity(rows.len());
+        let mut staged = Vec::new();
+        for (row, draft) in rows.iter().filter_map(|row| Some((row, row.draft.as_ref().and_then(cover)?))) {
+            let (known, digest) = (run.lookup.known(&draft.external_id), draft.digest());
+            let outcome = match known {
+                Some(known) if known.digest == digest => Outcome::Unchanged,
+                Some(_) => Outcome::Updated,
+                None => Outcome::Created,
+            };
+            tally.counts.add(outcome);
+            outcomes.push(outcome);
+            if outcome != Outcome::Unchanged && self.is_wanted(run, tally) {
+                let cover = self.settle(run, district, draft, known)?;
+                staged.push(StagedCover {
+                    row: row.row,
+                    source: source.to_string(),
+                    external_id: draft.external_id.clone(),
+                    digest,
+                    original: (draft.original.east, draft.original.north),
+                    original_crs: draft.original.crs.as_str(),
+                    cover,
+                });
+            }
+        }
+        if !staged.is_empty() {
+            self.stage(run, district, staged, profile, name)?;
+        }
+        Ok(outcomes)
+    }
+
+    /// Whether what is staged now can still be applied.
+    fn is_wanted(&self, run: &Run<'_>, tally: &Tally) -> bool {
+        let refused = tally.counts.rejected > 0 && run.request.on_error == OnError::RefuseFile;
+        run.request.mode == Mode::Apply && !refused
+    }
+
+    fn settle(
+        &mut self,
+        run: &Run<'_>,
+        district: DistrictCode,
+        draft: &CoverDraft,
+        known: Option<KnownRecord>,
+    ) -> Result<Cover, RunError> {
+        let index = &run.guli.context.index;
+        let id = known.map_or_else(|| run.guli.new_cover_id(), |known| known.cover);
+        let registered = known.and_then(|known| index.cover_by_id(known.cover)).map(|view| view.code);
+        let code = match draft.code.or(registered) {
+            Some(code) => code,
+            None => self.next_code(run, district, draft.category)?,
+        };
+        let grid = index.grid_at(draft.position).ok().map(|hit| hit.grid.code);
+        Ok(Cover {
+            id,
+            code,
+            owner: draft.owner.clone(),
+            responsible_unit: draft.responsible_unit.clone(),
+            position: draft.position,
+            accuracy: draft.accuracy,
+            spec: draft.spec.clone(),
+            status: draft.status,
+            grid: grid.filter(|grid| grid.district() == district),
+            version: 1,
+        })
+    }
+
+    fn next_code(
+        &mut self,
+        run: &Run<'_>,
+        district: DistrictCode,
+        category: CategoryCode,
+    ) -> Result<CoverCode, RunError> {
+        let last = match self.sequences.get(&category) {
+            Some(last) => *last,
+            None => run.handle.block_on(run.guli.last_sequence(district, category))?,
+        };
+        self.sequences.insert(category, last + 1);
+        CoverCode::new(district, category, last + 1).map_err(|_| {
+            let detail = format!("category {category} has no free sequence left below 1,000,000");
+            RunError::Service(ServiceError::invalid("/category", detail))
+        })
+    }
+
+    fn stage(
+        &mut self,
+        run: &Run<'_>,
+        district: DistrictCode,
+        staged: Vec<StagedCover>,
+        profile: &Profile,
+        name: &str,
+    ) -> Result<(), RunError> {
+        if self.import.is_none() {
+            let import = run.guli.new_import(district, &profile.name, name, profile.kind.as_str());
+            run.handle.block_on(run.guli.begin_import(&import))?;
+            self.import = Some(import);
+        }
+        self.wait(run)?;
+        if let Some(import) = self.import.clone() {
+            let guli = Arc::clone(run.guli);
+            self.staging = Some(run.handle.spawn(async move { guli.stage(&import, staged).await }));
+        }
+        Ok(())
+    }
+
+    /// Waits until the chunk before is staged.
+    fn wait(&mut self, run: &Run<'_>) -> Result<(), RunError> {
+        let Some(staging) = self.staging.take() else { return Ok(()) };
+        let staged = run.handle.block_on(staging);
+        Ok(staged.map_err(|error| ServiceError::Internal(format!("staging failed: {error}")))??)
+    }
+
+    /// Applies what was staged, or gives it up.
+    pub(super) fn finish(
+        mut self,
+        run: &Run<'_>,
+        tally: &Tally,
+        rejected: bool,
+    ) -> Result<Option<ImportFile>, RunError> {
+        self.wait(run)?;
+        let Some(import) = self.import else { return Ok(None) };
+        let done = if rejected {
+            run.handle.block_on(run.guli.give_up_import(&import, &tally.counts))
+        } else {
+            run.handle.block_on(run.guli.apply_import(&import, &tally.counts))
+        };
+        done?;
+        Ok(Some(import))
+    }
+}

@@ -1,0 +1,197 @@
+//! Beside the server: what the command line asks of a district, whoever holds its database.
+//!
+//! The same [`Request`] is [handled](handle) by a running server, through a socket beside the database
+//! that only its owner may open ([`socket`]), or by the command itself when no server runs.
+
+pub mod socket;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::domain::actor::{Role, Scope};
+use crate::domain::id::{DistrictCode, KeyId};
+use crate::http::wire::Audience;
+use crate::import::field::Kind;
+use crate::import::profile::{Profile, Profiles};
+use crate::import::run::{self, Mode, OnError, Progress};
+use crate::service::Guli;
+use crate::service::error::ServiceError;
+
+/// What is asked.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case")]
+pub enum Request {
+    Import(ImportRequest),
+    Resolve {
+        /// The query as `/v1/resolve` takes it.
+        query: String,
+    },
+    CreateKey {
+        role: String,
+        scopes: Vec<String>,
+        name: String,
+    },
+    ListKeys,
+    RevokeKey {
+        id: String,
+    },
+}
+
+/// An import as the command line names it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ImportRequest {
+    /// A folder with an `import.toml`, or one file; absolute.
+    pub path: PathBuf,
+    /// The file of profiles, where it is not the folder's `import.toml`.
+    pub profiles: Option<PathBuf>,
+    /// Only this profile.
+    pub profile: Option<String>,
+    /// For a file without a profile: what its records are, and in which coordinate system.
+    pub kind: Option<String>,
+    pub crs: Option<String>,
+    pub source: Option<String>,
+    pub district: Option<String>,
+    pub dry_run: bool,
+    pub keep_going: bool,
+    pub rows_to: Option<PathBuf>,
+}
+
+/// What comes back: any number of progresses, then an answer or a failure.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Message {
+    Progress(Value),
+    Done(Value),
+    Failed(String),
+}
+
+/// Does what is asked; blocks, within a runtime. `tell` takes the progress.
+pub fn handle(guli: &Arc<Guli>, request: Request, tell: &mut dyn FnMut(&Progress)) -> Result<Value, String> {
+    let runtime = tokio::runtime::Handle::current();
+    let failed = |error: ServiceError| describe(&error);
+    match request {
+        Request::Import(request) => import(guli, request, tell),
+        Request::Resolve { query } => {
+            let index = &guli.context.index;
+            let answer = crate::http::resolve::answer(index, Some(&query), Audience::Staff).map_err(failed)?;
+            serde_json::to_value(answer).map_err(|error| error.to_string())
+        }
+        Request::CreateKey { role, scopes, name } => {
+            let role = Role::parse(&role).ok_or_else(|| {
+                let all: Vec<_> = Role::ALL.iter().map(|role| role.as_str()).collect();
+                format!("--role: {role:?} is no role; there are {}", all.join(", "))
+            })?;
+            let scopes: Vec<Scope> = scopes
+                .iter()
+                .map(|scope| scope.parse())
+                .collect::<Result<_, _>>()
+                .map_err(|e| format!("--scope: {e}"))?;
+            let key = runtime.block_on(guli.create_key(role, scopes, name)).map_err(failed)?;
+            Ok(json!({ "id": key.id.to_string(), "key": key.secret, "role": role.as_str() }))
+        }
+        Request::ListKeys => {
+            let keys = runtime.block_on(guli.list_keys()).map_err(failed)?;
+            let keys = keys.into_iter().map(|key| {
+                json!({
+                    "id": key.id.to_string(), "role": key.actor.role.as_str(), "name": key.actor.name,
+                    "scopes": key.actor.scopes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                    "created_at": key.created_at.to_string(),
+                    "revoked_at": key.revoked_at.map(|at| at.to_string()),
+                })
+            });
+            Ok(Value::Array(keys.collect()))
+        }
+        Request::RevokeKey { id } => {
+            let id =
+                uuid::Uuid::parse_str(&id).map(KeyId).map_err(|_| format!("{id:?} is no id; see guli key list"))?;
+            runtime.block_on(guli.revoke_key(id)).map_err(failed)?;
+            Ok(json!({ "id": id.to_string(), "revoked": true }))
+        }
+    }
+}
+
+/// An error for who sits at the machine: with what was at fault.
+fn describe(error: &ServiceError) -> String {
+    match error {
+        ServiceError::Invalid(faults) => faults.iter().map(|f| f.detail.clone()).collect::<Vec<_>>().join("; "),
+        ServiceError::Malformed(fault) | ServiceError::UnknownCrs(fault) => fault.detail.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn import(guli: &Arc<Guli>, request: ImportRequest, tell: &mut dyn FnMut(&Progress)) -> Result<Value, String> {
+    let files = files(&request)?;
+    let district: Option<DistrictCode> =
+        request.district.map(|code| code.parse().map_err(|e| format!("--district: {e}"))).transpose()?;
+    let request = run::Request {
+        files,
+        mode: if request.dry_run { Mode::DryRun } else { Mode::Apply },
+        on_error: if request.keep_going { OnError::KeepGoing } else { OnError::RefuseFile },
+        district,
+        rows_to: request.rows_to,
+    };
+    let reports = run::run(guli, &request, tell).map_err(|error| match error {
+        run::RunError::Service(error) => describe(&error),
+        other => other.to_string(),
+    })?;
+    serde_json::to_value(reports).map_err(|error| error.to_string())
+}
+
+/// The profiles and files that a request names.
+fn files(request: &ImportRequest) -> Result<Vec<(Profile, PathBuf)>, String> {
+    let path = &request.path;
+    if path.is_dir() {
+        let toml = request.profiles.clone().unwrap_or_else(|| path.join("import.toml"));
+        let profiles = Profiles::read(&toml).map_err(|error| error.to_string())?;
+        let wanted: Vec<Profile> = match &request.profile {
+            Some(name) => vec![named(&profiles, name)?],
+            None => profiles.profiles,
+        };
+        return Ok(wanted.into_iter().map(|profile| (profile.clone(), path.join(&profile.file))).collect());
+    }
+    let beside = path.parent().unwrap_or(Path::new("")).join("import.toml");
+    let toml = request.profiles.clone().or_else(|| beside.is_file().then_some(beside));
+    if let Some(toml) = toml.filter(|_| request.kind.is_none()) {
+        let profiles = Profiles::read(&toml).map_err(|error| error.to_string())?;
+        let profile = match &request.profile {
+            Some(name) => Some(named(&profiles, name)?),
+            None => profiles.profiles.iter().find(|p| p.file.file_name() == path.file_name()).cloned(),
+        };
+        if let Some(profile) = profile {
+            return Ok(vec![(profile, path.clone())]);
+        }
+    }
+    Ok(vec![(default_profile(request)?, path.clone())])
+}
+
+fn named(profiles: &Profiles, name: &str) -> Result<Profile, String> {
+    profiles.named(name).cloned().ok_or_else(|| {
+        let all: Vec<_> = profiles.profiles.iter().map(|profile| profile.name.as_str()).collect();
+        format!("--profile: there is no profile {name:?}; there are {}", all.join(", "))
+    })
+}
+
+/// The profile of a file that nobody wrote one for.
+fn default_profile(request: &ImportRequest) -> Result<Profile, String> {
+    let path = &request.path;
+    let kinds = || Kind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
+    let kind = request.kind.as_deref().ok_or_else(|| {
+        format!("no profile names {}: write an import.toml beside it, or say --kind ({})", path.display(), kinds())
+    })?;
+    let kind = Kind::parse(kind).ok_or_else(|| format!("--kind: {kind:?} is none of {}", kinds()))?;
+    let mut profile = Profile::default_for(path, kind)
+        .ok_or_else(|| format!("{}: the extension says no format (csv, geojson, geojsonl)", path.display()))?;
+    if let Some(crs) = &request.crs {
+        profile = profile.with_crs(crs.parse().map_err(|e| format!("--crs: {e}"))?);
+    }
+    if let Some(source) = &request.source {
+        profile.source = Some(source.parse().map_err(|e| format!("--source: {e}"))?);
+    }
+    if profile.source.is_none() && matches!(kind, Kind::Covers | Kind::People) {
+        return Err(format!("--source: {} need the organisation whose records they are", kind.as_str()));
+    }
+    Ok(profile)
+}

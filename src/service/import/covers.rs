@@ -1,0 +1,157 @@
+//! Covers of a file: staged, then applied in steps.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::{AT_ONCE, Counts, ImportFile, STEP, log};
+use crate::domain::catalog::CategoryCode;
+use crate::domain::cover::Cover;
+use crate::domain::id::{CoverCode, CoverId, DistrictCode};
+use crate::service::Guli;
+use crate::service::clock::Clock;
+use crate::service::error::Result;
+use crate::store::covers::{self, Staged};
+use crate::store::imports::{self, KnownRecord, StagedCover};
+use crate::store::{Conn, Result as StoreResult};
+
+/// Rows of one step, and how many follow it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step {
+    rows: (u64, u64),
+    last: bool,
+}
+
+/// The next rows to be applied, if any are left.
+pub(super) async fn next_step(conn: &mut Conn<'_>, file: &ImportFile) -> StoreResult<Option<Step>> {
+    let Some((first, last)) = imports::staged_range(conn, file.district, file.id).await? else { return Ok(None) };
+    let end = if last - first < AT_ONCE { last } else { first + STEP - 1 };
+    Ok(Some(Step { rows: (first, end), last: end == last }))
+}
+
+/// Applies one step within the open transaction; gives its number and the covers as they now are.
+pub(super) async fn apply_step(
+    clock: &Clock,
+    conn: &mut Conn<'_>,
+    file: &ImportFile,
+    step: Step,
+    counts: &Counts,
+) -> StoreResult<(i64, Vec<Cover>)> {
+    let (district, id, (first, last)) = (file.district, file.id, step.rows);
+    let seq = log(clock, conn, file, json!([first, last])).await?;
+    let staged = if counts.updated == 0 { Staged::New } else { Staged::Applied };
+    if staged == Staged::Applied {
+        imports::keep_past(conn, district, id, seq, step.rows).await?;
+    }
+    imports::apply(conn, district, id, seq, step.rows).await?;
+    let covers = covers::of_stage(conn, district, id, step.rows, staged).await?;
+    imports::unstage(conn, district, id, last).await?;
+    let state = if step.last { "applied" } else { "applying" };
+    imports::set_state(conn, district, id, state, &counts.as_json()).await?;
+    Ok((seq, covers))
+}
+
+impl Guli {
+    /// The records that a source has delivered before, of these.
+    pub async fn known_records(
+        &self,
+        district: DistrictCode,
+        source: &str,
+        external_ids: &[&str],
+    ) -> Result<HashMap<String, KnownRecord>> {
+        let mut reader = self.store.read().await?;
+        Ok(imports::known(&mut reader.conn(), district, source, external_ids).await?.into_iter().collect())
+    }
+
+    /// Where the covers with these codes came from: `source/external id` by code.
+    pub async fn sources_of(&self, district: DistrictCode, codes: &[CoverCode]) -> Result<HashMap<CoverCode, String>> {
+        let mut reader = self.store.read().await?;
+        Ok(covers::sources(&mut reader.conn(), district, codes).await?.into_iter().collect())
+    }
+
+    /// The highest sequence given to covers of a category.
+    pub async fn last_sequence(&self, district: DistrictCode, category: CategoryCode) -> Result<u32> {
+        let mut reader = self.store.read().await?;
+        Ok(covers::last_sequence(&mut reader.conn(), district, category).await?)
+    }
+
+    /// A new identity for a cover.
+    pub fn new_cover_id(&self) -> CoverId {
+        CoverId(self.context.clock.uuid())
+    }
+
+    /// Begins to stage a file's covers.
+    pub async fn begin_import(&self, file: &ImportFile) -> Result<()> {
+        let (file, now) = (file.clone(), self.context.clock.now());
+        let begin = self.writer.alone(
+            move |conn| {
+                Box::pin(async move {
+                    imports::begin(&mut conn.conn(), file.district, file.id, &file.profile, &file.file, now).await
+                })
+            },
+            |()| (),
+        );
+        Ok(begin.await?)
+    }
+
+    /// Stages a chunk of covers.
+    pub async fn stage(&self, file: &ImportFile, rows: Vec<StagedCover>) -> Result<()> {
+        let (district, id) = (file.district, file.id);
+        let stage = self.writer.alone(
+            move |conn| Box::pin(async move { imports::stage(&mut conn.conn(), district, id, &rows).await }),
+            |()| (),
+        );
+        Ok(stage.await?)
+    }
+
+    /// Gives an import up: nothing of it was seen by anyone.
+    pub async fn give_up_import(&self, file: &ImportFile, counts: &Counts) -> Result<()> {
+        let (district, id, counts) = (file.district, file.id, counts.as_json());
+        let give_up = self.writer.alone(
+            move |conn| {
+                Box::pin(async move {
+                    let conn = &mut conn.conn();
+                    imports::unstage(conn, district, id, u64::MAX >> 1).await?;
+                    imports::set_state(conn, district, id, "rejected", &counts).await
+                })
+            },
+            |()| (),
+        );
+        Ok(give_up.await?)
+    }
+
+    /// Makes the staged covers the present, in the database and then in memory.
+    pub async fn apply_import(&self, file: &ImportFile, counts: &Counts) -> Result<()> {
+        let file = Arc::new(file.clone());
+        let counts = *counts;
+        loop {
+            let step = next_step(&mut self.store.read().await?.conn(), &file).await?;
+            let Some(step) = step else { break };
+            let (context, to_apply) = (Arc::clone(&self.context), Arc::clone(&file));
+            let (index, district) = (Arc::clone(&self.context), file.district);
+            self.writer
+                .alone(
+                    move |conn| {
+                        Box::pin(
+                            async move { apply_step(&context.clock, &mut conn.conn(), &to_apply, step, &counts).await },
+                        )
+                    },
+                    move |(seq, covers)| show(&index, district, seq, covers),
+                )
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+fn show(context: &crate::service::Context, district: DistrictCode, seq: i64, covers: Vec<Cover>) {
+    for cover in covers {
+        if let Err(error) = context.index.put_cover(cover) {
+            tracing::error!(%error, "a stored cover cannot be held in memory");
+        }
+    }
+    if let Err(error) = context.index.set_registry_seq(district, seq.unsigned_abs()) {
+        tracing::error!(%error, "an import was applied to a district that is not in memory");
+    }
+}

@@ -1,0 +1,155 @@
+//! Imports into the registry: what a checked file changes, and how it gets in.
+//!
+//! Covers are staged in chunks where nobody sees them, the writer free for reports in between, and
+//! applied once the whole file has passed: up to [`AT_ONCE`] rows as one transaction, more of them
+//! in steps of [`STEP`], each a change of the registry with a number of its own. An import that has
+//! begun to be applied is finished, after a crash at the next start ([`recover`]); one that was
+//! only staged is given up. Areas, organisations and people are few: one transaction a file.
+
+pub mod areas;
+pub mod covers;
+pub mod people;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::Guli;
+use super::clock::Clock;
+use crate::domain::id::{DistrictCode, ImportId};
+use crate::store::events::{self, Event};
+use crate::store::{Conn, Result as StoreResult, Store, corrupt, head, imports};
+
+/// Rows that one transaction may apply while reports are taken.
+const AT_ONCE: u64 = 20_000;
+/// Rows of one step of a larger import.
+const STEP: u64 = 5_000;
+
+/// One file on its way into the registry.
+#[derive(Debug, Clone)]
+pub struct ImportFile {
+    pub id: ImportId,
+    pub district: DistrictCode,
+    /// Name of the profile that it was read with.
+    pub profile: String,
+    /// Its name, for people.
+    pub file: String,
+    /// What its records are: `covers`, `grids`, …
+    pub kind: &'static str,
+}
+
+/// What became of a row that passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Created,
+    Updated,
+    Unchanged,
+}
+
+impl Outcome {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+        }
+    }
+}
+
+/// Rows of a file by what became of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    pub rows: u64,
+    pub created: u64,
+    pub updated: u64,
+    pub unchanged: u64,
+    pub rejected: u64,
+    /// With a warning, and not rejected.
+    pub warned: u64,
+}
+
+impl Counts {
+    pub fn add(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Created => self.created += 1,
+            Outcome::Updated => self.updated += 1,
+            Outcome::Unchanged => self.unchanged += 1,
+        }
+    }
+
+    fn as_json(&self) -> String {
+        json!(self).to_string()
+    }
+}
+
+impl Guli {
+    /// A new import of a file.
+    pub fn new_import(&self, district: DistrictCode, profile: &str, file: &str, kind: &'static str) -> ImportFile {
+        let id = ImportId(self.context.clock.uuid());
+        ImportFile { id, district, profile: profile.to_owned(), file: file.to_owned(), kind }
+    }
+
+    /// Waits for its turn: imports go one after the other.
+    pub async fn import_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.importing.lock().await
+    }
+}
+
+/// Takes a number for a change of the registry and logs it, within the open transaction.
+async fn log(clock: &Clock, conn: &mut Conn<'_>, file: &ImportFile, rows: serde_json::Value) -> StoreResult<i64> {
+    let district = file.district;
+    let mut head = head::lock(conn, district).await?.ok_or_else(|| corrupt("district_head", district))?;
+    let now = head.advance(clock.now());
+    let seq = head.next_seq();
+    head.registry_seq = seq;
+    let event = Event {
+        seq,
+        at: now.as_microsecond(),
+        actor: "operator".to_owned(),
+        kind: "import.applied".to_owned(),
+        subject: file.id.to_string(),
+        version: 1,
+        data: json!({ "profile": file.profile, "file": file.file, "kind": file.kind, "rows": rows }).to_string(),
+        reason: None,
+    };
+    events::append(conn, district, &[event]).await?;
+    head::save(conn, district, &head).await?;
+    Ok(seq)
+}
+
+/// Notes an import that is complete within this transaction.
+async fn note(conn: &mut Conn<'_>, file: &ImportFile, counts: &Counts, now: Timestamp) -> StoreResult<()> {
+    imports::begin(conn, file.district, file.id, &file.profile, &file.file, now).await?;
+    imports::set_state(conn, file.district, file.id, "applied", &counts.as_json()).await
+}
+
+/// Finishes what a crash interrupted: before anything is loaded into memory.
+pub(super) async fn recover(clock: &Clock, store: &Store) -> StoreResult<()> {
+    let mut writer = store.write().await?;
+    let abandoned = imports::in_state(&mut writer.conn(), "staging").await?;
+    for import in abandoned {
+        tracing::warn!(import = %import.id, file = import.file, "an import was interrupted while it was read; import it again");
+        writer.begin().await?;
+        let conn = &mut writer.conn();
+        imports::unstage(conn, import.district, import.id, u64::MAX >> 1).await?;
+        imports::set_state(conn, import.district, import.id, "abandoned", &import.counts).await?;
+        writer.commit().await?;
+    }
+    for import in imports::in_state(&mut writer.conn(), "applying").await? {
+        tracing::warn!(import = %import.id, file = import.file, "finishing an import that was interrupted");
+        let file = ImportFile {
+            id: import.id,
+            district: import.district,
+            profile: import.profile,
+            file: import.file,
+            kind: "covers",
+        };
+        let counts = serde_json::from_str(&import.counts).map_err(|e| corrupt("an import's counts", e))?;
+        while let Some(step) = covers::next_step(&mut writer.conn(), &file).await? {
+            writer.begin().await?;
+            covers::apply_step(clock, &mut writer.conn(), &file, step, &counts).await?;
+            writer.commit().await?;
+        }
+    }
+    writer.close().await
+}

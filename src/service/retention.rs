@@ -1,0 +1,30 @@
+//! Forgetting what is past its end: personal data (个人信息), and replies kept for who asks again.
+
+use super::Guli;
+use super::error::Result;
+use crate::store::{idempotency, personal};
+
+impl Guli {
+    /// Forgets, in every district; how many records.
+    pub async fn forget(&self) -> Result<u64> {
+        let mut forgotten = 0;
+        for district in self.districts() {
+            let now = self.context.clock.now();
+            let forget = self.writer.alone(
+                move |conn| {
+                    Box::pin(async move {
+                        let conn = &mut conn.conn();
+                        Ok(personal::purge(conn, district, now).await?
+                            + idempotency::purge(conn, district, now).await?)
+                    })
+                },
+                |count| count,
+            );
+            forgotten += forget.await?;
+        }
+        if forgotten > 0 {
+            tracing::info!(forgotten, "records past their end were deleted");
+        }
+        Ok(forgotten)
+    }
+}
