@@ -56,7 +56,7 @@ impl Params {
             .transpose()
     }
 
-    /// Takes a list separated by commas, at most [`VALUES`]; absent is empty.
+    /// Takes a list separated by commas, at most 200; absent is empty.
     pub fn list<T>(&mut self, name: &str, parse: impl Fn(&str) -> std::result::Result<T, String>) -> Result<Vec<T>> {
         let Some(text) = self.text(name) else { return Ok(Vec::new()) };
         if text.split(',').count() > VALUES {

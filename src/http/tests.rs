@@ -212,7 +212,7 @@ impl Town {
 
     async fn seeded(seeds: impl AsyncFnOnce(&mut WriteConn)) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let url = DatabaseUrl::parse(&format!("sqlite://{}", dir.path().join("guli.db").display())).unwrap();
+        let url = DatabaseUrl::sqlite(&dir.path().join("guli.db"));
         let store = Store::open(&url, None).await.unwrap();
         let mut writer = store.write().await.unwrap();
         writer.begin().await.unwrap();
