@@ -341,7 +341,7 @@ fn outline(mesh: &mut Mesh) -> Result<Ring, Error> {
         .iter()
         .map(|&at| {
             let [lon, lat] = from_gcj02(at);
-            Vertex { lon: count(lon * 1e7) as i64 * 10, lat: count(lat * 1e7) as i64 * 10 }
+            Vertex { lon: count(lon * 1e7).cast_signed() as i64 * 10, lat: count(lat * 1e7).cast_signed() as i64 * 10 }
         })
         .collect();
     // It was published clockwise and closed.

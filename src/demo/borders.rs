@@ -1,5 +1,6 @@
 //! Writing the areas, the organisations and the people.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use super::Error;
@@ -55,7 +56,8 @@ fn polygon(mesh: &Mesh, ring: &[u32]) -> String {
     for (k, &id) in ring.iter().chain(ring.first()).enumerate() {
         let [lon, lat] = mesh.vertices[id as usize].degrees();
         let comma = if k == 0 { "" } else { "," };
-        text.push_str(&format!("{comma}[{lon},{lat}]"));
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{comma}[{lon},{lat}]");
     }
     text.push_str("]]}");
     text

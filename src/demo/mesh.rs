@@ -163,7 +163,7 @@ impl Mesh {
     pub(super) fn cut(&mut self, ring: &[u32], wish: Candidate, rng: &mut Rng) -> Option<Parts> {
         let (a, b) = (self.point(ring[wish.from]), self.point(ring[wish.to]));
         let whole = length(minus(b, a));
-        let steps = (1..).find(|&k| f64::from(k) * wish.ask.spacing >= whole).unwrap_or(1).max(2);
+        let steps = (1..100_000).find(|&k| f64::from(k) * wish.ask.spacing >= whole).unwrap_or(1).max(2);
         let (bow, sway) = (rng.between(-1.0, 1.0) * wish.ask.bend, rng.between(-0.6, 0.6) * wish.ask.bend);
         let wobble: Vec<f64> = (1..steps).map(|_| rng.between(-0.3, 0.3)).collect();
         let across = [(a[1] - b[1]) / whole, (b[0] - a[0]) / whole];

@@ -279,7 +279,7 @@ impl Order {
                 self.cancel_open_tasks();
             }
             Action::Identify { responsibility, damage } => self.identify(responsibility, damage, rules, now)?,
-            Action::Reassign { unit, due_at } => self.reassign(unit, due_at),
+            Action::Reassign { unit, due_at } => self.reassign(&unit, due_at),
         }
         self.version += 1;
         Ok(self)
@@ -358,7 +358,7 @@ impl Order {
         Ok(())
     }
 
-    fn reassign(&mut self, unit: Assignee, due_at: Option<Timestamp>) {
+    fn reassign(&mut self, unit: &Assignee, due_at: Option<Timestamp>) {
         self.status = Status::Dispatched;
         if let Some(due_at) = due_at {
             self.limits.repair_by = due_at;

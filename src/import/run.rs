@@ -4,6 +4,7 @@
 //! All or nothing for each file, unless told to [keep going](OnError::KeepGoing). It runs on a thread of its own and
 //! asks the writer chunk by chunk, so that reports are taken meanwhile.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufWriter, Read, Write as _};
 use std::path::{Path, PathBuf};
@@ -151,9 +152,9 @@ async fn world<'a>(
 ) -> Result<World<'a>, ServiceError> {
     let mut world = World {
         district: None,
-        subdistricts: Default::default(),
-        communities: Default::default(),
-        grids: Default::default(),
+        subdistricts: HashSet::default(),
+        communities: HashSet::default(),
+        grids: HashSet::default(),
         organizations: guli.all_organizations().await?.into_iter().map(|o| o.code).collect(),
         catalog: Catalog::national(),
         year: guli.this_year(),

@@ -135,6 +135,12 @@ fn cover(draft: &Draft) -> Option<&CoverDraft> {
     }
 }
 
+/// Whether what is staged now can still be applied.
+fn is_wanted(run: &Run<'_>, tally: &Tally) -> bool {
+    let refused = tally.counts.rejected > 0 && run.request.on_error == OnError::RefuseFile;
+    run.request.mode == Mode::Apply && !refused
+}
+
 /// The covers of one file on their way in.
 #[derive(Default)]
 pub(super) struct CoverRun {
@@ -168,7 +174,7 @@ impl CoverRun {
             };
             tally.counts.add(outcome);
             outcomes.push(outcome);
-            if outcome != Outcome::Unchanged && self.is_wanted(run, tally) {
+            if outcome != Outcome::Unchanged && is_wanted(run, tally) {
                 let cover = self.settle(run, district, draft, known)?;
                 staged.push(StagedCover {
                     row: row.row,
@@ -185,12 +191,6 @@ impl CoverRun {
             self.stage(run, district, staged, profile, name)?;
         }
         Ok(outcomes)
-    }
-
-    /// Whether what is staged now can still be applied.
-    fn is_wanted(&self, run: &Run<'_>, tally: &Tally) -> bool {
-        let refused = tally.counts.rejected > 0 && run.request.on_error == OnError::RefuseFile;
-        run.request.mode == Mode::Apply && !refused
     }
 
     fn settle(

@@ -31,11 +31,14 @@ pub struct Kept {
     pub expires: Timestamp,
 }
 
+/// client, route, key hash, body hash, sealed reply, expires
+type Row = (String, String, Vec<u8>, Vec<u8>, Vec<u8>, i64);
+
 /// The kept reply's body hash and sealed reply, for each slot that has one.
 pub async fn find(conn: &mut Conn<'_>, district: DistrictCode, slots: &[&Slot]) -> Result<Vec<Kept>> {
     let mut found = Vec::new();
     for chunk in slots.chunks(ROWS_PER_STATEMENT) {
-        let rows: Vec<(String, String, Vec<u8>, Vec<u8>, Vec<u8>, i64)> = each!(conn, c => {
+        let rows: Vec<Row> = each!(conn, c => {
             let mut sql = QueryBuilder::<Db>::new(
                 "SELECT client, route, key_hash, body_hash, sealed_reply, expires FROM idempotency WHERE district = ",
             );

@@ -219,7 +219,7 @@ impl std::fmt::Debug for DatabaseUrl {
 
 #[derive(Debug, Clone)]
 enum Pool {
-    Sqlite { pool: SqlitePool, write: SqliteConnectOptions },
+    Sqlite { pool: SqlitePool, write: Box<SqliteConnectOptions> },
     Postgres { pool: PgPool },
 }
 
@@ -275,7 +275,7 @@ impl Store {
             .max_connections(4)
             .acquire_timeout(Duration::from_secs(5))
             .connect_lazy_with(read);
-        Ok(Self { pool: Pool::Sqlite { pool, write }, _lock: Some(std::sync::Arc::new(lock)) })
+        Ok(Self { pool: Pool::Sqlite { pool, write: Box::new(write) }, _lock: Some(std::sync::Arc::new(lock)) })
     }
 
     async fn open_postgres(url: &str) -> Result<Self> {
