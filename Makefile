@@ -31,7 +31,7 @@ fmt: cargo ## format the code
 lint: packages cargo ## formatting, clippy and docs, with warnings as errors
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib --document-private-items
 
 demo-data: packages cargo ## generate data/shibei again and show what changed
 	cargo run --release --locked --bin guli -- demo generate --seed 20261123 --covers 17000 --out data/shibei

@@ -68,6 +68,7 @@ fn staged(row: u64, (code, lon, lat, status, grid): (&str, f64, f64, Status, &st
         digest: [0; 16],
         original: (lon, lat),
         original_crs: "EPSG:4326",
+        known: false,
         cover: Cover {
             id: CoverId(Uuid::from_u128(u128::from(row))),
             code: code.parse().unwrap(),

@@ -19,7 +19,7 @@ use crate::domain::id::{CoverCode, CoverId, DistrictCode, OrgCode};
 use crate::domain::position::{Position, Wgs84};
 use crate::service::Guli;
 use crate::service::error::ServiceError;
-use crate::service::import::{ImportFile, Outcome};
+use crate::service::import::{AT_ONCE, ImportFile, Outcome, STEP};
 use crate::store::imports::{KnownRecord, StagedCover};
 
 /// How near another department's cover of the category is looked for, in metres.
@@ -145,10 +145,13 @@ fn is_wanted(run: &Run<'_>, tally: &Tally) -> bool {
 #[derive(Default)]
 pub(super) struct CoverRun {
     import: Option<ImportFile>,
+    /// Rows that are neither written nor staged yet.
+    waiting: Vec<StagedCover>,
+    is_staged: bool,
     /// The last sequence given to covers that came without a code.
     sequences: HashMap<CategoryCode, u32>,
-    /// The chunk before, while it is being staged and the next one is read.
-    staging: Option<JoinHandle<Result<(), ServiceError>>>,
+    /// The rows before, while they are being written or staged and the next ones are read.
+    writing: Option<JoinHandle<Result<(), ServiceError>>>,
 }
 
 impl CoverRun {
@@ -164,7 +167,6 @@ impl CoverRun {
     ) -> Result<Vec<Outcome>, RunError> {
         let (Some(district), Some(source)) = (district, &profile.source) else { return Ok(Vec::new()) };
         let mut outcomes = Vec::with_capacity(rows.len());
-        let mut staged = Vec::new();
         for (row, draft) in rows.iter().filter_map(|row| Some((row, row.draft.as_ref().and_then(cover)?))) {
             let (known, digest) = (run.lookup.known(&draft.external_id), draft.digest());
             let outcome = match known {
@@ -176,19 +178,26 @@ impl CoverRun {
             outcomes.push(outcome);
             if outcome != Outcome::Unchanged && is_wanted(run, tally) {
                 let cover = self.settle(run, district, draft, known)?;
-                staged.push(StagedCover {
+                self.waiting.push(StagedCover {
                     row: row.row,
                     source: source.to_string(),
                     external_id: draft.external_id.clone(),
                     digest,
                     original: (draft.original.east, draft.original.north),
                     original_crs: draft.original.crs.as_str(),
+                    known: known.is_some(),
                     cover,
                 });
             }
         }
-        if !staged.is_empty() {
-            self.stage(run, district, staged, profile, name)?;
+        if self.import.is_none() && !self.waiting.is_empty() {
+            self.import = Some(run.guli.new_import(district, &profile.name, name, profile.kind.as_str()));
+        }
+        let waiting = self.waiting.len() as u64;
+        match run.request.on_error {
+            OnError::KeepGoing if waiting >= STEP => self.write(run, tally)?,
+            OnError::RefuseFile if self.is_staged || waiting > AT_ONCE => self.stage(run)?,
+            _ => {}
         }
         Ok(outcomes)
     }
@@ -239,49 +248,56 @@ impl CoverRun {
         })
     }
 
-    fn stage(
-        &mut self,
-        run: &Run<'_>,
-        district: DistrictCode,
-        staged: Vec<StagedCover>,
-        profile: &Profile,
-        name: &str,
-    ) -> Result<(), RunError> {
-        if self.import.is_none() {
-            let import = run.guli.new_import(district, &profile.name, name, profile.kind.as_str());
-            run.handle.block_on(run.guli.begin_import(&import))?;
-            self.import = Some(import);
-        }
+    /// Writes what waits, as one step.
+    fn write(&mut self, run: &Run<'_>, tally: &Tally) -> Result<(), RunError> {
         self.wait(run)?;
-        if let Some(import) = self.import.clone() {
-            let guli = Arc::clone(run.guli);
-            self.staging = Some(run.handle.spawn(async move { guli.stage(&import, staged).await }));
-        }
+        let Some(import) = self.import.clone().filter(|_| !self.waiting.is_empty()) else { return Ok(()) };
+        let (guli, rows, counts) = (Arc::clone(run.guli), std::mem::take(&mut self.waiting), tally.counts);
+        self.writing = Some(run.handle.spawn(async move { guli.write_covers(&import, rows, &counts).await }));
         Ok(())
     }
 
-    /// Waits until the chunk before is staged.
-    fn wait(&mut self, run: &Run<'_>) -> Result<(), RunError> {
-        let Some(staging) = self.staging.take() else { return Ok(()) };
-        let staged = run.handle.block_on(staging);
-        Ok(staged.map_err(|error| ServiceError::Internal(format!("staging failed: {error}")))??)
+    /// Stages what waits: an error further down may still refuse the file.
+    fn stage(&mut self, run: &Run<'_>) -> Result<(), RunError> {
+        self.wait(run)?;
+        let Some(import) = self.import.clone() else { return Ok(()) };
+        if !self.is_staged {
+            run.handle.block_on(run.guli.begin_import(&import))?;
+            self.is_staged = true;
+        }
+        let (guli, rows) = (Arc::clone(run.guli), std::mem::take(&mut self.waiting));
+        self.writing = Some(run.handle.spawn(async move { guli.stage(&import, rows).await }));
+        Ok(())
     }
 
-    /// Applies what was staged, or gives it up.
+    /// Waits until the rows before are in.
+    fn wait(&mut self, run: &Run<'_>) -> Result<(), RunError> {
+        let Some(writing) = self.writing.take() else { return Ok(()) };
+        let written = run.handle.block_on(writing);
+        Ok(written.map_err(|error| ServiceError::Internal(format!("writing failed: {error}")))??)
+    }
+
+    /// Brings in what is left, or gives everything up.
     pub(super) fn finish(
         mut self,
         run: &Run<'_>,
         tally: &Tally,
         rejected: bool,
     ) -> Result<Option<ImportFile>, RunError> {
+        match (self.is_staged, rejected) {
+            (false, true) => {}
+            (false, false) => self.write(run, tally)?,
+            (true, _) => self.stage(run)?,
+        }
         self.wait(run)?;
-        let Some(import) = self.import else { return Ok(None) };
-        let done = if rejected {
-            run.handle.block_on(run.guli.give_up_import(&import, &tally.counts))
-        } else {
-            run.handle.block_on(run.guli.apply_import(&import, &tally.counts))
-        };
-        done?;
-        Ok(Some(import))
+        if let (Some(import), true) = (&self.import, self.is_staged) {
+            let done = if rejected {
+                run.handle.block_on(run.guli.give_up_import(import, &tally.counts))
+            } else {
+                run.handle.block_on(run.guli.apply_import(import, &tally.counts))
+            };
+            done?;
+        }
+        Ok(self.import)
     }
 }

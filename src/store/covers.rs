@@ -202,6 +202,29 @@ pub async fn of_stage(
     rows.into_iter().map(Row::read).collect()
 }
 
+/// The versions of covers.
+pub async fn versions(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    ids: &[CoverId],
+) -> Result<std::collections::HashMap<CoverId, i64>> {
+    let mut versions = std::collections::HashMap::with_capacity(ids.len());
+    for chunk in ids.chunks(super::ROWS_PER_STATEMENT) {
+        let rows: Vec<(Vec<u8>, i64)> = each!(conn, c => {
+            let mut sql = QueryBuilder::<Db>::new("SELECT id, version FROM cover WHERE district = ");
+            sql.push_bind(district.as_i64()).push(" AND id IN (");
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|id| { list.push_bind(id.0.as_bytes().to_vec()); });
+            sql.push(")");
+            sql.build_query_as().fetch_all(c).await?
+        });
+        for (id, version) in rows {
+            versions.insert(Uuid::from_slice(&id).map(CoverId).map_err(|e| corrupt("a cover's id", e))?, version);
+        }
+    }
+    Ok(versions)
+}
+
 /// Where covers came from: `source/external id` by code.
 pub async fn sources(
     conn: &mut Conn<'_>,

@@ -21,7 +21,32 @@ pub struct StagedCover {
     pub digest: [u8; 16],
     pub original: (f64, f64),
     pub original_crs: &'static str,
+    /// Whether the cover is in the registry and gets another version.
+    pub known: bool,
     pub cover: Cover,
+}
+
+/// Binds the columns of [`FIELDS`].
+macro_rules! bind_fields {
+    ($row:ident, $cover:expr) => {{
+        let cover: &Cover = $cover;
+        let spec = &cover.spec;
+        $row.push_bind(cover.owner.as_ref().map(|code| code.as_str()))
+            .push_bind(cover.responsible_unit.as_ref().map(|code| code.as_str()))
+            .push_bind(cover.position.lon())
+            .push_bind(cover.position.lat())
+            .push_bind(cover.accuracy.as_str())
+            .push_bind(cover.status.as_str())
+            .push_bind(spec.shape.map(|word| word.as_str()))
+            .push_bind(spec.opening_mm.map(i64::from))
+            .push_bind(spec.opening_width_mm.map(i64::from))
+            .push_bind(spec.depth_mm.map(i64::from))
+            .push_bind(spec.material.map(|word| word.as_str()))
+            .push_bind(spec.load_class.map(|word| word.as_str()))
+            .push_bind(spec.place.map(|word| word.as_str()))
+            .push_bind(spec.installed.map(i64::from))
+            .push_bind(cover.grid.map(|grid| grid.number().cast_signed()));
+    }};
 }
 
 /// What is known of a record that was imported before.
@@ -57,7 +82,7 @@ pub async fn known(
     Ok(found)
 }
 
-/// Begins an import.
+/// Begins an import, unless it has begun.
 pub async fn begin(
     conn: &mut Conn<'_>,
     district: DistrictCode,
@@ -67,7 +92,7 @@ pub async fn begin(
     now: Timestamp,
 ) -> Result<()> {
     const SQL: &str = "INSERT INTO import (district, id, profile, file, state, started_at, counts) \
-                       VALUES ($1, $2, $3, $4, 'staging', $5, '{}')";
+                       VALUES ($1, $2, $3, $4, 'staging', $5, '{}') ON CONFLICT DO NOTHING";
     each!(conn, c => sqlx::query(SQL)
         .bind(district.as_i64()).bind(id.0.as_bytes().as_slice()).bind(profile).bind(file).bind(now.as_microsecond())
         .execute(c).await.map(drop)?);
@@ -83,8 +108,6 @@ pub async fn stage(conn: &mut Conn<'_>, district: DistrictCode, id: ImportId, ro
                  original_crs, code, id, {FIELDS}) "
             ));
             sql.push_values(chunk, |mut row, staged| {
-                let cover = &staged.cover;
-                let spec = &cover.spec;
                 row.push_bind(district.as_i64())
                     .push_bind(id.0.as_bytes().as_slice())
                     .push_bind(staged.row.cast_signed())
@@ -94,23 +117,9 @@ pub async fn stage(conn: &mut Conn<'_>, district: DistrictCode, id: ImportId, ro
                     .push_bind(staged.original.0)
                     .push_bind(staged.original.1)
                     .push_bind(staged.original_crs)
-                    .push_bind(cover.code.number().cast_signed())
-                    .push_bind(cover.id.0.as_bytes().as_slice())
-                    .push_bind(cover.owner.as_ref().map(super::super::domain::id::OrgCode::as_str))
-                    .push_bind(cover.responsible_unit.as_ref().map(super::super::domain::id::OrgCode::as_str))
-                    .push_bind(cover.position.lon())
-                    .push_bind(cover.position.lat())
-                    .push_bind(cover.accuracy.as_str())
-                    .push_bind(cover.status.as_str())
-                    .push_bind(spec.shape.map(super::super::domain::cover::Shape::as_str))
-                    .push_bind(spec.opening_mm.map(i64::from))
-                    .push_bind(spec.opening_width_mm.map(i64::from))
-                    .push_bind(spec.depth_mm.map(i64::from))
-                    .push_bind(spec.material.map(super::super::domain::cover::Material::as_str))
-                    .push_bind(spec.load_class.map(super::super::domain::cover::LoadClass::as_str))
-                    .push_bind(spec.place.map(super::super::domain::cover::Place::as_str))
-                    .push_bind(spec.installed.map(i64::from))
-                    .push_bind(cover.grid.map(|grid| grid.number().cast_signed()));
+                    .push_bind(staged.cover.code.number().cast_signed())
+                    .push_bind(staged.cover.id.0.as_bytes().as_slice());
+                bind_fields!(row, &staged.cover);
             });
             sql.build().execute(c).await.map(drop)?;
         });
@@ -158,6 +167,81 @@ pub async fn in_state(conn: &mut Conn<'_>, state: &str) -> Result<Vec<NotedImpor
         .collect()
 }
 
+/// What happens to a cover that is there already.
+fn on_known_cover() -> String {
+    let fields = FIELDS.split(',').map(|f| format!("{0} = excluded.{0}", f.trim())).collect::<Vec<_>>().join(", ");
+    format!(
+        " ON CONFLICT (district, id) DO UPDATE SET version = cover.version + 1, {fields}, \
+         seq_from = excluded.seq_from, source = excluded.source WHERE cover.seq_from < excluded.seq_from"
+    )
+}
+
+/// What happens to a record that was delivered before.
+const ON_KNOWN_SOURCE: &str = " ON CONFLICT (district, source, external_id) DO UPDATE SET digest = excluded.digest, \
+    original_x = excluded.original_x, original_y = excluded.original_y, original_crs = excluded.original_crs, \
+    import = excluded.import, row_number = excluded.row_number";
+
+/// Makes rows the present without staging them; superseded states go to the past.
+pub async fn write(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    id: ImportId,
+    seq: i64,
+    rows: &[StagedCover],
+) -> Result<()> {
+    for chunk in rows.chunks(STAGED_PER_STATEMENT) {
+        each!(&mut *conn, c => {
+            if chunk.iter().any(|row| row.known) {
+                let mut past = QueryBuilder::<Db>::new(format!(
+                    "INSERT INTO cover_version (district, code, id, version, seq_from, source, seq_to, {FIELDS}) \
+                     SELECT district, code, id, version, seq_from, source, "
+                ));
+                past.push_bind(seq).push(format!(", {FIELDS} FROM cover WHERE district = "));
+                past.push_bind(district.as_i64()).push(" AND id IN (");
+                let mut list = past.separated(", ");
+                chunk.iter().filter(|row| row.known).for_each(|row| {
+                    list.push_bind(row.cover.id.0.as_bytes().as_slice());
+                });
+                past.push(")");
+                past.build().execute(&mut *c).await.map(drop)?;
+            }
+            let mut present = QueryBuilder::<Db>::new(format!(
+                "INSERT INTO cover (district, code, id, version, seq_from, source, {FIELDS}) "
+            ));
+            present.push_values(chunk, |mut row, staged| {
+                row.push_bind(district.as_i64())
+                    .push_bind(staged.cover.code.number().cast_signed())
+                    .push_bind(staged.cover.id.0.as_bytes().as_slice())
+                    .push_bind(1_i64)
+                    .push_bind(seq)
+                    .push_bind(format!("{}/{}", staged.source, staged.external_id));
+                bind_fields!(row, &staged.cover);
+            });
+            present.push(on_known_cover());
+            present.build().execute(&mut *c).await.map(drop)?;
+            let mut sources = QueryBuilder::<Db>::new(
+                "INSERT INTO cover_source (district, source, external_id, cover, digest, original_x, original_y, \
+                 original_crs, import, row_number) ",
+            );
+            sources.push_values(chunk, |mut row, staged| {
+                row.push_bind(district.as_i64())
+                    .push_bind(staged.source.as_str())
+                    .push_bind(staged.external_id.as_str())
+                    .push_bind(staged.cover.id.0.as_bytes().as_slice())
+                    .push_bind(staged.digest.as_slice())
+                    .push_bind(staged.original.0)
+                    .push_bind(staged.original.1)
+                    .push_bind(staged.original_crs)
+                    .push_bind(id.0.as_bytes().as_slice())
+                    .push_bind(staged.row.cast_signed());
+            });
+            sources.push(ON_KNOWN_SOURCE);
+            sources.build().execute(c).await.map(drop)?;
+        });
+    }
+    Ok(())
+}
+
 const STAGED: &str = "district = $1 AND import = $2 AND row_number BETWEEN $3 AND $4";
 
 /// Puts the states that staged rows from `first` to `last` will supersede into the past.
@@ -187,17 +271,13 @@ pub async fn apply(
 ) -> Result<()> {
     let present = format!(
         "INSERT INTO cover (district, code, id, version, seq_from, source, {FIELDS}) \
-         SELECT district, code, id, 1, $5, source || '/' || external_id, {FIELDS} FROM cover_stage WHERE {STAGED} \
-         ON CONFLICT (district, id) DO UPDATE SET version = cover.version + 1, {}, seq_from = excluded.seq_from, \
-         source = excluded.source WHERE cover.seq_from < excluded.seq_from",
-        FIELDS.split(',').map(|f| format!("{0} = excluded.{0}", f.trim())).collect::<Vec<_>>().join(", ")
+         SELECT district, code, id, 1, $5, source || '/' || external_id, {FIELDS} FROM cover_stage WHERE {STAGED}{}",
+        on_known_cover()
     );
     let source = format!(
         "INSERT INTO cover_source (district, source, external_id, cover, digest, original_x, original_y, original_crs, import, \
          row_number) SELECT district, source, external_id, id, digest, original_x, original_y, original_crs, import, row_number \
-         FROM cover_stage WHERE {STAGED} AND $5 > 0 ON CONFLICT (district, source, external_id) DO UPDATE SET \
-         digest = excluded.digest, original_x = excluded.original_x, original_y = excluded.original_y, \
-         original_crs = excluded.original_crs, import = excluded.import, row_number = excluded.row_number"
+         FROM cover_stage WHERE {STAGED} AND $5 > 0{ON_KNOWN_SOURCE}"
     );
     over_rows(conn, present, district, id, seq, rows).await?;
     over_rows(conn, source, district, id, seq, rows).await

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{AT_ONCE, Counts, ImportFile, STEP, log};
+use super::{AT_ONCE, Counts, ImportFile, STEP, log, note};
 use crate::domain::catalog::CategoryCode;
 use crate::domain::cover::Cover;
 use crate::domain::id::{CoverCode, CoverId, DistrictCode};
@@ -79,6 +79,31 @@ impl Guli {
     /// A new identity for a cover.
     pub fn new_cover_id(&self) -> CoverId {
         CoverId(self.context.clock.uuid())
+    }
+
+    /// Writes covers at once, as one change of the registry: at most [`AT_ONCE`].
+    pub async fn write_covers(&self, file: &ImportFile, rows: Vec<StagedCover>, counts: &Counts) -> Result<()> {
+        let (context, served, file, counts) =
+            (Arc::clone(&self.context), Arc::clone(&self.context), file.clone(), *counts);
+        let district = file.district;
+        let write = self.writer.alone(
+            move |conn| {
+                Box::pin(async move {
+                    let conn = &mut conn.conn();
+                    let span = json!([rows.first().map(|row| row.row), rows.last().map(|row| row.row)]);
+                    let seq = log(&context.clock, conn, &file, span).await?;
+                    imports::write(conn, district, file.id, seq, &rows).await?;
+                    note(conn, &file, &counts, context.clock.now()).await?;
+                    let known: Vec<CoverId> = rows.iter().filter(|row| row.known).map(|row| row.cover.id).collect();
+                    let versions = covers::versions(conn, district, &known).await?;
+                    let covers = rows.into_iter().map(|row| row.cover);
+                    let covers = covers.map(|cover| Cover { version: *versions.get(&cover.id).unwrap_or(&1), ..cover });
+                    Ok((seq, covers.collect()))
+                })
+            },
+            move |(seq, covers)| show(&served, district, seq, covers),
+        );
+        Ok(write.await?)
     }
 
     /// Begins to stage a file's covers.

@@ -1,10 +1,11 @@
 //! Imports into the registry: what a checked file changes, and how it gets in.
 //!
-//! Covers are staged in chunks where nobody sees them, the writer free for reports in between, and
-//! applied once the whole file has passed: up to [`AT_ONCE`] rows as one transaction, more of them
-//! in steps of [`STEP`], each a change of the registry with a number of its own. An import that has
-//! begun to be applied is finished, after a crash at the next start ([`recover`]); one that was
-//! only staged is given up. Areas, organisations and people are few: one transaction a file.
+//! Up to [`AT_ONCE`] covers of a file are one transaction. More of them, where an error further down
+//! may still refuse the file, are staged where nobody sees them and applied once the whole file has
+//! passed, in steps of [`STEP`], the writer free for reports in between; each step is a change of the
+//! registry with a number of its own. An import that has begun to be applied is finished, after a
+//! crash at the next start ([`recover`]); one that was only staged is given up. Where no error refuses
+//! a file, steps are written as they come. Areas, organisations and people are few: one transaction a file.
 
 pub mod areas;
 pub mod covers;
@@ -21,9 +22,9 @@ use crate::store::events::{self, Event};
 use crate::store::{Conn, Result as StoreResult, Store, corrupt, head, imports};
 
 /// Rows that one transaction may apply while reports are taken.
-const AT_ONCE: u64 = 20_000;
+pub const AT_ONCE: u64 = 20_000;
 /// Rows of one step of a larger import.
-const STEP: u64 = 5_000;
+pub const STEP: u64 = 5_000;
 
 /// One file on its way into the registry.
 #[derive(Debug, Clone)]
