@@ -161,6 +161,13 @@ impl Actor {
         units.next().filter(|_| units.next().is_none())
     }
 
+    /// Whether an area, given by the digits of its code, and one of the caller's have ground in common.
+    pub fn meets(&self, area: u64) -> bool {
+        let digits = area.checked_ilog10().unwrap_or(0) + 1;
+        let (first, last) = range(area, 15_u32.saturating_sub(digits));
+        self.scopes.iter().filter_map(Scope::grids).any(|(from, to)| from <= last && first <= to)
+    }
+
     fn reaches(&self, district: DistrictCode) -> bool {
         self.scopes.iter().any(|scope| scope.reaches(district))
     }
@@ -378,6 +385,20 @@ mod tests {
             assert_eq!(OrderFilter::of(&actor).admits(grid, &assignee, Some(&owner)), sees, "{role:?} {scope}");
             let resource = Resource::Order { grid, assignee: &assignee, owner: Some(&owner) };
             assert_eq!(authorize(&actor, Action::ReadOrder, resource).is_ok(), sees, "{role:?} {scope}");
+        }
+    }
+
+    #[test]
+    fn a_grid_leader_meets_the_areas_around_the_grid() {
+        let leader = actor(Role::GridLeader, &["grid:370203005001001"]);
+        for (area, meets) in [
+            (370_203_005_001_001, true),
+            (370_203_005_001_002, false),
+            (370_203_005_001, true),
+            (370_203_005, true),
+            (370_203_006, false),
+        ] {
+            assert_eq!(leader.meets(area), meets, "{area}");
         }
     }
 

@@ -27,6 +27,8 @@ use crate::store::{Conn, StoreError, events, head, idempotency, orders, reports}
 const REPLY_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long a reporter's name and phone are kept once the order is closed.
 const REPORTER_KEPT: SignedDuration = SignedDuration::from_hours(180 * 24);
+/// How far a phone's clock may be ahead.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
 /// How long it is kept where a crew arrived.
 const WHEREABOUTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// How far from an order the cover of a named category may lie.
@@ -196,6 +198,9 @@ impl<'a> Group<'a> {
         settled: Settled,
     ) -> std::result::Result<Result<Reply>, StoreError> {
         let report = &command.report;
+        if report.reported_at.is_some_and(|at| at > self.now + CLOCKS_DIFFER) {
+            return Ok(Err(ServiceError::invalid("/reported_at", "it lies in the future")));
+        }
         let target = match self.order_to_join(command, &settled) {
             Ok(target) => target,
             Err(refused) => return Ok(Err(refused)),

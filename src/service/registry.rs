@@ -103,7 +103,7 @@ impl Guli {
         if allowed.is_empty() { Err(ServiceError::refused(refused, what)) } else { Ok(allowed) }
     }
 
-    /// People and their duties, unsealed for who may read them.
+    /// People with duties in the caller's areas, unsealed for who may read them.
     pub async fn people(&self, actor: &Actor) -> Result<Vec<PersonRecord>> {
         let districts = self.authorize_anywhere(actor, Action::ReadPeople, "people")?;
         let mut reader = self.store.read().await?;
@@ -113,7 +113,9 @@ impl Guli {
         for district in districts {
             let sealed: std::collections::HashMap<_, _> =
                 personal::all(&mut reader.conn(), district, Purpose::Duty).await?.into_iter().collect();
-            for duty in people::duties(&mut reader.conn(), district).await? {
+            // Whoever stands for one grid has no business with the phones of all others.
+            let duties = people::duties(&mut reader.conn(), district).await?.into_iter();
+            for duty in duties.filter(|duty| duty.area.parse().is_ok_and(|area| actor.meets(area))) {
                 let subject = format!("person:{}", duty.person);
                 let record = sealed.get(&subject).map(|sealed| {
                     self.context.seal.open_sealed(&personal::place(district, &subject, Purpose::Duty), sealed)
