@@ -4,6 +4,7 @@ pub mod actions;
 pub mod areas;
 pub mod body;
 pub mod edge;
+pub mod feed;
 pub mod me;
 pub mod openapi;
 pub mod ops;
@@ -97,6 +98,8 @@ routes! {
     get "/v1/people/{code}" registry::person;
     get "/v1/covers" registry::covers;
     get "/v1/covers/{code}" registry::cover;
+    get "/v1/changes" feed::changes;
+    get "/v1/events" feed::events;
     get "/v1/me" me::get;
     get "/healthz" ops::healthz;
     get "/readyz" ops::readyz;

@@ -1,5 +1,6 @@
 //! The API as its callers meet it, in this process: a town of two grids and a handful of covers.
 
+mod feed;
 mod journey;
 mod orders;
 mod refusals;

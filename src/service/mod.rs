@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod command;
 pub mod error;
+pub mod feed;
 mod group;
 pub mod import;
 pub mod keys;
@@ -42,6 +43,8 @@ pub struct Context {
     pub seal: Seal,
     pub clock: clock::Clock,
     pub calendar: WorkCalendar,
+    /// Told after every commit.
+    committed: tokio::sync::watch::Sender<()>,
 }
 
 impl Context {
@@ -103,6 +106,7 @@ impl Guli {
             seal: Seal::open(key_file)?,
             clock: clock::Clock::default(),
             calendar: WorkCalendar::default(),
+            committed: tokio::sync::watch::Sender::new(()),
         });
         import::recover(&context.clock, &store).await?;
         let mut reader = store.read().await?;
@@ -135,6 +139,7 @@ impl Guli {
     /// From here on the answer to "ready?" is no.
     pub fn set_unready(&self) {
         self.ready.store(false, Ordering::Relaxed);
+        self.context.committed.send_replace(());
     }
 
     /// Whether the database answers.

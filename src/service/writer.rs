@@ -177,6 +177,7 @@ impl Task {
         for order in effects.changed {
             super::load::show(&self.context, &order);
         }
+        self.context.committed.send_replace(());
         Ok(answers)
     }
 
@@ -184,6 +185,7 @@ impl Task {
         let mut conn = self.conn().await?;
         work(&mut conn).await?;
         self.conn = Some(conn);
+        self.context.committed.send_replace(());
         Ok(())
     }
 
