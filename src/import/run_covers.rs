@@ -74,8 +74,7 @@ impl<'r> Lookup<'r> {
     /// Says which record is checked next.
     pub(super) fn turn_to(&self, draft: &CoverDraft) {
         let mut chunk = self.chunk();
-        chunk.current =
-            chunk.known.get(&draft.external_id).map(|known| (known.cover, known.digest == draft.digest()));
+        chunk.current = chunk.known.get(&draft.external_id).map(|known| (known.cover, known.digest == draft.digest()));
     }
 
     pub(super) fn known(&self, external_id: &str) -> Option<KnownRecord> {

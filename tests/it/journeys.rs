@@ -73,7 +73,8 @@ async fn a_missing_cover_is_reported_secured_repaired_verified_and_closed() {
     assert_eq!(tracked.expect(200)["work_order"]["code"], *order);
 
     // The crew sees it in its list, takes it with the version that it saw, and is refused with an old one.
-    let list = crew.get("/v1/work-orders?status=open&near=120.33641,36.11537&radius_m=50&sort=distance").await.expect(200);
+    let list =
+        crew.get("/v1/work-orders?status=open&near=120.33641,36.11537&radius_m=50&sort=distance").await.expect(200);
     assert_eq!(list["items"].as_array().unwrap().len(), 1);
     assert_eq!(list["items"][0]["code"], *order);
     let path = format!("/v1/work-orders/{order}");
@@ -141,8 +142,7 @@ async fn a_second_report_of_a_cover_joins_and_may_make_it_more_urgent() {
     let home = Home::with_district();
     let server = home.demo();
     let (anyone, crew) = (server.anyone(), server.with("demo-crew"));
-    let first =
-        anyone.post("/v1/reports", &[], &json!({"position": pin(), "damage": "noisy"})).await.expect(201);
+    let first = anyone.post("/v1/reports", &[], &json!({"position": pin(), "damage": "noisy"})).await.expect(201);
     let order = code(&first);
     // By its plate, without a pin.
     let second = anyone.post("/v1/reports", &[], &json!({"cover": COVER, "damage": "missing"})).await.expect(201);

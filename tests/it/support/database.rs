@@ -62,8 +62,11 @@ impl Database {
                  (PARTITION BY subject ORDER BY seq DESC) AS place FROM event WHERE kind LIKE 'work_order.%') WHERE place = \
                  1 AND version > events",
             ),
-            ("every order has tasks", "SELECT count(*) FROM work_order w WHERE NOT EXISTS (SELECT 1 FROM task t WHERE \
-                 t.district = w.district AND t.work_order = w.number)"),
+            (
+                "every order has tasks",
+                "SELECT count(*) FROM work_order w WHERE NOT EXISTS (SELECT 1 FROM task t WHERE \
+                 t.district = w.district AND t.work_order = w.number)",
+            ),
             (
                 "one cover has one open order",
                 "SELECT count(*) FROM (SELECT cover FROM work_order WHERE cover IS NOT NULL AND status NOT IN ('closed', \
