@@ -131,7 +131,8 @@ async fn large_file(home: &Home) {
     home.write("large.csv", text);
 }
 
-const IMPORT: [&str; 8] = ["import", "large.csv", "--kind", "covers", "--source", "370203-TEL01", "--keep-going", "--json"];
+const IMPORT: [&str; 8] =
+    ["import", "large.csv", "--kind", "covers", "--source", "370203-TEL01", "--keep-going", "--json"];
 
 /// Waits until the query gives this number at least, or the program has ended; whether it was reached.
 async fn reached(home: &Home, program: &mut Child, sql: &'static str, least: i64) -> bool {

@@ -1,8 +1,8 @@
 //! Many clients that report at once and keep their own account of what they were told.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
@@ -73,12 +73,8 @@ pub(crate) struct Load {
 impl Load {
     /// Each client reports one thing after the other, until its server is gone or it is told to stop.
     pub(crate) fn start(clients: usize, client: &Client, places: &Arc<Places>) -> Self {
-        let mut load = Self {
-            tasks: JoinSet::new(),
-            acknowledged: Arc::default(),
-            refused: Arc::default(),
-            stop: Arc::default(),
-        };
+        let mut load =
+            Self { tasks: JoinSet::new(), acknowledged: Arc::default(), refused: Arc::default(), stop: Arc::default() };
         for _ in 0..clients {
             let (client, places) = (client.clone(), Arc::clone(places));
             let (acknowledged, refused, stop) =
@@ -115,7 +111,8 @@ impl Load {
 
     /// Waits until so many reports were acknowledged, and so many refused.
     pub(crate) async fn reaches(&self, acknowledged: usize, refused: usize) {
-        while self.acknowledged.load(Ordering::Relaxed) < acknowledged || self.refused.load(Ordering::Relaxed) < refused {
+        while self.acknowledged.load(Ordering::Relaxed) < acknowledged || self.refused.load(Ordering::Relaxed) < refused
+        {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
