@@ -222,7 +222,7 @@ async fn a_bad_file_is_refused_with_what_is_wrong_and_nothing_of_it_is_stored() 
             "external_id = 'external_id'\ncategory = 'category'\nlon = 'lon'\nlat = 'lat'\n"
         };
         let source = if kind == "covers" { "source = '370203-WAT01'\n" } else { "" };
-        let encoding = if name.ends_with(".csv") { "encoding = 'UTF-8'\n" } else { "" };
+        let encoding = if kind == "covers" { "encoding = 'UTF-8'\n" } else { "" };
         home.write(
             "import.toml",
             format!("[[profile]]\nname = 'bad'\nfile = '{name}'\nkind = '{kind}'\n{source}{encoding}[profile.columns]\n{columns}"),

@@ -49,7 +49,7 @@ async fn a_power_cut_loses_nothing_that_was_acknowledged() {
         assert_eq!(reports(&home).await, sent, "{kill}: a report was lost or stored twice");
         // The next one starts on the log that this one leaves.
         server.kill();
-        home.look().await.is_sound().await;
+        home.look().await.check().await;
     }
     let open = home.look().await.number("SELECT count(*) FROM work_order WHERE status <> 'closed'").await;
     let server = home.serve();
@@ -78,7 +78,7 @@ async fn a_full_disk_refuses_and_takes_up_again() {
     // What was refused is not there.
     assert_eq!(reports(&home).await, kept);
     server.kill();
-    home.look().await.is_sound().await;
+    home.look().await.check().await;
 
     let server = home.serve();
     let anyone = server.anyone();
@@ -88,7 +88,7 @@ async fn a_full_disk_refuses_and_takes_up_again() {
     acknowledged_is_kept(&anyone, &journal).await;
     assert_eq!(reports(&home).await, journal.len());
     assert_eq!(server.stop().code(), Some(0));
-    home.look().await.is_sound().await;
+    home.look().await.check().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -110,7 +110,7 @@ async fn an_orderly_end_under_load_keeps_every_201_and_folds_the_log() {
     send_the_rest(&server.anyone(), &mut journal).await;
     assert_eq!(reports(&home).await, journal.len());
     assert_eq!(server.stop().code(), Some(0));
-    home.look().await.is_sound().await;
+    home.look().await.check().await;
 }
 
 /// Rows of the import that is shot: enough to be applied in several steps.
@@ -150,6 +150,9 @@ const STAGED: &str = "SELECT count(*) FROM cover_stage";
 const APPLYING: &str = "SELECT count(*) FROM import WHERE state = 'applying'";
 const COVERS: &str = "SELECT count(*) FROM cover";
 
+/// Covers without their source, less sources without their cover.
+const HALF: &str = "SELECT (SELECT count(*) FROM cover) - (SELECT count(*) FROM cover_source)";
+
 /// Starts a server, which finishes or gives up what was interrupted; how many covers there are now.
 async fn settled(home: &Home) -> usize {
     let server = home.serve();
@@ -159,10 +162,9 @@ async fn settled(home: &Home) -> usize {
     let states = database.texts("SELECT DISTINCT state FROM import WHERE state NOT IN ('applied', 'abandoned')").await;
     assert!(states.is_empty(), "{states:?}");
     assert_eq!(database.number(COVERS).await, i64::try_from(covers).unwrap());
-    const HALF: &str = "SELECT (SELECT count(*) FROM cover) - (SELECT count(*) FROM cover_source)";
     assert_eq!(database.number(HALF).await, 0, "a cover without its source, or a source without its cover");
     assert_eq!(server.stop().code(), Some(0));
-    home.look().await.is_sound().await;
+    home.look().await.check().await;
     usize::try_from(covers).unwrap()
 }
 

@@ -28,7 +28,7 @@ impl Database {
 
     /// What must hold of every database, whatever happened to it: the file is whole, the events are numbered
     /// without a gap, every order is what its events and reports say.
-    pub(crate) async fn is_sound(mut self) {
+    pub(crate) async fn check(mut self) {
         assert_eq!(self.texts("PRAGMA integrity_check").await, ["ok"]);
         for (what, sql) in [
             (
