@@ -1,7 +1,7 @@
 //! What was acknowledged is never lost and nothing is done twice: power cuts, full disks, orderly ends.
 
 use std::fmt::Write as _;
-use std::process::Child;
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -131,8 +131,11 @@ async fn large_file(home: &Home) {
     home.write("large.csv", text);
 }
 
-const IMPORT: [&str; 8] =
-    ["import", "large.csv", "--kind", "covers", "--source", "370203-TEL01", "--keep-going", "--json"];
+const IMPORT: [&str; 7] = ["import", "large.csv", "--kind", "covers", "--source", "370203-TEL01", "--json"];
+
+fn start(home: &Home, arguments: &[&str]) -> Child {
+    home.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
 
 /// Waits until the query gives this number at least, or the program has ended; whether it was reached.
 async fn reached(home: &Home, program: &mut Child, sql: &'static str, least: i64) -> bool {
@@ -148,6 +151,7 @@ async fn reached(home: &Home, program: &mut Child, sql: &'static str, least: i64
 
 const STAGED: &str = "SELECT count(*) FROM cover_stage";
 const APPLYING: &str = "SELECT count(*) FROM import WHERE state = 'applying'";
+const PAST: &str = "SELECT count(*) FROM cover_version";
 const COVERS: &str = "SELECT count(*) FROM cover";
 
 /// Covers without their source, less sources without their cover.
@@ -169,14 +173,14 @@ async fn settled(home: &Home) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_import_that_is_shot_is_there_whole_or_not_at_all() {
+async fn an_import_that_may_be_refused_is_there_whole_or_not_at_all_when_it_is_shot() {
     let home = Home::with_district();
     large_file(&home).await;
     let before = usize::try_from(home.look().await.number(COVERS).await).unwrap();
 
     // By itself, while it reads.
-    let mut import = home.command(&IMPORT).stdout(std::process::Stdio::null()).spawn().unwrap();
-    let staged = i64::try_from(1 + random(ROWS / 2)).unwrap();
+    let mut import = start(&home, &IMPORT);
+    let staged = i64::try_from(1 + random(20_000)).unwrap();
     assert!(reached(&home, &mut import, STAGED, staged).await);
     import.kill().unwrap();
     import.wait().unwrap();
@@ -184,7 +188,7 @@ async fn an_import_that_is_shot_is_there_whole_or_not_at_all() {
 
     // Beside a server that is shot: the command says that it got no answer.
     let server = home.serve();
-    let mut import = home.command(&IMPORT).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let mut import = start(&home, &IMPORT);
     assert!(reached(&home, &mut import, STAGED, 1).await);
     // Reports are taken meanwhile.
     let report = json!({"cover": "3702030101001370", "damage": "missing"});
@@ -194,7 +198,7 @@ async fn an_import_that_is_shot_is_there_whole_or_not_at_all() {
     assert_eq!(settled(&home).await, before);
 
     // While it is applied: what was begun is finished.
-    let mut import = home.command(&IMPORT).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let mut import = start(&home, &IMPORT);
     assert!(reached(&home, &mut import, APPLYING, 1).await, "the import ended before it was seen to be applied");
     import.kill().unwrap();
     import.wait().unwrap();
@@ -204,6 +208,26 @@ async fn an_import_that_is_shot_is_there_whole_or_not_at_all() {
     let reports = home.guli(&IMPORT).ok().json();
     assert_eq!(reports[0]["counts"]["unchanged"], ROWS);
     assert_eq!(settled(&home).await, before + ROWS);
-    let registered = home.look().await.number("SELECT count(*) FROM cover_version").await;
-    assert_eq!(registered, 0, "a cover was changed by what says the same");
+    assert_eq!(home.look().await.number(PAST).await, 0, "a cover was changed by what says the same");
+}
+
+/// Told to keep going, an import writes the good rows as it reads them: what is in stays, the rest follows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_that_keeps_going_goes_on_where_it_was_shot() {
+    let home = Home::with_district();
+    large_file(&home).await;
+    let before = home.look().await.number(COVERS).await;
+    let arguments = [&IMPORT[..], &["--keep-going"]].concat();
+    let mut import = start(&home, &arguments);
+    assert!(reached(&home, &mut import, COVERS, before + 1).await);
+    import.kill().unwrap();
+    import.wait().unwrap();
+    let before = usize::try_from(before).unwrap();
+    let written = settled(&home).await - before;
+    assert!((1..=ROWS).contains(&written));
+    let reports = home.guli(&arguments).ok().json();
+    assert_eq!(reports[0]["counts"]["unchanged"], written);
+    assert_eq!(reports[0]["counts"]["created"], ROWS - written);
+    assert_eq!(settled(&home).await, before + ROWS);
+    assert_eq!(home.look().await.number(PAST).await, 0);
 }

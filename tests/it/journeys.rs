@@ -339,7 +339,7 @@ async fn who_reported_is_nowhere_to_be_read() {
     }
     // Neither before the log is folded back nor after it, in no file beside the database, in no line of the log.
     let secrets = [NAME, PHONE, token, &key];
-    let search = |described: bool| {
+    let search = || {
         let mut found = false;
         for entry in std::fs::read_dir(home.path()).unwrap() {
             let path = entry.unwrap().path();
@@ -351,9 +351,9 @@ async fn who_reported_is_nowhere_to_be_read() {
             found |= bytes.windows(DESCRIPTION.len()).any(|window| window == DESCRIPTION.as_bytes());
         }
         // What is no secret is found: the search looks at the right files.
-        assert_eq!(found, described);
+        assert!(found);
     };
-    search(true);
+    search();
     assert_eq!(server.stop().code(), Some(0));
-    search(true);
+    search();
 }

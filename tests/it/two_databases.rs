@@ -1,4 +1,4 @@
-//! One story on SQLite and on PostgreSQL: every answer is the same, but for what is drawn by lot or read off the clock.
+//! One story on `SQLite` and on `PostgreSQL`: every answer is the same, but for what is drawn by lot or read off the clock.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A PostgreSQL server for one test, thrown away after it.
+//! A `PostgreSQL` server for one test, thrown away after it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -50,7 +50,7 @@ impl PostgresServer {
         self.dir.path().join("data")
     }
 
-    /// Runs one of PostgreSQL's programs on the data folder; it refuses to be run by root.
+    /// Runs one of the server's programs on the data folder; it refuses to be run by root.
     fn run(&self, program: &str, arguments: &[&str]) -> Output {
         let path = self.programs.join(program);
         let mut command = if is_root() {
