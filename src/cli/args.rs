@@ -69,7 +69,15 @@ Importing the same again changes nothing.")]
     )]
     Resolve(ResolveArgs),
     /// Make, list and revoke API keys
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  guli key create --role dispatcher --scope district:370203
+  guli key list
+  guli key revoke ID
+
+A running server knows of it at once."
+    )]
     Key(KeyCommand),
 }
 
@@ -185,12 +193,17 @@ pub(crate) enum KeyCommand {
         json: bool,
     },
     /// List all keys, without their secrets
+    #[command(after_help = "Examples:
+  guli key list
+  guli key list --json")]
     List {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
     /// Revoke a key from this moment on
+    #[command(after_help = "Examples:
+  guli key revoke 01890a5d-ac96-774b-bcce-b302099a8057")]
     Revoke {
         /// The id that `guli key list` shows
         id: String,

@@ -49,6 +49,8 @@ async fn run(config: &Config, demo: Demo<'_>) -> Result<()> {
     let local = open_socket(config, &guli);
     let public_url = config.public_url.clone().unwrap_or_else(|| address.clone());
     let router = http::router(App::new(Arc::clone(&guli), &public_url, config.concurrency), &config.allowed_origins);
+    // Before the address is known to anyone: whoever starts a server may stop it at once.
+    let told_to_stop = told_to_stop()?;
     say(&address, demo)?;
     tracing::info!(%address, database = %config.database, covers = guli.context.index.cover_count(), "serving");
 
@@ -59,7 +61,7 @@ async fn run(config: &Config, demo: Demo<'_>) -> Result<()> {
     let mut server = tokio::spawn(server.into_future());
     tokio::select! {
         ended = &mut server => ended.context("the server failed")??,
-        () = told_to_stop() => {
+        () = told_to_stop => {
             guli.set_unready();
             stop.notify_one();
             if tokio::time::timeout(DRAIN, &mut server).await.is_err() {
@@ -117,9 +119,10 @@ fn say(address: &str, demo: Demo<'_>) -> Result<()> {
     Ok(out.flush()?)
 }
 
-async fn told_to_stop() {
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        return std::future::pending().await;
-    };
-    tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+/// From here on SIGTERM and SIGINT no longer end the process; what this gives waits for one.
+fn told_to_stop() -> Result<impl Future<Output = ()>> {
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+    })
 }

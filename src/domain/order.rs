@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::catalog::{Catalog, DamageCode};
 use super::cover::words;
-use super::deadline::{DamageRule, Limits, WorkCalendar};
+use super::deadline::{DamageRule, Limits, Target, WorkCalendar};
 use super::id::{CoverCode, CoverId, DistrictCode, GridCode, OrderCode, OrgCode, SubdistrictCode};
 use super::position::{Position, Wgs84};
 use super::task::{GUARD_LIMIT, Task, TaskKind, TaskStatus, VERIFY_LIMIT};
@@ -217,7 +217,12 @@ impl Order {
             if reported.urgency > own.urgency {
                 self.damage = damage.clone();
             }
+            let due_at = self.due_at();
             self.limits = self.limits.earlier(Limits::of(reported, now, rules.calendar));
+            // What had only to be safe by then must now be repaired by then: nothing falls due later for being worse.
+            if self.limits.target == Target::Repair {
+                self.limits.repair_by = self.limits.repair_by.min(due_at);
+            }
             let limits = self.limits;
             for task in self.open_tasks(TaskKind::Repair) {
                 task.due_at = limits.repair_by;

@@ -255,7 +255,7 @@ impl Run<'_> {
         }
         for row in chunk {
             if let Some(Draft::Cover(draft)) = &row.draft {
-                self.lookup.turn_to(&draft.external_id);
+                self.lookup.turn_to(draft);
             }
             self.checker.check(row, profile);
             if let Some(finding) = self.lookup.contradiction(row, profile) {

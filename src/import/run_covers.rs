@@ -38,8 +38,8 @@ struct Chunk {
     known: HashMap<String, KnownRecord>,
     /// `source/external id` of the covers that hold the chunk's codes.
     sources: HashMap<CoverCode, String>,
-    /// The cover of the row at hand, if it was imported before.
-    current: Option<CoverId>,
+    /// The cover of the row at hand, if it was imported before, and whether the row says the same again.
+    current: Option<(CoverId, bool)>,
 }
 
 impl<'r> Lookup<'r> {
@@ -72,9 +72,9 @@ impl<'r> Lookup<'r> {
     }
 
     /// Says which record is checked next.
-    pub(super) fn turn_to(&self, external_id: &str) {
+    pub(super) fn turn_to(&self, draft: &CoverDraft) {
         let mut chunk = self.chunk();
-        chunk.current = chunk.known.get(external_id).map(|known| known.cover);
+        chunk.current = chunk.known.get(&draft.external_id).map(|known| (known.cover, known.digest == draft.digest()));
     }
 
     pub(super) fn known(&self, external_id: &str) -> Option<KnownRecord> {
@@ -97,7 +97,13 @@ impl<'r> Lookup<'r> {
     ) -> Option<Near> {
         let current = self.chunk().current;
         let near = self.guli.context.index.covers_near(at, NEAR_M);
-        near.into_iter().filter(|(view, _)| view.category() == category && Some(view.id) != current).find_map(
+        // Of two, the one that came later is the duplicate: imported again, each row is told what it was told before.
+        let is_other = |id: CoverId| match current {
+            Some((own, true)) => id < own,
+            Some((own, false)) => id != own,
+            None => true,
+        };
+        near.into_iter().filter(|(view, _)| view.category() == category && is_other(view.id)).find_map(
             |(view, metres)| {
                 let asked = self.handle.block_on(self.guli.sources_of(view.code.district(), &[view.code]));
                 let asked =

@@ -1,0 +1,10 @@
+//! What outsiders rely on, tried from outside: the real program, real files, real crashes.
+#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
+
+mod command_line;
+mod demo_data;
+mod durability;
+mod house;
+mod journeys;
+mod support;
+mod two_databases;

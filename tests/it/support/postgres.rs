@@ -1,0 +1,110 @@
+//! A `PostgreSQL` server for one test, thrown away after it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use guli::store::DatabaseUrl;
+use tempfile::TempDir;
+
+/// A running server; stopped when dropped.
+pub(crate) struct PostgresServer {
+    programs: PathBuf,
+    dir: TempDir,
+}
+
+impl PostgresServer {
+    /// Starts one, or says that there is none to be started; with `GULI_TEST_REQUIRE_POSTGRES` that fails.
+    pub(crate) fn start() -> Option<Self> {
+        let Some(programs) = programs() else {
+            assert!(std::env::var_os("GULI_TEST_REQUIRE_POSTGRES").is_none(), "no initdb: PostgreSQL is not installed");
+            eprintln!("skipped: no initdb, so nothing is tried on PostgreSQL");
+            return None;
+        };
+        // Short, for the socket in it: its path may have 107 bytes.
+        let dir = tempfile::Builder::new().prefix("guli-pg-").tempdir_in("/tmp").unwrap();
+        if is_root() {
+            std::os::unix::fs::chown(dir.path(), Some(user_id(&["postgres"])), None).unwrap();
+        }
+        let server = Self { programs, dir };
+        // A collation that does not sort by bytes, as servers in the field have it.
+        let common = ["-U", "guli", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8"];
+        let icu = ["--locale-provider=icu", "--icu-locale=en-US"];
+        if !server.run("initdb", &[&common[..], &icu].concat()).status.success() {
+            let _ = std::fs::remove_dir_all(server.data());
+            let made = server.run("initdb", &common);
+            assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        }
+        server.pg_ctl_start();
+        Some(server)
+    }
+
+    fn pg_ctl_start(&self) {
+        let options =
+            format!("-c fsync=off -c listen_addresses= -c max_connections=40 -k {}", self.dir.path().display());
+        let log = self.dir.path().join("log");
+        let started = self.run("pg_ctl", &["-w", "-t", "60", "-l", log.to_str().unwrap(), "-o", &options, "start"]);
+        assert!(started.status.success(), "{}", std::fs::read_to_string(log).unwrap_or_default());
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// Runs one of the server's programs on the data folder; it refuses to be run by root.
+    fn run(&self, program: &str, arguments: &[&str]) -> Output {
+        let path = self.programs.join(program);
+        let mut command = if is_root() {
+            let mut command = Command::new("runuser");
+            command.args(["-u", "postgres", "--"]).arg(path);
+            command
+        } else {
+            Command::new(path)
+        };
+        // A file takes what it says: a daemon that keeps a pipe open would keep the test waiting for its end.
+        let said = self.dir.path().join("said");
+        let out = std::fs::File::create(&said).unwrap();
+        command.arg("-D").arg(self.data()).args(arguments).current_dir("/");
+        let status = command.stdin(std::process::Stdio::null()).stdout(out.try_clone().unwrap()).stderr(out).status();
+        Output { status: status.unwrap(), stdout: Vec::new(), stderr: std::fs::read(said).unwrap() }
+    }
+
+    /// The address of its database.
+    pub(crate) fn url(&self) -> DatabaseUrl {
+        let socket = self.dir.path().to_str().unwrap().replace('/', "%2F");
+        format!("postgres://guli@{socket}/postgres").parse().unwrap()
+    }
+}
+
+impl Drop for PostgresServer {
+    fn drop(&mut self) {
+        self.run("pg_ctl", &["-w", "-m", "immediate", "stop"]);
+        // The files are the server's user's: this process may not be able to delete them.
+        if is_root() {
+            let _ = std::fs::remove_dir_all(self.data());
+        }
+    }
+}
+
+fn is_root() -> bool {
+    user_id(&[]) == 0
+}
+
+/// The number of a user, or of this process's.
+fn user_id(name: &[&str]) -> u32 {
+    let id = Command::new("id").arg("-u").args(name).output().unwrap();
+    String::from_utf8(id.stdout).unwrap().trim().parse().unwrap()
+}
+
+/// The folder of `initdb`: of the newest version that Debian has installed, or where `pg_config` says.
+fn programs() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
+    found.sort_by_key(|bin| {
+        let version = bin.parent().and_then(Path::file_name).and_then(|name| name.to_str()?.parse::<u32>().ok());
+        std::cmp::Reverse(version)
+    });
+    let config = Command::new("pg_config").arg("--bindir").output().ok();
+    found.extend(config.map(|out| PathBuf::from(String::from_utf8_lossy(&out.stdout).trim())));
+    found.extend(std::env::var_os("PATH").iter().flat_map(std::env::split_paths));
+    found.into_iter().find(|bin| bin.join("initdb").is_file())
+}

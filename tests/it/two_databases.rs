@@ -1,0 +1,368 @@
+//! One story on `SQLite` and on `PostgreSQL`: every answer is the same, but for what is drawn by lot or read off the clock.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use guli::domain::actor::{Role, Scope};
+use guli::http::{App, router};
+use guli::import::profile::Profiles;
+use guli::import::run::{Mode, OnError, Request as Import, run};
+use guli::service::{Guli, WriterTask, keys};
+use guli::store::DatabaseUrl;
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use crate::support::postgres::PostgresServer;
+use crate::support::{Home, shibei};
+
+/// What of the demo district is imported here: all kinds of records, and covers from two formats, with mistakes.
+const AREAS: [&str; 6] = ["district", "subdistricts", "communities", "organizations", "grids", "people"];
+const COVERS: [&str; 3] = ["water", "fire", "shared-duct"];
+
+/// A story in the making.
+struct Story {
+    guli: Arc<Guli>,
+    writer: WriterTask,
+    router: Router,
+    masked: Mask,
+    told: Vec<(String, Value)>,
+}
+
+/// Gives the same name to the same thing, and forgets what it is called.
+#[derive(Default)]
+struct Mask(HashMap<String, String>);
+
+impl Mask {
+    fn name(&mut self, kind: &str, text: &str) -> String {
+        let next = self.0.len();
+        self.0.entry(text.to_owned()).or_insert_with(|| format!("{kind} {next}")).clone()
+    }
+
+    fn text(&mut self, text: &str) -> String {
+        let is_token =
+            |text: &str| text.len() == 32 && text.starts_with("370203") && !text.bytes().all(|b| b.is_ascii_digit());
+        if let Some(token) =
+            text.strip_prefix("/v1/reports/").or_else(|| text.strip_prefix("http://guli.test/v1/reports/"))
+        {
+            return self.name("tracking", token);
+        }
+        if text.starts_with("WO-") || text.starts_with("RP-") {
+            return self.name("code", text);
+        }
+        if is_token(text) {
+            return self.name("tracking", text);
+        }
+        if text.parse::<jiff::Timestamp>().is_ok() {
+            return "an instant".to_owned();
+        }
+        if uuid::Uuid::parse_str(text).is_ok() {
+            return self.name("identity", text);
+        }
+        text.to_owned()
+    }
+
+    fn mask(&mut self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.text(text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.mask(item)),
+            Value::Object(members) => {
+                for (name, member) in members.iter_mut() {
+                    match name.as_str() {
+                        "seconds_left" => *member = json!("left"),
+                        // An opaque cursor may hold an identity or an instant; that there is one matters.
+                        "next" if member.is_string() => *member = json!("more"),
+                        // A sentence that names a code.
+                        "detail" | "title" => {}
+                        _ => self.mask(member),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// An answer, before it is masked.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Value,
+}
+
+impl Story {
+    async fn begin(database: &DatabaseUrl, home: &Home) -> Self {
+        let opened = Guli::open(database, &home.path().join("guli.key"), None, keys::demo_keys()).await;
+        let (guli, writer) = opened.unwrap();
+        let guli = Arc::new(guli);
+        let router = router(App::new(Arc::clone(&guli), "http://guli.test", 64), &[]);
+        Self { guli, writer, router, masked: Mask::default(), told: Vec::new() }
+    }
+
+    /// Ends it as a server would, and gives what was told.
+    async fn end(self) -> Vec<(String, Value)> {
+        drop(self.router);
+        Arc::into_inner(self.guli).unwrap().close().await;
+        self.writer.await.unwrap();
+        self.told
+    }
+
+    fn tell(&mut self, what: impl Into<String>, mut value: Value) {
+        self.masked.mask(&mut value);
+        self.told.push((what.into(), value));
+    }
+
+    fn import(&mut self, names: &[&str], on_error: OnError) {
+        let profiles = Profiles::read(&shibei().join("import.toml")).unwrap().profiles;
+        let wanted = names.iter().map(|name| profiles.iter().find(|profile| profile.name == *name).unwrap().clone());
+        let files = wanted.map(|profile| (profile.clone(), shibei().join(&profile.file))).collect();
+        let request = Import { files, mode: Mode::Apply, on_error, district: None, rows_to: None };
+        let guli = Arc::clone(&self.guli);
+        let reports = tokio::task::block_in_place(|| run(&guli, &request, &mut |_| {})).unwrap();
+        self.tell(format!("import of {names:?}, {on_error:?}"), serde_json::to_value(reports).unwrap());
+    }
+
+    async fn ask(&mut self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Answer {
+        let mut request = Request::builder().method(method.clone()).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let request = request.header("content-type", "application/json").body(body).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let answer =
+            Answer { status: parts.status, headers: parts.headers, body: serde_json::from_slice(&bytes).unwrap() };
+        let header = |name: &str| answer.headers.get(name).map(|value| value.to_str().unwrap());
+        let told = json!({
+            "status": answer.status.as_u16(), "etag": header("etag"), "location": header("location"),
+            "feed": header("guli-feed"), "replayed": header("idempotent-replayed"), "body": answer.body,
+        });
+        let number = self.told.len();
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let words: Vec<_> = path.split('/').map(|word| self.masked.text(word)).collect();
+        self.tell(format!("{number}: {method} {} {query}", words.join("/")), told);
+        answer
+    }
+
+    async fn get(&mut self, key: &str, path: &str) -> Value {
+        let bearer = format!("Bearer {key}");
+        let headers = [("authorization", bearer.as_str())];
+        self.ask(Method::GET, path, if key.is_empty() { &[] } else { &headers }, None).await.body
+    }
+
+    /// Reports; the order's code and where the report is followed.
+    async fn report(&mut self, key: Option<&str>, body: Value) -> (String, String) {
+        let headers: Vec<_> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
+        let answer = self.ask(Method::POST, "/v1/reports", &headers, Some(&body)).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        let location = answer.headers["location"].to_str().unwrap().to_owned();
+        (answer.body["work_order"]["code"].as_str().unwrap().to_owned(), location)
+    }
+
+    async fn act(&mut self, key: &str, order: &str, action: &str, version: &str, body: Value) -> StatusCode {
+        let bearer = format!("Bearer {key}");
+        let headers = [("authorization", bearer.as_str()), ("if-match", version)];
+        self.ask(Method::POST, &format!("/v1/work-orders/{order}/{action}"), &headers, Some(&body)).await.status
+    }
+}
+
+const COVER: &str = "3702030101001370";
+
+fn pin(crs: &str) -> Value {
+    match crs {
+        "GCJ-02" => json!({"lon": 120.341_494_6, "lat": 36.115_589_2, "crs": "GCJ-02", "accuracy_m": 5}),
+        _ => json!({"x": 530_287.779, "y": 3_998_396.543, "crs": "EPSG:4549"}),
+    }
+}
+
+/// All that touches the store, in one go.
+async fn tell(database: &DatabaseUrl, home: &Home) -> Vec<(String, Value)> {
+    let mut story = Story::begin(database, home).await;
+    story.get("", "/readyz").await;
+    story.import(&AREAS, OnError::RefuseFile);
+    // Refused, then its good rows, then the same once more.
+    story.import(&COVERS, OnError::RefuseFile);
+    story.import(&COVERS, OnError::KeepGoing);
+    story.import(&COVERS, OnError::KeepGoing);
+    story.get("", "/readyz").await;
+    reports_and_orders(&mut story).await;
+    lists(&mut story).await;
+    // Opened again, it is as it was.
+    let told = story.end().await;
+    let mut story = Story::begin(database, home).await;
+    story.get("", "/readyz").await;
+    reports_again(&mut story).await;
+    lists(&mut story).await;
+    api_keys(&mut story).await;
+    [told, story.end().await].concat()
+}
+
+async fn reports_and_orders(story: &mut Story) {
+    let body = json!({"position": pin("GCJ-02"), "damage": "noisy", "description": "井盖响 'quoted' \"", "channel": "wechat",
+                      "reporter": {"name": "欧阳示范", "phone": "19900001234", "language": "zh-CN"}});
+    let key = "two-databases-0001";
+    let (order, followed) = story.report(Some(key), body.clone()).await;
+    assert_eq!(story.report(Some(key), body).await, (order.clone(), followed.clone()));
+    let other = json!({"cover": COVER, "damage": "missing"});
+    let mismatch = story.ask(Method::POST, "/v1/reports", &[("idempotency-key", key)], Some(&other)).await;
+    assert_eq!(mismatch.status, 422);
+    let (joined, _) = story.report(None, other).await;
+    assert_eq!(joined, order);
+    story.report(None, json!({"position": pin("EPSG:4549"), "damage": "loose", "joins": order})).await;
+    story.get("", "/v1/resolve?lon=120.33641&lat=36.11537&include=open_orders").await;
+    story.get("", &followed).await;
+    story.get("", "/v1/reports/3702030000000000000000000000000").await;
+    story.get("demo-crew", &format!("/v1/work-orders/{order}")).await;
+    story.get("", &format!("/v1/work-orders/{order}")).await;
+    for (key, action, version, body, status) in [
+        ("demo-crew", "accept", "\"1\"", json!({}), 412),
+        ("demo-grid", "accept", "*", json!({}), 403),
+        ("demo-crew", "accept", "\"2\"", json!({"note": "马上到"}), 200),
+        ("demo-crew", "accept", "*", json!({}), 409),
+        ("demo-crew", "arrive", "*", json!({"position": pin("GCJ-02")}), 200),
+        ("demo-grid", "secure", "*", json!({"measure": "guard"}), 200),
+        ("demo-crew", "repair", "*", json!({"done": "换新", "material": "球墨铸铁"}), 200),
+        ("demo-dispatcher", "verify", "*", json!({"passed": false, "reason": "松动"}), 200),
+        ("demo-dispatcher", "reassign", "*", json!({"unit": "370203-WAT01", "reason": "再派"}), 200),
+        ("demo-grid", "identify", "*", json!({"damage": "missing", "reason": "井盖缺失"}), 200),
+        ("demo-admin", "close", "*", json!({}), 409),
+    ] {
+        assert_eq!(story.act(key, &order, action, version, body).await, status, "{action}");
+    }
+    // Where no cover is known, and an order that is closed.
+    story.report(None, json!({"position": {"lon": 120.37, "lat": 36.08, "crs": "GCJ-02"}, "damage": "overflow"})).await;
+    let (plate, followed) = story.report(None, json!({"cover": "3702030101000001", "damage": "broken"})).await;
+    for (key, action, body) in [
+        ("demo-crew", "accept", json!({})),
+        ("demo-crew", "arrive", json!({"position": pin("GCJ-02")})),
+        ("demo-crew", "secure", json!({"measure": "sign"})),
+        ("demo-crew", "repair", json!({"done": "换新"})),
+        ("demo-grid", "verify", json!({"passed": true})),
+        ("demo-grid", "close", json!({})),
+    ] {
+        assert_eq!(story.act(key, &plate, action, "*", body).await, 200, "{action}");
+    }
+    story.get("", &followed).await;
+    story.get("demo-admin", &format!("/v1/work-orders/{plate}")).await;
+}
+
+async fn reports_again(story: &mut Story) {
+    // The same key after the start anew, and a new report of the closed one's cover.
+    let body = json!({"position": pin("GCJ-02"), "damage": "noisy", "description": "井盖响 'quoted' \"", "channel": "wechat",
+                      "reporter": {"name": "欧阳示范", "phone": "19900001234", "language": "zh-CN"}});
+    let (order, followed) = story.report(Some("two-databases-0001"), body).await;
+    story.get("", &followed).await;
+    story.get("demo-dispatcher", &format!("/v1/work-orders/{order}")).await;
+    story.report(None, json!({"cover": "3702030101000001", "damage": "sunken"})).await;
+}
+
+async fn lists(story: &mut Story) {
+    let orders = story.get("demo-admin", "/v1/work-orders").await;
+    assert!(orders["items"].as_array().unwrap().len() >= 3);
+    for query in [
+        "status=open",
+        "status=closed",
+        "status=dispatched,closed",
+        "unit=370203-WAT01",
+        "unit=370203-WAT01,370203013",
+        "grid=370203026003005",
+        "cover=3702030101001370",
+        "damage=missing,broken",
+        "damage=overflow",
+        "overdue=true",
+        "overdue=false",
+        "updated_after=2020-01-01T00:00:00Z",
+        "updated_after=2100-01-01T00:00:00Z",
+        "opened_after=2020-01-01T00:00:00Z",
+        "opened_after=2100-01-01T00:00:00Z",
+        "near=120.33641,36.11537&radius_m=50",
+        "near=120.33641,36.11537&radius_m=20000&sort=distance",
+        "near=530287.779,3998396.543&crs=EPSG:4549",
+        "sort=due",
+        "sort=updated",
+        "limit=1000",
+        "status=open&unit=370203-WAT01&damage=missing&near=120.33641,36.11537&overdue=false&sort=due",
+    ] {
+        story.get("demo-admin", &format!("/v1/work-orders?{query}")).await;
+    }
+    for sort in ["", "&sort=due", "&sort=updated", "&sort=distance&near=120.33641,36.11537&radius_m=20000"] {
+        walk(story, "/v1/work-orders", &format!("limit=1{sort}"), 3).await;
+    }
+    for path in ["districts", "subdistricts", "communities", "grids", "organizations", "people", "covers"] {
+        let list = story.get("demo-admin", &format!("/v1/{path}?limit=3")).await;
+        let code = list["items"][1]["code"].as_str().or(list["items"][0]["code"].as_str()).unwrap().to_owned();
+        story.get("demo-admin", &format!("/v1/{path}/{code}")).await;
+        story.get("", &format!("/v1/{path}/{code}")).await;
+    }
+    for query in [
+        "category=0101",
+        "category=0101,0127",
+        "owner=370203-WAT01",
+        "responsible_unit=370203-WAT01",
+        "status=abandoned",
+        "status=planned,in_service",
+        "grid=370203026003005",
+        "community=370203026003",
+        "subdistrict=370203026",
+        "district=370203",
+        "bbox=120.336,36.115,120.337,36.116",
+        "category=0101&status=in_service&subdistrict=370203026",
+    ] {
+        story.get("demo-planner", &format!("/v1/covers?{query}&limit=50")).await;
+    }
+    walk(story, "/v1/covers", "community=370203026003&limit=7", 100).await;
+    for query in ["grid=370203026003005", "community=370203026003", "subdistrict=370203026"] {
+        story.get("demo-admin", &format!("/v1/people?{query}&limit=1000")).await;
+    }
+    walk(story, "/v1/people", "subdistrict=370203026&limit=50", 10).await;
+    walk(story, "/v1/organizations", "limit=30", 10).await;
+    story.get("", "/v1/grids?subdistrict=370203026&limit=5").await;
+}
+
+/// Every page of a list, at most so many.
+async fn walk(story: &mut Story, path: &str, query: &str, most: usize) {
+    let mut cursor = String::new();
+    for _ in 0..most {
+        // The cursor itself is no part of the story.
+        let asked = format!("{path}?{query}{cursor}");
+        let page = story.get("demo-admin", &asked).await;
+        let number = story.told.len() - 1;
+        story.told[number].0 = format!("{number}: a page of {path}?{query}");
+        let Some(next) = page["next"].as_str() else { return };
+        cursor = format!("&cursor={next}");
+    }
+}
+
+async fn api_keys(story: &mut Story) {
+    let scopes: Vec<Scope> = ["unit:370203-WAT01", "unit:370203-FIR01"].iter().map(|s| s.parse().unwrap()).collect();
+    let made = story.guli.create_key(Role::Crew, scopes, "水 crew".to_owned()).await.unwrap();
+    story.get(&made.secret, "/v1/me").await;
+    story.get(&made.secret, "/v1/work-orders").await;
+    story.guli.revoke_key(made.id).await.unwrap();
+    assert!(story.guli.revoke_key(guli::domain::id::KeyId(uuid::Uuid::nil())).await.is_err());
+    let listed = story.guli.list_keys().await.unwrap();
+    let listed = listed.iter().map(|key| json!([key.actor.name, key.actor.role.as_str(), key.revoked_at.is_some()]));
+    let listed = Value::Array(listed.collect());
+    story.tell("keys", listed);
+    story.get(&made.secret, "/v1/me").await;
+    story.guli.forget().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_databases_tell_the_same_story() {
+    let Some(postgres) = PostgresServer::start() else { return };
+    let (here, there) = (Home::empty(), Home::empty());
+    let sqlite = tell(&DatabaseUrl::sqlite(&here.database()), &here).await;
+    let other = tell(&postgres.url(), &there).await;
+    for ((asked, one), (also_asked, two)) in sqlite.iter().zip(&other) {
+        assert_eq!(asked, also_asked);
+        assert!(one == two, "{asked}\nSQLite:     {one}\nPostgreSQL: {two}");
+        assert!(one["status"].as_u64().is_none_or(|status| status < 500), "{asked}: {one}");
+    }
+    assert_eq!(sqlite.len(), other.len());
+}
