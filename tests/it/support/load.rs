@@ -113,6 +113,8 @@ impl Load {
     pub(crate) async fn reaches(&self, acknowledged: usize, refused: usize) {
         while self.acknowledged.load(Ordering::Relaxed) < acknowledged || self.refused.load(Ordering::Relaxed) < refused
         {
+            // Each client holds one.
+            assert!(Arc::strong_count(&self.stop) > 1, "every client has given up");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
