@@ -96,6 +96,10 @@ impl Config {
             message: format!("an address looks like 127.0.0.1:8080 or [::1]:8080, got {listen:?}"),
         })?;
         let database = settings.database.clone().unwrap_or_default();
+        if database.file().is_none() && settings.key_file.is_none() {
+            let message = "PostgreSQL has no folder to keep the key beside it: say where the key file is".to_owned();
+            return Err(ConfigError::Value { key: "key_file", message });
+        }
         let beside = database.file().and_then(|file| file.parent().map(Path::to_owned)).unwrap_or_default();
         let concurrency = settings.concurrency.unwrap_or(1024);
         if concurrency == 0 {

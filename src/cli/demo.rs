@@ -53,9 +53,10 @@ pub(crate) fn serve(mut settings: Settings, dir: &Path) -> Result<()> {
     super::serve::serve(&config, super::serve::Demo::Yes { files: &dir.join("shibei") })
 }
 
-/// Makes and imports the district's files, unless the database has a district.
+/// Makes and imports the district's files, unless the database has all of it: a first start may
+/// have been interrupted, and importing again changes nothing.
 pub(crate) fn load(guli: &Arc<Guli>, files: &Path) -> Result<()> {
-    if !guli.districts().is_empty() {
+    if guli.context.index.cover_count() as u64 >= Options::default().covers {
         return Ok(());
     }
     eprintln!("making the demo district in {} …", files.display());

@@ -173,6 +173,45 @@ impl Actor {
     }
 }
 
+/// How much of somebody's name and phone is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Privacy {
+    Hidden,
+    /// The first character of the name, the last four of the phone.
+    Masked,
+    Full,
+}
+
+impl Privacy {
+    /// What a role may see of officers and patrols (域: 角色).
+    pub const fn of(role: Role) -> Self {
+        match role {
+            Role::GridLeader | Role::Officer | Role::Dispatcher => Self::Full,
+            Role::Supervisor | Role::Admin => Self::Masked,
+            _ => Self::Hidden,
+        }
+    }
+
+    pub fn name(self, name: &str) -> Option<String> {
+        match self {
+            Self::Hidden => None,
+            Self::Masked => Some(name.chars().take(1).chain("**".chars()).collect()),
+            Self::Full => Some(name.to_owned()),
+        }
+    }
+
+    pub fn phone(self, phone: &str) -> Option<String> {
+        match self {
+            Self::Hidden => None,
+            Self::Masked => {
+                let hidden = phone.chars().count().saturating_sub(4);
+                Some(phone.chars().enumerate().map(|(i, c)| if i < hidden { '*' } else { c }).collect())
+            }
+            Self::Full => Some(phone.to_owned()),
+        }
+    }
+}
+
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -219,7 +258,9 @@ pub fn authorize(actor: &Actor, action: Action, resource: Resource<'_>) -> Resul
     match resource {
         Resource::System => allow(actor.role == Role::Admin && actor.scopes.contains(&Scope::Everywhere)),
         Resource::District(district) => {
-            if !actor.reaches(district) {
+            // A unit may have orders in any district.
+            let of_unit = action == Action::ReadOrders && actor.scopes.iter().any(|s| matches!(s, Scope::Unit(_)));
+            if !actor.reaches(district) && !of_unit {
                 return Err(Refusal::Hidden);
             }
             allow(may_in_district(actor.role, action))
@@ -231,7 +272,7 @@ pub fn authorize(actor: &Actor, action: Action, resource: Resource<'_>) -> Resul
             match action {
                 Action::ReadOrder => Ok(()),
                 Action::Act(kind) => allow(may_act(actor, kind, grid, assignee)),
-                Action::ActFor => allow(matches!(actor.role, Role::Dispatcher | Role::Admin)),
+                Action::ActFor => allow(actor.role == Role::Dispatcher),
                 _ => Err(Refusal::Forbidden),
             }
         }
@@ -260,7 +301,7 @@ fn in_area(actor: &Actor, grid: GridCode) -> bool {
     actor.scopes.iter().filter_map(Scope::grids).any(|(from, to)| (from..=to).contains(&grid.number()))
 }
 
-/// The table of who does what (domain: 流程), dispatchers and administrators besides.
+/// The table of who does what (domain: 流程), dispatchers besides.
 fn may_act(actor: &Actor, kind: ActionKind, grid: GridCode, assignee: &Assignee) -> bool {
     let grid_side = in_area(actor, grid);
     // An order without a unit is the grid's or the sub-district's own to handle.
@@ -269,7 +310,7 @@ fn may_act(actor: &Actor, kind: ActionKind, grid: GridCode, assignee: &Assignee)
         Assignee::Grid(_) => matches!(actor.role, Role::Patrol | Role::GridLeader) && grid_side,
         Assignee::Subdistrict(_) => matches!(actor.role, Role::Officer | Role::Patrol | Role::GridLeader) && grid_side,
     };
-    if matches!(actor.role, Role::Dispatcher | Role::Admin) {
+    if actor.role == Role::Dispatcher {
         return true;
     }
     match kind {

@@ -77,11 +77,13 @@ pub struct Subject {
     pub in_carriageway: bool,
 }
 
-/// Whom a pin is given to, and about what.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Whom a pin is given to, about what, and where.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Responsibility {
     pub cover: Option<Subject>,
     pub assignee: Assignee,
+    pub grid: GridCode,
+    pub position: Position<Wgs84>,
 }
 
 /// A work order.
@@ -164,8 +166,6 @@ impl Rules<'_> {
 #[derive(Debug, Clone)]
 pub struct Opening {
     pub code: OrderCode,
-    pub grid: GridCode,
-    pub position: Position<Wgs84>,
     pub damage: DamageCode,
     pub responsibility: Responsibility,
     pub registry_seq: u64,
@@ -175,15 +175,16 @@ impl Order {
     /// A new order, dispatched at once (立案 and 派遣 in one step).
     pub fn open(opening: Opening, rules: Rules<'_>, now: Timestamp) -> Result<Self, Illegal> {
         let limits = Limits::of(rules.damage(&opening.damage)?, now, rules.calendar);
+        let Responsibility { cover, assignee, grid, position } = opening.responsibility;
         let mut order = Self {
             code: opening.code,
             version: 1,
-            district: opening.grid.district(),
-            grid: opening.grid,
-            cover: opening.responsibility.cover,
-            position: opening.position,
+            district: grid.district(),
+            grid,
+            cover,
+            position,
             damage: opening.damage,
-            assignee: opening.responsibility.assignee,
+            assignee,
             limits,
             status: Status::Dispatched,
             opened_at: now,
@@ -207,31 +208,20 @@ impl Order {
         let (reported, own) = (rules.damage(damage)?, rules.damage(&self.damage)?);
         let before = (self.damage.clone(), self.limits, self.disputed);
         self.report_count += 1;
+        if reported.urgency > own.urgency {
+            self.damage = damage.clone();
+        }
         if self.status.is_repaired() {
-            self.disputed = true;
-            let verify_by = now + super::deadline::PROMISE;
-            for task in self.open_tasks(TaskKind::Verify) {
-                task.due_at = task.due_at.min(verify_by);
-            }
+            self.dispute(now + super::deadline::PROMISE);
         } else {
-            if reported.urgency > own.urgency {
-                self.damage = damage.clone();
-            }
             let due_at = self.due_at();
             self.limits = self.limits.earlier(Limits::of(reported, now, rules.calendar));
             // What had only to be safe by then must now be repaired by then: nothing falls due later for being worse.
             if self.limits.target == Target::Repair {
                 self.limits.repair_by = self.limits.repair_by.min(due_at);
             }
-            let limits = self.limits;
-            for task in self.open_tasks(TaskKind::Repair) {
-                task.due_at = limits.repair_by;
-            }
-            if let Some(secure_by) = limits.secure_by {
-                for task in self.open_tasks(TaskKind::Secure) {
-                    task.due_at = secure_by;
-                }
-            }
+            self.hurry();
+            self.decompose(rules, now)?;
         }
         if before != (self.damage.clone(), self.limits, self.disputed) {
             self.version += 1;
@@ -250,7 +240,7 @@ impl Order {
                 self.secured_at.is_none() && matches!(self.status, Registered | Dispatched | Accepted | Arrived)
             }
             ActionKind::Repair => self.status == Secured || (self.status == Arrived && !needs_securing),
-            ActionKind::Verify => self.status == Repaired,
+            ActionKind::Verify => self.status == Repaired || (self.status == Verified && self.disputed),
             ActionKind::Close => self.status == Verified && !self.disputed,
             ActionKind::Identify => self.status.is_open(),
             ActionKind::Reassign => {
@@ -306,6 +296,30 @@ impl Order {
         self.due_at().duration_since(until).as_secs()
     }
 
+    /// Somebody says that it is not repaired: the grid looks again, soon.
+    fn dispute(&mut self, verify_by: Timestamp) {
+        self.disputed = true;
+        if self.open_tasks(TaskKind::Verify).next().is_none() {
+            self.add_task(TaskKind::Verify, Assignee::Grid(self.grid), verify_by);
+        }
+        for task in self.open_tasks(TaskKind::Verify) {
+            task.due_at = task.due_at.min(verify_by);
+        }
+    }
+
+    /// Gives open tasks the order's own limits.
+    fn hurry(&mut self) {
+        let limits = self.limits;
+        for task in self.open_tasks(TaskKind::Repair) {
+            task.due_at = limits.repair_by;
+        }
+        if let Some(secure_by) = limits.secure_by {
+            for task in self.open_tasks(TaskKind::Secure) {
+                task.due_at = secure_by;
+            }
+        }
+    }
+
     fn secure(&mut self, now: Timestamp) {
         self.secured_at = Some(now);
         if self.status == Status::Arrived {
@@ -344,13 +358,11 @@ impl Order {
         now: Timestamp,
     ) -> Result<(), Illegal> {
         if let Some(damage) = damage {
-            let limits = Limits::of(rules.damage(&damage)?, self.opened_at, rules.calendar);
-            self.limits = Limits { promise_at: self.limits.promise_at, ..limits };
+            self.limits = self.limits_of(&damage, rules, now)?;
             self.damage = damage;
         }
-        if let Some(responsibility) = responsibility {
-            self.cover = responsibility.cover;
-            self.assignee = responsibility.assignee;
+        if let Some(Responsibility { cover, assignee, grid, position }) = responsibility {
+            (self.cover, self.assignee, self.grid, self.position) = (cover, assignee, grid, position);
         }
         if !self.status.is_repaired() {
             // The tasks are resolved again; what was done stays done.
@@ -361,6 +373,21 @@ impl Order {
             self.decompose(rules, now)?;
         }
         Ok(())
+    }
+
+    /// The limits for another damage. They run from the opening, unless somebody gave the repair
+    /// more or less time, or it began anew after a failed verification: that stays, but for what the
+    /// damage asks for from now on.
+    fn limits_of(&self, damage: &DamageCode, rules: Rules<'_>, now: Timestamp) -> Result<Limits, Illegal> {
+        let (own, new) = (rules.damage(&self.damage)?, rules.damage(damage)?);
+        let fresh = Limits::of(new, self.opened_at, rules.calendar);
+        let is_own = self.limits.repair_by == Limits::of(own, self.opened_at, rules.calendar).repair_by;
+        let repair_by = if is_own {
+            fresh.repair_by
+        } else {
+            self.limits.repair_by.min(Limits::of(new, now, rules.calendar).repair_by)
+        };
+        Ok(Limits { promise_at: self.limits.promise_at, repair_by, ..fresh })
     }
 
     fn reassign(&mut self, unit: &Assignee, due_at: Option<Timestamp>) {
@@ -376,7 +403,7 @@ impl Order {
         }
     }
 
-    /// 任务分解: the tasks that the order still needs.
+    /// 任务分解: the tasks that the order needs and has not.
     fn decompose(&mut self, rules: Rules<'_>, now: Timestamp) -> Result<(), Illegal> {
         let urgency = rules.damage(&self.damage)?.urgency;
         let grid = Assignee::Grid(self.grid);
@@ -385,16 +412,29 @@ impl Order {
         if self.secured_at.is_none()
             && let Some(secure_by) = self.limits.secure_by
         {
-            self.add_task(TaskKind::Secure, grid.clone(), secure_by);
+            self.need_task(TaskKind::Secure, grid.clone(), secure_by);
         }
-        self.add_task(TaskKind::Repair, self.assignee.clone(), self.limits.repair_by);
+        self.need_task(TaskKind::Repair, self.assignee.clone(), self.limits.repair_by);
         if in_carriageway && urgency >= 2 {
-            self.add_task(TaskKind::TrafficControl, grid.clone(), now + GUARD_LIMIT);
+            self.need_task(TaskKind::TrafficControl, grid.clone(), now + GUARD_LIMIT);
         }
         if is_gas && urgency >= 3 {
-            self.add_task(TaskKind::Guard, grid, now + GUARD_LIMIT);
+            self.need_task(TaskKind::Guard, grid, now + GUARD_LIMIT);
         }
         Ok(())
+    }
+
+    /// Adds a task unless one of its kind is open or done; a repair that is done is none for what
+    /// is open again.
+    fn need_task(&mut self, kind: TaskKind, assignee: Assignee, due_at: Timestamp) {
+        let counts = |task: &Task| match task.status {
+            TaskStatus::Open => true,
+            TaskStatus::Done => kind != TaskKind::Repair,
+            TaskStatus::Cancelled => false,
+        };
+        if !self.tasks.iter().any(|task| task.kind == kind && counts(task)) {
+            self.add_task(kind, assignee, due_at);
+        }
     }
 
     fn add_task(&mut self, kind: TaskKind, assignee: Assignee, due_at: Timestamp) {
@@ -412,5 +452,48 @@ impl Order {
 
     fn cancel_open_tasks(&mut self) {
         self.tasks.iter_mut().filter(|t| t.status == TaskStatus::Open).for_each(|t| t.status = TaskStatus::Cancelled);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(catalog: &Catalog, calendar: &WorkCalendar, now: Timestamp) -> Order {
+        let grid: GridCode = "370203005001001".parse().unwrap();
+        let responsibility = Responsibility {
+            cover: None,
+            assignee: Assignee::Grid(grid),
+            grid,
+            position: Position::new(120.38, 36.12).unwrap(),
+        };
+        let code = "WO-370203-261123-00042-3".parse().unwrap();
+        let damage = DamageCode::new("noisy").unwrap();
+        let opening = Opening { code, damage, responsibility, registry_seq: 1 };
+        Order::open(opening, Rules { catalog, calendar }, now).unwrap()
+    }
+
+    #[test]
+    fn what_is_reported_again_after_its_verification_can_be_verified_again() {
+        let (catalog, calendar) = (Catalog::national(), WorkCalendar::default());
+        let rules = Rules { catalog: &catalog, calendar: &calendar };
+        let now: Timestamp = "2026-11-24T02:00:00Z".parse().unwrap();
+        let mut order = order(&catalog, &calendar, now);
+        for action in [
+            Action::Accept,
+            Action::Arrive { position: None },
+            Action::Secure { measure: Measure::Sign },
+            Action::Repair,
+            Action::Verify { passed: true },
+        ] {
+            order = order.act(action, rules, now).unwrap();
+        }
+        let order = order.join(&DamageCode::new("missing").unwrap(), rules, now).unwrap();
+        assert!(order.disputed && !order.allows(ActionKind::Close, rules));
+        let verify = order.tasks.iter().find(|t| t.kind == TaskKind::Verify && t.status == TaskStatus::Open).unwrap();
+        assert_eq!(verify.due_at, now + super::super::deadline::PROMISE);
+        let failed = order.act(Action::Verify { passed: false }, rules, now).unwrap();
+        assert_eq!((failed.status, failed.damage.as_str()), (Status::Accepted, "missing"));
+        assert_eq!(failed.limits.repair_by, now + super::super::deadline::PROMISE);
     }
 }

@@ -199,7 +199,9 @@ impl Follower {
                 if let Some(event) = follower.ready.pop_front() {
                     return Some((Ok(event), follower));
                 }
-                if !follower.app.guli.is_ready() {
+                let keys = &follower.app.guli.keys;
+                let in_force = follower.caller.0.key.is_some_and(|key| keys.is_in_force(key));
+                if !in_force || !follower.app.guli.is_ready() {
                     return None;
                 }
                 // Marked before the reading, so that a commit after it wakes.

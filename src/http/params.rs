@@ -8,6 +8,9 @@ use crate::service::error::{Fault, Result, ServiceError};
 /// Most values of one parameter: statements have room for so many.
 const VALUES: usize = 200;
 
+/// Most parameters of a request; no address knows so many.
+const PARAMETERS: usize = 64;
+
 /// The parameters of one request; take each by name, then [`Params::finish`].
 #[derive(Debug)]
 pub struct Params {
@@ -20,6 +23,9 @@ impl Params {
         let query = query.unwrap_or_default();
         let mut pairs: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            if pairs.len() == PARAMETERS {
+                return Err(ServiceError::Malformed(Fault::parameter(name, "too many parameters")));
+            }
             // What is not UTF-8 was replaced; nobody means the replacement character.
             if name.contains('\u{fffd}') || value.contains('\u{fffd}') {
                 return Err(ServiceError::Malformed(Fault::parameter(name, "the query is not UTF-8")));

@@ -99,6 +99,9 @@ pub fn candidates(found: &[crate::index::Candidate], out: Out) -> Result<Vec<Can
         .collect()
 }
 
+/// Open orders without a cover that are named: the nearest.
+const OPEN_ORDERS: usize = 50;
+
 /// What goes with a resolution besides the candidates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Include {
@@ -128,8 +131,8 @@ fn show(
             shown.open_order = Some(index.order_on(candidate.cover.id).as_deref().map(OpenOrderOut::from));
         }
         let near = index.orders_near(found.position, pin.reach_m());
-        shown.open_orders =
-            Some(near.iter().filter(|(order, _)| order.cover.is_none()).map(|(o, _)| (&**o).into()).collect());
+        let near = near.iter().filter(|(order, _)| order.cover.is_none()).take(OPEN_ORDERS);
+        shown.open_orders = Some(near.map(|(order, _)| (&**order).into()).collect());
     }
     Ok(shown)
 }

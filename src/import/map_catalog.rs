@@ -35,6 +35,10 @@ pub(super) fn damage(reading: &mut Reading<'_>) -> Option<DamageRule> {
     let target = reading.word(Field::Target, word, Target::parse);
     let text = reading.raw(Field::SecureLimit);
     let secure = limit(reading, Field::SecureLimit, text);
+    if target == Some(Target::Secure) && secure.is_none() {
+        let detail = "what need only be safe at the promise (target S) needs a limit for making it so";
+        reading.fault(FindingCode::ValueMissing, Field::SecureLimit, detail);
+    }
     let text = reading.need(Field::RepairLimit);
     let repair = limit(reading, Field::RepairLimit, text);
     Some(DamageRule { code: code?, name: name?, urgency: urgency?, secure, target: target?, repair: repair? })

@@ -103,7 +103,7 @@ pub struct Report {
 /// Imports the files of a request. Blocks: call it where blocking is allowed, within a runtime.
 pub fn run(guli: &Arc<Guli>, request: &Request, progress: &mut dyn FnMut(&Progress)) -> Result<Vec<Report>, RunError> {
     let handle = Handle::current();
-    let _turn = handle.block_on(guli.import_turn());
+    let _turn = handle.block_on(guli.import_turn())?;
     let district = district_of(guli, request)?;
     let lookup = Lookup::new(guli, &handle);
     let (holder, nearest) =

@@ -60,6 +60,14 @@ pub struct Rendered {
     pub body: Vec<u8>,
 }
 
+impl Rendered {
+    /// The reply of a write that left this event.
+    pub(super) fn reply(self, feed: String) -> Reply {
+        let Self { status, location, etag, body } = self;
+        Reply { status, location, etag, feed, body }
+    }
+}
+
 #[derive(Debug)]
 pub struct ReportCommand {
     pub report: NewReport,

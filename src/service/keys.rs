@@ -33,6 +33,11 @@ impl KeyRing {
         self.by_hash.store(Arc::new(stored.chain(fixed).collect()));
     }
 
+    /// Whether a key of this identity is in force.
+    pub fn is_in_force(&self, id: KeyId) -> bool {
+        self.by_hash.load().values().any(|actor| actor.key == Some(id))
+    }
+
     /// Who holds this key.
     pub fn find(&self, secret: &str) -> Option<Arc<Actor>> {
         self.by_hash.load().get(&hash(secret.as_bytes())).cloned()

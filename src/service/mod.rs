@@ -108,7 +108,10 @@ impl Guli {
             calendar: WorkCalendar::default(),
             committed: tokio::sync::watch::Sender::new(()),
         });
-        import::recover(&context.clock, &store).await?;
+        // Only who holds the file knows that no other process is in the middle of an import.
+        if store.is_exclusive() {
+            import::recover(&context.clock, &store).await?;
+        }
         let mut reader = store.read().await?;
         for district in areas::districts(&mut reader.conn()).await? {
             let index = load::district(&context, &mut reader.conn(), district.clone()).await?;
@@ -133,7 +136,7 @@ impl Guli {
 
     /// Whether requests should be sent here.
     pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Relaxed)
+        self.ready.load(Ordering::Relaxed) && self.writer.is_alive()
     }
 
     /// From here on the answer to "ready?" is no.

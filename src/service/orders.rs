@@ -81,6 +81,9 @@ pub struct Page {
     pub now: Timestamp,
 }
 
+/// Events and reports of an order that are shown: the newest.
+pub(super) const SHOWN: i64 = 200;
+
 /// Orders considered for a list sorted by distance: what lies within 20 km of a point.
 const NEAR_CONSIDERED: i64 = 100_000;
 
@@ -100,8 +103,8 @@ impl Guli {
         let resource = Resource::Order { grid: order.grid, assignee: &order.assignee, owner };
         actor::authorize(actor, Action::ReadOrder, resource)
             .map_err(|r| ServiceError::refused(r, format!("work order {code}")))?;
-        let history = events::of(&mut conn, code.district(), &code.to_string()).await?;
-        let reports = reports::of_order(&mut conn, code).await?;
+        let history = events::of(&mut conn, code.district(), &code.to_string(), SHOWN).await?;
+        let reports = reports::of_order(&mut conn, code, SHOWN).await?;
         Ok(OrderView { order, reports, history, now: self.context.clock.now() })
     }
 

@@ -2,7 +2,7 @@
 
 use super::Guli;
 use super::error::{Result, ServiceError};
-use crate::domain::actor::{self, Action, Actor, Resource};
+use crate::domain::actor::{self, Action, Actor, Privacy, Resource};
 use crate::domain::grid::Duty;
 use crate::domain::id::{CoverCode, DistrictCode};
 use crate::domain::organization::Organization;
@@ -106,6 +106,7 @@ impl Guli {
     /// People with duties in the caller's areas, unsealed for who may read them.
     pub async fn people(&self, actor: &Actor) -> Result<Vec<PersonRecord>> {
         let districts = self.authorize_anywhere(actor, Action::ReadPeople, "people")?;
+        let privacy = Privacy::of(actor.role);
         let mut reader = self.store.read().await?;
         let versions: std::collections::HashMap<_, _> =
             people::versions(&mut reader.conn()).await?.into_iter().collect();
@@ -124,13 +125,12 @@ impl Guli {
                     Some(opened) => serde_json::from_slice(&opened?).unwrap_or_default(),
                     None => serde_json::Value::Null,
                 };
-                let text = |name: &str| record[name].as_str().map(str::to_owned);
                 found
                     .entry(duty.person.to_string())
                     .or_insert_with(|| PersonRecord {
                         id: duty.person.to_string(),
-                        name: text("name"),
-                        phone: text("phone"),
+                        name: record["name"].as_str().and_then(|name| privacy.name(name)),
+                        phone: record["phone"].as_str().and_then(|phone| privacy.phone(phone)),
                         duties: Vec::new(),
                         version: versions.get(&duty.person).copied().unwrap_or(1),
                     })

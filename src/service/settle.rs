@@ -5,20 +5,17 @@ use crate::domain::catalog::DamageCode;
 use crate::domain::cover::Place as CoverPlace;
 use crate::domain::id::{CoverCode, CoverId, DistrictCode, GridCode};
 use crate::domain::order::{Responsibility, Subject};
-use crate::domain::position::{Position, Wgs84};
 use crate::domain::report::{NewReport, Place};
 use crate::domain::resolve::{Match, Pin};
 use crate::domain::responsibility::{Known, responsible};
 use crate::index::{Candidate, CoverView, Index, Resolution};
 
 /// A pin and a cover's plate must speak of the same place.
-const PLATE_REACH_M: f64 = 200.0;
+pub(super) const PLATE_REACH_M: f64 = 200.0;
 
 /// Where a report belongs.
 #[derive(Debug, Clone)]
 pub(super) struct Settled {
-    pub(super) position: Position<Wgs84>,
-    pub(super) grid: GridCode,
     pub(super) responsibility: Responsibility,
     pub(super) matched: Match,
     /// Named where the pin did not decide.
@@ -42,14 +39,16 @@ pub(super) fn subject_by_id(index: &Index, cover: Option<CoverId>) -> Option<Sub
     cover.and_then(|id| index.cover_by_id(id)).map(|view| subject(&view))
 }
 
-/// Who is responsible for a cover.
-pub(super) fn responsibility(cover: &CoverView, damage: &DamageCode, grid: GridCode) -> Responsibility {
+/// Who is responsible for a cover; `here` is the grid for one that lies in none.
+pub(super) fn responsibility(cover: &CoverView, damage: &DamageCode, here: GridCode) -> Responsibility {
+    let grid = cover.grid.as_ref().map_or(here, |grid| grid.code);
     let known = Known::Cover {
         category: cover.code.category(),
         owner: cover.owner.as_ref().map(|owner| &owner.code),
         responsible_unit: cover.responsible_unit.as_ref().map(|unit| &unit.code),
     };
-    Responsibility { cover: Some(subject(cover)), assignee: responsible(known, is_missing(damage), grid) }
+    let assignee = responsible(known, is_missing(damage), grid);
+    Responsibility { cover: Some(subject(cover)), assignee, grid, position: cover.position }
 }
 
 fn is_missing(damage: &DamageCode) -> bool {
@@ -71,9 +70,17 @@ pub(super) fn district_of(index: &Index, place: &Place) -> Result<DistrictCode> 
         // answer even when the cover has gone since.
         (Some(code), _) if index.serves(code.district()) => Ok(code.district()),
         (Some(code), _) => named_cover(index, code).map(|_| code.district()),
-        (None, Some(pin)) => resolve(index, &pin).map(|found| found.registry_version.0),
+        // Near a border the pin may mean a cover of the neighbour's.
+        (None, Some(pin)) => resolve(index, &pin).map(|found| grid_of(&found).district()),
         (None, None) => Err(ServiceError::invalid("/position", "position or cover is needed")),
     }
+}
+
+/// The grid that must act: that of the cover, if the pin means one.
+fn grid_of(found: &Resolution) -> GridCode {
+    let matched = found.candidates.first().filter(|_| found.matched == Match::Matched);
+    let of_cover = matched.and_then(|first| first.cover.grid.as_ref()).map(|grid| grid.code);
+    of_cover.unwrap_or(found.grid.grid.code)
 }
 
 fn resolve(index: &Index, pin: &Pin) -> Result<Resolution> {
@@ -97,43 +104,36 @@ fn settle_on_cover(index: &Index, report: &NewReport, cover: &CoverView, pin: Op
             return Err(ServiceError::invalid("/cover", detail));
         }
     }
-    let here = resolve(index, &Pin::at(cover.position))?;
-    let grid = cover.grid.as_ref().map_or(here.grid.grid.code, |grid| grid.code);
-    Ok(Settled {
-        position: cover.position,
-        grid,
-        responsibility: responsibility(cover, &report.damage, grid),
-        matched: Match::Matched,
-        candidates: Vec::new(),
-        registry_seq: here.registry_version.1,
-    })
+    let here = match &cover.grid {
+        Some(grid) => grid.code,
+        None => index.grid_at(cover.position).map_err(|_| no_grid(cover))?.grid.code,
+    };
+    let responsibility = responsibility(cover, &report.damage, here);
+    Ok(Settled::new(index, responsibility, Match::Matched, Vec::new()))
+}
+
+fn no_grid(cover: &CoverView) -> ServiceError {
+    ServiceError::invalid("/cover", format!("cover {} lies outside every district served here", cover.code))
 }
 
 fn settle_on_pin(index: &Index, report: &NewReport, pin: &Pin) -> Result<Settled> {
     let found = resolve(index, pin)?;
-    let grid = found.grid.grid.code;
-    let registry_seq = found.registry_version.1;
+    let grid = grid_of(&found);
     if found.matched == Match::Matched
         && let Some(first) = found.candidates.first()
     {
-        let grid = first.cover.grid.as_ref().map_or(grid, |grid| grid.code);
-        return Ok(Settled {
-            position: first.cover.position,
-            grid,
-            responsibility: responsibility(&first.cover, &report.damage, grid),
-            matched: Match::Matched,
-            candidates: Vec::new(),
-            registry_seq,
-        });
+        let responsibility = responsibility(&first.cover, &report.damage, grid);
+        return Ok(Settled::new(index, responsibility, Match::Matched, Vec::new()));
     }
     let known = if found.matched == Match::Ambiguous { Known::Ambiguous } else { Known::Unregistered };
     let assignee = responsible(known, is_missing(&report.damage), grid);
-    Ok(Settled {
-        position: pin.position(),
-        grid,
-        responsibility: Responsibility { cover: None, assignee },
-        matched: found.matched,
-        candidates: found.candidates,
-        registry_seq,
-    })
+    let responsibility = Responsibility { cover: None, assignee, grid, position: pin.position() };
+    Ok(Settled::new(index, responsibility, found.matched, found.candidates))
+}
+
+impl Settled {
+    fn new(index: &Index, responsibility: Responsibility, matched: Match, candidates: Vec<Candidate>) -> Self {
+        let registry_seq = index.registry_seq(responsibility.grid.district()).unwrap_or(0);
+        Self { responsibility, matched, candidates, registry_seq }
+    }
 }

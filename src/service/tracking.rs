@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::error::{Result, ServiceError};
+use super::orders::SHOWN;
 use super::{Guli, settle, token_hash};
 use crate::domain::id::{OrderCode, ReportCode, TrackingToken};
 use crate::domain::order::Order;
@@ -41,7 +42,7 @@ impl Guli {
             return Err(ServiceError::Gone("this tracking token is void: its order was closed long ago".to_owned()));
         }
         order.cover = settle::subject_by_id(&self.context.index, stored.cover);
-        let history = events::of(&mut conn, district, &order.code.to_string()).await?;
+        let history = events::of(&mut conn, district, &order.code.to_string(), SHOWN).await?;
         let code = ReportCode::from_number(district, report.number).ok_or_else(hidden)?;
         Ok(Tracked { code, report, order, history, now })
     }

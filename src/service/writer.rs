@@ -52,6 +52,11 @@ impl Writer {
         (Self { sender }, task)
     }
 
+    /// Whether the task still takes commands.
+    pub(super) fn is_alive(&self) -> bool {
+        !self.sender.is_closed()
+    }
+
     /// Has a command decided. The answer comes after the commit.
     pub(super) async fn submit(&self, command: Command) -> Answer {
         let (answer, answered) = oneshot::channel();

@@ -51,11 +51,14 @@ pub async fn append(conn: &mut Conn<'_>, district: DistrictCode, events: &[Event
     Ok(())
 }
 
-/// The history of one thing, oldest first.
-pub async fn of(conn: &mut Conn<'_>, district: DistrictCode, subject: &str) -> Result<Vec<Event>> {
+/// The history of one thing, oldest first, but only the newest of it.
+pub async fn of(conn: &mut Conn<'_>, district: DistrictCode, subject: &str, newest: i64) -> Result<Vec<Event>> {
     const SQL: &str = "SELECT seq, at, actor, kind, subject, version, data, reason FROM event \
-                       WHERE district = $1 AND subject = $2 ORDER BY seq";
-    Ok(each!(conn, c => sqlx::query_as(SQL).bind(district.as_i64()).bind(subject).fetch_all(c).await?))
+                       WHERE district = $1 AND subject = $2 ORDER BY seq DESC LIMIT $3";
+    let mut events: Vec<Event> = each!(conn, c => sqlx::query_as(SQL)
+        .bind(district.as_i64()).bind(subject).bind(newest).fetch_all(c).await?);
+    events.reverse();
+    Ok(events)
 }
 
 /// Events after `after`, in commit order.

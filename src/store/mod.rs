@@ -72,20 +72,24 @@ pub enum StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        // SQLITE_BUSY 5, LOCKED 6, IOERR 10, FULL 13; class 53 (resources), 57 (shutdown), 08 (connection).
+        // PostgreSQL has five characters: class 53 (resources), 57 (shutdown), 08 (connection), 25006 (read
+        // only, after a failover). SQLite has numbers: BUSY 5, LOCKED 6, IOERR 10, FULL 13.
         let unavailable = match &error {
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
                 true
             }
-            sqlx::Error::Database(db) => db.code().is_some_and(|code| {
-                code.parse::<i32>().map_or_else(
-                    |_| matches!(code.get(..2), Some("53" | "57" | "08")),
-                    |number| code.len() < 5 && matches!(number & 0xff, 5 | 6 | 10 | 13),
-                )
-            }),
+            sqlx::Error::Database(db) => db.code().is_some_and(|code| is_unavailable(&code)),
             _ => false,
         };
         if unavailable { Self::Unavailable(error) } else { Self::Database(error) }
+    }
+}
+
+fn is_unavailable(code: &str) -> bool {
+    if code.len() == 5 {
+        code == "25006" || matches!(&code[..2], "53" | "57" | "08")
+    } else {
+        code.parse::<i32>().is_ok_and(|number| matches!(number & 0xff, 5 | 6 | 10 | 13))
     }
 }
 
@@ -302,6 +306,11 @@ impl Store {
         Ok(Self { pool: Pool::Postgres { pool }, _lock: None })
     }
 
+    /// Whether no other process can write.
+    pub const fn is_exclusive(&self) -> bool {
+        matches!(self.pool, Pool::Sqlite { .. })
+    }
+
     /// A connection that reads.
     pub async fn read(&self) -> Result<ReadConn> {
         Ok(match &self.pool {
@@ -351,6 +360,23 @@ pub(crate) const ROWS_PER_STATEMENT: usize = 1_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_pass_is_told_from_what_stays() {
+        for (code, passes) in [
+            ("13", true),
+            ("778", true),
+            ("2067", false),
+            ("53100", true),
+            ("57P01", true),
+            ("08006", true),
+            ("25006", true),
+            ("23505", false),
+            ("42P01", false),
+        ] {
+            assert_eq!(is_unavailable(code), passes, "{code}");
+        }
+    }
 
     #[test]
     fn an_address_is_shown_without_its_password() {

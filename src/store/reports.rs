@@ -97,10 +97,12 @@ pub async fn by_token(
         .bind(district.as_i64()).bind(token_hash.as_slice()).fetch_optional(c).await?))
 }
 
-/// All reports of an order, oldest first.
-pub async fn of_order(conn: &mut Conn<'_>, order: OrderCode) -> Result<Vec<StoredReport>> {
+/// The reports of an order, oldest first, but only the newest of them.
+pub async fn of_order(conn: &mut Conn<'_>, order: OrderCode, newest: i64) -> Result<Vec<StoredReport>> {
     const SQL: &str = "SELECT number, work_order, lon, lat, damage, description, channel, reported_at, created_at \
-                       FROM report WHERE district = $1 AND work_order = $2 ORDER BY number";
-    Ok(each!(conn, c => sqlx::query_as(SQL)
-        .bind(order.district().as_i64()).bind(order.number()).fetch_all(c).await?))
+                       FROM report WHERE district = $1 AND work_order = $2 ORDER BY number DESC LIMIT $3";
+    let mut reports: Vec<StoredReport> = each!(conn, c => sqlx::query_as(SQL)
+        .bind(order.district().as_i64()).bind(order.number()).bind(newest).fetch_all(c).await?);
+    reports.reverse();
+    Ok(reports)
 }

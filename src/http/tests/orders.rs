@@ -66,6 +66,12 @@ async fn an_order_is_handed_on_and_identified() {
     assert_eq!(got.body["responsible_unit"], json!({"code": "370203-WAT01", "name": "自来水公司"}), "{}", got.body);
     assert_eq!(got.body["due_at"], "2099-01-01T00:00:00Z");
     let named = json!({"cover": TWINS[1], "damage": "broken", "reason": "现场确认"});
+    let far = town.act("demo-grid", &code, "identify", named.clone()).await;
+    assert_eq!(far.fault(), (422, "invalid", "/cover".to_owned()), "900 m away");
+    let pin = json!({"position": {"lon": 120.385_01, "lat": 36.12}, "damage": "missing"});
+    let got = town.post("/v1/reports").json(pin).await;
+    assert_eq!(got.body["match"], "ambiguous", "{}", got.body);
+    let code = got.body["work_order"]["code"].as_str().unwrap().to_owned();
     let got = town.act("demo-grid", &code, "identify", named).await;
     assert_eq!(got.body["cover"]["code"], TWINS[1], "{}", got.body);
     assert_eq!((&got.body["damage"], &got.body["status"]), (&json!("broken"), &json!("dispatched")));

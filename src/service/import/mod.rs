@@ -17,8 +17,10 @@ use serde_json::json;
 
 use super::Guli;
 use super::clock::Clock;
+use super::error::Result;
 use crate::domain::id::{DistrictCode, ImportId};
 use crate::store::events::{self, Event};
+use crate::store::imports::NotedImport;
 use crate::store::{Conn, Result as StoreResult, Store, corrupt, head, imports};
 
 /// Rows that one transaction may apply while reports are taken.
@@ -90,9 +92,17 @@ impl Guli {
         ImportFile { id, district, profile: profile.to_owned(), file: file.to_owned(), kind }
     }
 
-    /// Waits for its turn: imports go one after the other.
-    pub async fn import_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.importing.lock().await
+    /// Waits for its turn: imports go one after the other, and one that could not be applied to its
+    /// end (a full disk) is brought there before the next begins.
+    pub async fn import_turn(&self) -> Result<tokio::sync::MutexGuard<'_, ()>> {
+        let turn = self.importing.lock().await;
+        let waiting = imports::in_state(&mut self.store.read().await?.conn(), "applying").await?;
+        for import in waiting {
+            tracing::warn!(import = %import.id, file = import.file, "finishing an import that was interrupted");
+            let (file, counts) = import_of(import)?;
+            self.apply_import(&file, &counts).await?;
+        }
+        Ok(turn)
     }
 }
 
@@ -124,6 +134,13 @@ async fn note(conn: &mut Conn<'_>, file: &ImportFile, counts: &Counts, now: Time
     imports::set_state(conn, file.district, file.id, "applied", &counts.as_json()).await
 }
 
+/// An import of covers as it was noted.
+fn import_of(import: NotedImport) -> StoreResult<(ImportFile, Counts)> {
+    let counts = serde_json::from_str(&import.counts).map_err(|e| corrupt("an import's counts", e))?;
+    let NotedImport { district, id, profile, file, .. } = import;
+    Ok((ImportFile { id, district, profile, file, kind: "covers" }, counts))
+}
+
 /// Finishes what a crash interrupted: before anything is loaded into memory.
 pub(super) async fn recover(clock: &Clock, store: &Store) -> StoreResult<()> {
     let mut writer = store.write().await?;
@@ -138,14 +155,7 @@ pub(super) async fn recover(clock: &Clock, store: &Store) -> StoreResult<()> {
     }
     for import in imports::in_state(&mut writer.conn(), "applying").await? {
         tracing::warn!(import = %import.id, file = import.file, "finishing an import that was interrupted");
-        let file = ImportFile {
-            id: import.id,
-            district: import.district,
-            profile: import.profile,
-            file: import.file,
-            kind: "covers",
-        };
-        let counts = serde_json::from_str(&import.counts).map_err(|e| corrupt("an import's counts", e))?;
+        let (file, counts) = import_of(import)?;
         while let Some(step) = covers::next_step(&mut writer.conn(), &file).await? {
             writer.begin().await?;
             covers::apply_step(clock, &mut writer.conn(), &file, step, &counts).await?;

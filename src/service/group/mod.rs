@@ -1,0 +1,280 @@
+//! One commit group: load what the commands need, decide each in order, write it all at once.
+
+mod act;
+mod report;
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::command::{Answer, Asked, Command, Idempotency, OrderView, What};
+use super::error::{Result, ServiceError};
+use super::reply::Reply;
+use super::settle::{self, Settled};
+use super::{Context, orders as reading};
+use crate::domain::actor::Actor;
+use crate::domain::catalog::Catalog;
+use crate::domain::id::{CoverId, DistrictCode, OrderCode};
+use crate::domain::order::{Order, Rules};
+use crate::domain::report::NewReport;
+use crate::store::events::Event;
+use crate::store::head::Head;
+use crate::store::idempotency::{Kept, Slot};
+use crate::store::orders::StoredOrder;
+use crate::store::personal::{self, PersonalData, Purpose};
+use crate::store::reports::{Accepted, StoredReport};
+use crate::store::{Conn, StoreError, events, head, idempotency, orders, reports};
+
+/// How long a reply is kept for who asks again.
+const REPLY_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long a reporter's name and phone are kept once the order is closed.
+const REPORTER_KEPT: SignedDuration = SignedDuration::from_hours(180 * 24);
+/// Ends the retention of an order's reporters at closing.
+struct Closing(OrderCode);
+
+/// What a group leaves to do once it is committed.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    pub(super) changed: Vec<Order>,
+}
+
+/// Runs the group within an open transaction. An error fails the whole group.
+pub(super) async fn run(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    commands: &[Command],
+) -> std::result::Result<(Vec<Answer>, Effects), StoreError> {
+    let mut head = head::lock(conn, district).await?.ok_or(StoreError::Duplicate("no head of the district"))?;
+    context.catch_up(conn, district, &head).await?;
+    let now = head.advance(context.clock.now());
+    let settled: Vec<Option<Result<Settled>>> = commands
+        .iter()
+        .map(|command| match &command.what {
+            What::Report(report) => Some(settled_here(context, district, &report.report)),
+            What::Act(_) => None,
+        })
+        .collect();
+    let slots: Vec<&Slot> = commands.iter().filter_map(|c| c.idempotency.as_ref().map(|i| &i.slot)).collect();
+    let kept = idempotency::find(conn, district, &slots).await?;
+    let (covers, codes) = needed(context, commands, &settled);
+    let loaded = orders::load(conn, district, &covers, &codes).await?;
+    let catalog = context.index.catalog(district).unwrap_or_default();
+    let mut group = Group::new(context, district, &catalog, head, now, kept, loaded);
+    let mut answers = Vec::with_capacity(commands.len());
+    for (command, settled) in commands.iter().zip(settled) {
+        answers.push(group.decide(conn, command, settled).await?);
+    }
+    group.write(conn).await?;
+    Ok((answers, Effects { changed: group.changed() }))
+}
+
+/// Settles a report that was sent to this district. Should the registry have moved it to another one
+/// meanwhile, whoever asks again is sent there.
+fn settled_here(context: &Context, district: DistrictCode, report: &NewReport) -> Result<Settled> {
+    let settled = settle::settle(&context.index, report)?;
+    if settled.responsibility.grid.district() == district { Ok(settled) } else { Err(ServiceError::Unavailable) }
+}
+
+/// The covers whose open orders, and the orders which, the group must know.
+fn needed(
+    context: &Context,
+    commands: &[Command],
+    settled: &[Option<Result<Settled>>],
+) -> (Vec<CoverId>, Vec<OrderCode>) {
+    let reported = settled.iter().flatten().flatten().filter_map(|s| s.responsibility.cover.as_ref().map(|c| c.id));
+    let identified = commands.iter().filter_map(|command| match &command.what {
+        What::Act(act) => match act.asked {
+            Asked::Identify { cover: Some(code), .. } => context.index.cover(code).map(|cover| cover.id),
+            _ => None,
+        },
+        What::Report(_) => None,
+    });
+    let covers = reported.chain(identified);
+    let codes = commands.iter().filter_map(|command| match &command.what {
+        What::Report(report) => report.report.joins,
+        What::Act(act) => Some(act.code),
+    });
+    (covers.collect(), codes.collect())
+}
+
+struct Working {
+    order: Order,
+    changed: bool,
+}
+
+struct Group<'a> {
+    context: &'a Context,
+    district: DistrictCode,
+    catalog: &'a Catalog,
+    head: Head,
+    now: Timestamp,
+    kept: HashMap<Slot, Kept>,
+    new_replies: Vec<Kept>,
+    orders: BTreeMap<OrderCode, Working>,
+    by_cover: HashMap<CoverId, OrderCode>,
+    reports: Vec<Accepted>,
+    events: Vec<Event>,
+    personal: Vec<PersonalData>,
+    closing: Vec<Closing>,
+}
+
+impl<'a> Group<'a> {
+    fn new(
+        context: &'a Context,
+        district: DistrictCode,
+        catalog: &'a Catalog,
+        head: Head,
+        now: Timestamp,
+        kept: Vec<Kept>,
+        loaded: Vec<StoredOrder>,
+    ) -> Self {
+        let mut orders = BTreeMap::new();
+        let mut by_cover = HashMap::new();
+        for StoredOrder { mut order, cover, .. } in loaded {
+            order.cover = settle::subject_by_id(&context.index, cover);
+            if let Some(cover) = cover.filter(|_| order.status.is_open()) {
+                by_cover.insert(cover, order.code);
+            }
+            orders.insert(order.code, Working { order, changed: false });
+        }
+        Self {
+            context,
+            district,
+            catalog,
+            head,
+            now,
+            kept: kept.into_iter().filter(|k| k.expires > now).map(|k| (k.slot.clone(), k)).collect(),
+            new_replies: Vec::new(),
+            orders,
+            by_cover,
+            reports: Vec::new(),
+            events: Vec::new(),
+            personal: Vec::new(),
+            closing: Vec::new(),
+        }
+    }
+
+    fn rules(&self) -> Rules<'a> {
+        Rules { catalog: self.catalog, calendar: &self.context.calendar }
+    }
+
+    /// Decides one command. A refusal is an answer; only a failing database is an error.
+    async fn decide(
+        &mut self,
+        conn: &mut Conn<'_>,
+        command: &Command,
+        settled: Option<Result<Settled>>,
+    ) -> std::result::Result<Answer, StoreError> {
+        if let Some(answer) = self.replay(command.idempotency.as_ref())? {
+            return Ok(answer);
+        }
+        let done = match (&command.what, settled) {
+            (What::Report(report), Some(Ok(settled))) => self.report(&command.actor, report, settled)?,
+            (What::Report(_), Some(Err(refused))) => Err(refused),
+            (What::Report(_), None) => Err(ServiceError::Internal("a report was not settled".to_owned())),
+            (What::Act(act), _) => self.act(conn, &command.actor, act).await?,
+        };
+        Ok(match done {
+            Ok(reply) => {
+                self.keep(command.idempotency.as_ref(), &reply)?;
+                Answer::Done(reply)
+            }
+            Err(refused) => Answer::Refused(refused),
+        })
+    }
+
+    /// The answer of an earlier request under the same key.
+    fn replay(&self, asked: Option<&Idempotency>) -> std::result::Result<Option<Answer>, StoreError> {
+        let Some((asked, kept)) = asked.and_then(|asked| Some((asked, self.kept.get(&asked.slot)?))) else {
+            return Ok(None);
+        };
+        if kept.body_hash != asked.body_hash {
+            return Ok(Some(Answer::Refused(ServiceError::IdempotencyMismatch)));
+        }
+        let bytes = self.context.seal.open_sealed(&asked.slot.place(), &kept.sealed_reply)?;
+        Reply::from_bytes(&bytes).map(|reply| Some(Answer::Replayed(reply)))
+    }
+
+    fn keep(&mut self, asked: Option<&Idempotency>, reply: &Reply) -> std::result::Result<(), StoreError> {
+        if let Some(Idempotency { slot, body_hash }) = asked {
+            let sealed_reply = self.context.seal.seal(&slot.place(), &reply.to_bytes())?;
+            let kept = Kept { slot: slot.clone(), body_hash: *body_hash, sealed_reply, expires: self.now + REPLY_KEPT };
+            self.kept.insert(slot.clone(), kept.clone());
+            self.new_replies.push(kept);
+        }
+        Ok(())
+    }
+
+    /// Seals personal data, to be written with the group.
+    fn remember(
+        &mut self,
+        subject: String,
+        purpose: Purpose,
+        retain_until: Option<Timestamp>,
+        record: &serde_json::Value,
+    ) -> std::result::Result<(), StoreError> {
+        let place = personal::place(self.district, &subject, purpose);
+        let sealed = self.context.seal.seal(&place, record.to_string().as_bytes())?;
+        self.personal.push(PersonalData { subject, purpose, retain_until, sealed });
+        Ok(())
+    }
+
+    /// The order with its reports and history, what this group adds included.
+    async fn view(&self, conn: &mut Conn<'_>, order: Order) -> std::result::Result<OrderView, StoreError> {
+        let subject = order.code.to_string();
+        let mut history = events::of(conn, self.district, &subject, reading::SHOWN).await?;
+        history.extend(self.events.iter().filter(|event| event.subject == subject).cloned());
+        let mut stored = reports::of_order(conn, order.code, reading::SHOWN).await?;
+        stored.extend(self.reports.iter().filter(|r| r.work_order == order.code).map(StoredReport::from));
+        Ok(OrderView { order, reports: stored, history, now: self.now })
+    }
+
+    fn log(
+        &mut self,
+        actor: &Actor,
+        kind: &str,
+        order: &Order,
+        data: serde_json::Value,
+        reason: Option<String>,
+    ) -> String {
+        let seq = self.head.next_seq();
+        self.events.push(Event {
+            seq,
+            at: self.now.as_microsecond(),
+            actor: actor.log_name(),
+            kind: kind.to_owned(),
+            subject: order.code.to_string(),
+            version: i64::from(order.version),
+            data: data.to_string(),
+            reason,
+        });
+        format!("{}:{seq}", self.district)
+    }
+
+    fn put(&mut self, order: Order) {
+        // The order may have been about another cover.
+        self.by_cover.retain(|_, on_it| *on_it != order.code);
+        if let Some(cover) = order.cover.as_ref().filter(|_| order.status.is_open()) {
+            self.by_cover.insert(cover.id, order.code);
+        }
+        self.orders.insert(order.code, Working { order, changed: true });
+    }
+
+    async fn write(&mut self, conn: &mut Conn<'_>) -> std::result::Result<(), StoreError> {
+        let changed: Vec<&Order> = self.orders.values().filter(|w| w.changed).map(|w| &w.order).collect();
+        orders::save(conn, self.district, &changed, self.now).await?;
+        reports::insert(conn, self.district, &self.reports).await?;
+        events::append(conn, self.district, &self.events).await?;
+        personal::put(conn, self.district, &self.personal).await?;
+        idempotency::keep(conn, self.district, &self.new_replies).await?;
+        for Closing(order) in &self.closing {
+            personal::retain_until(conn, self.district, order.number(), self.now + REPORTER_KEPT).await?;
+        }
+        head::save(conn, self.district, &self.head).await
+    }
+
+    fn changed(self) -> Vec<Order> {
+        self.orders.into_values().filter(|w| w.changed).map(|w| w.order).collect()
+    }
+}
