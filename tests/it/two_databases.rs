@@ -230,7 +230,8 @@ async fn reports_and_orders(story: &mut Story) {
         ("demo-dispatcher", "verify", "*", json!({"passed": false, "reason": "松动"}), 200),
         ("demo-dispatcher", "reassign", "*", json!({"unit": "370203-WAT01", "reason": "再派"}), 200),
         ("demo-grid", "identify", "*", json!({"damage": "missing", "reason": "井盖缺失"}), 200),
-        ("demo-admin", "close", "*", json!({}), 409),
+        ("demo-dispatcher", "close", "*", json!({}), 409),
+        ("demo-admin", "close", "*", json!({}), 403),
     ] {
         assert_eq!(story.act(key, &order, action, version, body).await, status, "{action}");
     }
