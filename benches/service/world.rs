@@ -82,8 +82,8 @@ impl World {
         let mut sample = Vec::with_capacity(most);
         block_on(async {
             let mut conn = open(&self.database(), true).await?;
-            let mut n = 0;
-            let each = covers::each_of(&mut Conn::Sqlite(&mut conn), district(), |cover| {
+            let (mut n, mut reader) = (0, Conn::Sqlite(&mut conn));
+            let each = covers::each_of(&mut reader, district(), |cover| {
                 if n % step == 0 {
                     sample.push(cover);
                 }
