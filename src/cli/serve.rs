@@ -55,6 +55,7 @@ async fn run(config: &Config, demo: Demo<'_>) -> Result<()> {
     tracing::info!(%address, database = %config.database, covers = guli.context.index.cover_count(), "serving");
 
     let forgetting = tokio::spawn(forget(Arc::clone(&guli)));
+    let counting = tokio::spawn(http::ops::keep_metrics_small());
     let stop = Arc::new(tokio::sync::Notify::new());
     let stopping = Arc::clone(&stop);
     let server = axum::serve(listener, router).with_graceful_shutdown(async move { stopping.notified().await });
@@ -73,7 +74,7 @@ async fn run(config: &Config, demo: Demo<'_>) -> Result<()> {
     if let Some(file) = config.database.file() {
         let _ = std::fs::remove_file(socket::beside(&file));
     }
-    for task in [Some(forgetting), local].into_iter().flatten() {
+    for task in [Some(forgetting), Some(counting), local].into_iter().flatten() {
         task.abort();
         // Only when it has ended has it let go of the database.
         let _ = task.await;

@@ -125,8 +125,14 @@ pub(crate) fn json<T: Serialize>(status: StatusCode, value: &T) -> Outcome {
     Ok(response)
 }
 
+/// Room for an answer: most fit, and one that does not grows from here.
+const ANSWER: usize = 4 * 1024;
+
 pub(crate) fn to_bytes<T: Serialize>(value: &T) -> Result<Vec<u8>, ServiceError> {
-    serde_json::to_vec(value).map_err(|e| ServiceError::Internal(format!("an answer cannot be written: {e}")))
+    let mut bytes = Vec::with_capacity(ANSWER);
+    serde_json::to_writer(&mut bytes, value)
+        .map_err(|e| ServiceError::Internal(format!("an answer cannot be written: {e}")))?;
+    Ok(bytes)
 }
 
 /// Sets a header from text that was made here.

@@ -1,11 +1,14 @@
 //! For those who run it: alive, ready, how it fares.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, Method, Response, StatusCode, header};
+use metrics::Histogram;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -25,14 +28,51 @@ pub fn install_metrics() {
     }
 }
 
+/// How often what was counted is summed up.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Sums up what was counted, for ever: the exporter keeps every single value until then, and a
+/// server whose metrics nobody fetches would grow with each request.
+pub async fn keep_metrics_small() {
+    let mut ticks = tokio::time::interval(UPKEEP);
+    loop {
+        ticks.tick().await;
+        if let Some(metrics) = METRICS.get() {
+            metrics.run_upkeep();
+        }
+    }
+}
+
+/// Where requests with one outcome are counted: whether it was a GET, its status, its histogram.
+type Outcomes = Vec<(bool, StatusCode, Histogram)>;
+
+thread_local! {
+    /// By route. Finding a histogram by its labels costs more than all else that is done for counting.
+    static COUNTED: RefCell<HashMap<String, Outcomes>> = RefCell::default();
+}
+
 /// Counts one answered request.
 pub fn count(method: &Method, route: &str, status: StatusCode, took: Duration) {
+    let is_get = *method == Method::GET;
+    COUNTED.with_borrow_mut(|counted| {
+        if let Some(outcomes) = counted.get(route)
+            && let Some((_, _, histogram)) = outcomes.iter().find(|(get, code, _)| (*get, *code) == (is_get, status))
+        {
+            return histogram.record(took);
+        }
+        let histogram = histogram(is_get, route, status);
+        histogram.record(took);
+        counted.entry(route.to_owned()).or_default().push((is_get, status, histogram));
+    });
+}
+
+fn histogram(is_get: bool, route: &str, status: StatusCode) -> Histogram {
     let labels = [
-        ("method", if *method == Method::GET { "GET" } else { "other" }.to_owned()),
+        ("method", if is_get { "GET" } else { "other" }.to_owned()),
         ("route", route.to_owned()),
         ("status", status.as_str().to_owned()),
     ];
-    metrics::histogram!("guli_http_request_seconds", &labels).record(took);
+    metrics::histogram!("guli_http_request_seconds", &labels)
 }
 
 #[derive(Debug, Serialize, ToSchema)]
