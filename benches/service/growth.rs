@@ -10,7 +10,7 @@ use guli::service::Guli;
 use guli::store::DatabaseUrl;
 
 use super::Plan;
-use super::load::{Supply, run};
+use super::load::{Supply, accepted, run};
 use super::numbers::{median, micros, time};
 use super::process::Server;
 use super::table::{Row, Target};
@@ -53,7 +53,7 @@ fn in_memory(guli: &Guli, pins: &[Position<Wgs84>]) -> (Duration, f64) {
 /// Median latency over HTTP of one connection.
 fn over_http(plan: &Plan, world: &World) -> Result<Duration> {
     let server = Server::demo(world.path())?;
-    let requests = world.resolve_requests()?;
+    let requests = accepted(server.address, world.resolve_requests()?)?;
     run(server.address, 1, plan.length / 5, &requests, Supply::Again)?;
     Ok(run(server.address, 1, plan.length, &requests, Supply::Again)?.quantile(500))
 }

@@ -149,6 +149,18 @@ pub(crate) fn run(
     Ok(all)
 }
 
+/// The requests that a server answers with a status of 2xx.
+pub(crate) fn accepted(address: SocketAddr, requests: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>> {
+    let mut connection = Connection::open(address)?;
+    let mut taken = Vec::with_capacity(requests.len());
+    for request in requests {
+        if (200..300).contains(&connection.exchange(&request)?) {
+            taken.push(request);
+        }
+    }
+    Ok(taken)
+}
+
 /// A request without a body.
 pub(crate) fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: guli\r\n\r\n").into_bytes()
