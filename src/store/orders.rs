@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::{Conn, ROWS_PER_STATEMENT, Result, corrupt, each};
+use super::{Conn, ROWS_PER_STATEMENT, Result, corrupt, dialect, each};
 use crate::domain::actor::OrderFilter;
 use crate::domain::catalog::DamageCode;
 use crate::domain::deadline::{Limits, Target};
@@ -143,8 +143,10 @@ pub async fn load(
         rows.extend(found);
     }
     if !covers.is_empty() {
+        let by_cover = dialect::orders_by_cover(conn);
         let found: Vec<Row> = each!(conn, c => {
-            let mut sql = select::<Db>(district);
+            let mut sql = QueryBuilder::<Db>::new(format!("SELECT {COLUMNS} FROM work_order{by_cover} WHERE district = "));
+            sql.push_bind(district.as_i64());
             sql.push(" AND status NOT IN ('closed', 'cancelled') AND cover IN (");
             let mut list = sql.separated(", ");
             covers.iter().for_each(|cover| { list.push_bind(cover.0.as_bytes().as_slice()); });
