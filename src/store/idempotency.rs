@@ -34,23 +34,24 @@ pub struct Kept {
 /// client, route, key hash, body hash, sealed reply, expires
 type Row = (String, String, Vec<u8>, Vec<u8>, Vec<u8>, i64);
 
+/// Slots of one statement: a chain of OR is as deep as it is long, and `SQLite` goes 1,000 deep.
+const SLOTS_PER_STATEMENT: usize = 250;
+
 /// The kept reply's body hash and sealed reply, for each slot that has one.
 pub async fn find(conn: &mut Conn<'_>, district: DistrictCode, slots: &[&Slot]) -> Result<Vec<Kept>> {
     let mut found = Vec::new();
-    for chunk in slots.chunks(ROWS_PER_STATEMENT) {
+    for chunk in slots.chunks(SLOTS_PER_STATEMENT) {
         let rows: Vec<Row> = each!(conn, c => {
             let mut sql = QueryBuilder::<Db>::new(
-                "SELECT client, route, key_hash, body_hash, sealed_reply, expires FROM idempotency WHERE district = ",
+                "SELECT client, route, key_hash, body_hash, sealed_reply, expires FROM idempotency WHERE ",
             );
-            sql.push_bind(district.as_i64()).push(" AND (client, route, key_hash) IN (VALUES ");
-            let mut tuples = sql.separated(", ");
-            for slot in chunk {
-                tuples.push("(").push_bind_unseparated(slot.client.as_str());
-                tuples.push_unseparated(", ").push_bind_unseparated(slot.route.as_str());
-                tuples.push_unseparated(", ").push_bind_unseparated(slot.key_hash.as_slice());
-                tuples.push_unseparated(")");
+            // Not `(client, route, key_hash) IN (VALUES …)`: SQLite reads every key of the client for that.
+            for (n, slot) in chunk.iter().enumerate() {
+                sql.push(if n == 0 { "(district = " } else { " OR (district = " }).push_bind(district.as_i64());
+                sql.push(" AND client = ").push_bind(slot.client.as_str());
+                sql.push(" AND route = ").push_bind(slot.route.as_str());
+                sql.push(" AND key_hash = ").push_bind(slot.key_hash.as_slice()).push(")");
             }
-            sql.push(")");
             sql.build_query_as().fetch_all(c).await?
         });
         for (client, route, key_hash, body_hash, sealed_reply, expires) in rows {
@@ -98,4 +99,32 @@ pub async fn purge(conn: &mut Conn<'_>, district: DistrictCode, now: Timestamp) 
     const SQL: &str = "DELETE FROM idempotency WHERE district = $1 AND expires < $2";
     Ok(each!(conn, c => sqlx::query(SQL)
         .bind(district.as_i64()).bind(now.as_microsecond()).execute(c).await?.rows_affected()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{DatabaseUrl, Store};
+
+    #[tokio::test]
+    async fn more_replies_than_a_statement_asks_for_are_found_and_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&DatabaseUrl::sqlite(&dir.path().join("guli.db")), None).await.unwrap();
+        let mut conn = store.write().await.unwrap();
+        let district = DistrictCode::from_number(370_203).unwrap();
+        let kept: Vec<Kept> = (0..=u8::MAX)
+            .flat_map(|n| ["a", "b"].map(|client| (n, client)))
+            .map(|(n, client)| {
+                let slot = Slot { client: client.to_owned(), route: "/v1/reports".to_owned(), key_hash: [n; 32] };
+                Kept { slot, body_hash: [n; 32], sealed_reply: vec![n], expires: Timestamp::UNIX_EPOCH }
+            })
+            .collect();
+        keep(&mut conn.conn(), district, &kept).await.unwrap();
+        let other = Slot { client: "c".to_owned(), ..kept[0].slot.clone() };
+        let all: Vec<&Slot> = kept.iter().map(|kept| &kept.slot).chain([&other]).collect();
+        let found = find(&mut conn.conn(), district, &all).await.unwrap();
+        assert_eq!(found.len(), kept.len());
+        assert!(found.iter().all(|found| kept.iter().any(|kept| kept.slot == found.slot)));
+        assert!(find(&mut conn.conn(), district, &[&other]).await.unwrap().is_empty());
+    }
 }
