@@ -20,7 +20,7 @@ build: packages cargo ## build target/release/guli
 	cargo build --release --locked --bin guli
 
 test: test-packages cargo ## install what is missing, run all tests (units, journeys, both databases, examples in the docs)
-	INSTA_UPDATE=no cargo test --locked $(ARGS)
+	cargo test --locked $(ARGS)
 
 bench: packages cargo ## run the benches
 	cargo bench --locked --bench '*' $(ARGS)
