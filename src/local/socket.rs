@@ -5,15 +5,18 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream as Asking;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncBufReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
 
 use super::{Message, Request, handle};
 use crate::service::Guli;
 
-/// Longest request.
+/// Longest request, and how long it may take to come.
 const REQUEST: usize = 64 * 1024;
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where the socket of a database file is.
 pub fn beside(database: &Path) -> PathBuf {
@@ -45,7 +48,7 @@ pub async fn serve(listener: UnixListener, guli: Arc<Guli>) {
             Ok((stream, _)) => drop(tokio::spawn(answer(stream, Arc::clone(&guli)))),
             Err(error) => {
                 tracing::warn!(%error, "the command line's socket failed");
-                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }
     }
@@ -54,11 +57,12 @@ pub async fn serve(listener: UnixListener, guli: Arc<Guli>) {
 async fn answer(stream: UnixStream, guli: Arc<Guli>) {
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
-    let limited = tokio::io::AsyncReadExt::take(reader, REQUEST as u64);
-    if tokio::io::BufReader::new(limited).read_line(&mut line).await.is_err() {
+    let mut limited = tokio::io::BufReader::new(tokio::io::AsyncReadExt::take(reader, REQUEST as u64));
+    // Who opens the socket and says nothing would keep the server from ending.
+    if !matches!(tokio::time::timeout(PATIENCE, limited.read_line(&mut line)).await, Ok(Ok(1..))) {
         return;
     }
-    let (sender, mut messages) = tokio::sync::mpsc::channel::<Message>(16);
+    let (sender, messages) = mpsc::channel::<Message>(16);
     let work = tokio::task::spawn_blocking(move || {
         // Whoever hung up misses the progress; the work goes on.
         let mut tell = |progress: &_| {
@@ -74,6 +78,13 @@ async fn answer(stream: UnixStream, guli: Arc<Guli>) {
         };
         let _ = sender.blocking_send(last);
     });
+    pass_on(messages, &mut writer).await;
+    let _ = work.await;
+}
+
+/// Writes messages until the last one, or until nobody reads them. Takes the channel, so that whoever
+/// goes on sending to one that hung up is not left waiting for room in it.
+async fn pass_on(mut messages: mpsc::Receiver<Message>, writer: &mut (impl AsyncWrite + Unpin)) {
     while let Some(message) = messages.recv().await {
         let Ok(mut line) = serde_json::to_vec(&message) else { break };
         line.push(b'\n');
@@ -81,7 +92,6 @@ async fn answer(stream: UnixStream, guli: Arc<Guli>) {
             break;
         }
     }
-    let _ = work.await;
 }
 
 /// Asks the server that listens there; `None` when there is none.
@@ -114,4 +124,21 @@ fn converse(
         }
     }
     Err("the server ended before it answered".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_goes_on_when_its_asker_has_hung_up() {
+        let (ours, mut theirs) = tokio::io::duplex(64);
+        drop(ours);
+        let (sender, messages) = mpsc::channel(16);
+        let work = tokio::task::spawn_blocking(move || {
+            (0..100).filter(|n| sender.blocking_send(Message::Done((*n).into())).is_ok()).count()
+        });
+        pass_on(messages, &mut theirs).await;
+        assert!(work.await.unwrap() < 100);
+    }
 }
