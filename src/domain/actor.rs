@@ -225,8 +225,6 @@ pub enum Action {
     Act(ActionKind),
     /// To act in the name of somebody else, which is recorded.
     ActFor,
-    Import,
-    ManageKeys,
     /// Batches beyond what anonymous callers may resolve.
     ResolveInBulk,
 }
@@ -236,7 +234,6 @@ pub enum Action {
 pub enum Resource<'a> {
     District(DistrictCode),
     Order { grid: GridCode, assignee: &'a Assignee, owner: Option<&'a OrgCode> },
-    System,
 }
 
 /// Why not.
@@ -256,7 +253,6 @@ pub fn authorize(actor: &Actor, action: Action, resource: Resource<'_>) -> Resul
         return Err(Refusal::Unauthenticated);
     }
     match resource {
-        Resource::System => allow(actor.role == Role::Admin && actor.scopes.contains(&Scope::Everywhere)),
         Resource::District(district) => {
             // A unit may have orders in any district.
             let of_unit = action == Action::ReadOrders && actor.scopes.iter().any(|s| matches!(s, Scope::Unit(_)));
@@ -292,8 +288,7 @@ fn may_in_district(role: Role, action: Action) -> bool {
             role,
             Role::GridLeader | Role::Officer | Role::Dispatcher | Role::Supervisor | Role::Department | Role::Admin
         ),
-        Action::Import => role == Role::Admin,
-        Action::ReadOrder | Action::Act(_) | Action::ActFor | Action::ManageKeys => false,
+        Action::ReadOrder | Action::Act(_) | Action::ActFor => false,
     }
 }
 
@@ -447,8 +442,7 @@ mod tests {
     fn an_administrator_of_one_district_is_none_of_another() {
         let admin = actor(Role::Admin, &["district:370203"]);
         let of = |code: &str| Resource::District(code.parse().unwrap());
-        assert_eq!(authorize(&admin, Action::Import, of("370203")), Ok(()));
-        assert_eq!(authorize(&admin, Action::Import, of("370202")), Err(Refusal::Hidden));
-        assert_eq!(authorize(&admin, Action::ManageKeys, Resource::System), Err(Refusal::Forbidden));
+        assert_eq!(authorize(&admin, Action::ReadPeople, of("370203")), Ok(()));
+        assert_eq!(authorize(&admin, Action::ReadPeople, of("370202")), Err(Refusal::Hidden));
     }
 }

@@ -130,11 +130,6 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// The world, with what the run has added.
-    pub fn into_world(self) -> World<'a> {
-        self.world
-    }
-
     /// What is no position as given may be one in the district with its numbers exchanged.
     fn perhaps_swapped(&self, row: &mut Row) {
         let Some(original) = row.misplaced else { return };

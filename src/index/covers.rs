@@ -36,13 +36,6 @@ impl CoverView {
     pub const fn category(&self) -> CategoryCode {
         self.code.category()
     }
-
-    /// The unit that must act: the responsible one, else the owner; a missing cover is the owner's.
-    pub fn acting_unit(&self, missing: bool) -> Option<&Arc<Organization>> {
-        let (first, second) =
-            if missing { (&self.owner, &self.responsible_unit) } else { (&self.responsible_unit, &self.owner) };
-        first.as_ref().or(second.as_ref())
-    }
 }
 
 /// "No unit", "no grid".

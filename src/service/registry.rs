@@ -103,6 +103,11 @@ impl Guli {
         if allowed.is_empty() { Err(ServiceError::refused(refused, what)) } else { Ok(allowed) }
     }
 
+    /// Whether the caller may resolve more pins at once than anyone may.
+    pub fn resolves_in_bulk(&self, actor: &Actor) -> bool {
+        self.authorize_anywhere(actor, Action::ResolveInBulk, "batches").is_ok()
+    }
+
     /// People with duties in the caller's areas, unsealed for who may read them.
     pub async fn people(&self, actor: &Actor) -> Result<Vec<PersonRecord>> {
         let districts = self.authorize_anywhere(actor, Action::ReadPeople, "people")?;

@@ -153,16 +153,6 @@ pub async fn list(conn: &mut Conn<'_>, district: DistrictCode, wanted: &Wanted) 
         .collect()
 }
 
-/// One cover by its code.
-pub async fn by_code(conn: &mut Conn<'_>, code: CoverCode) -> Result<Option<Cover>> {
-    let row: Option<Row> = each!(conn, c => {
-        let mut sql = QueryBuilder::<Db>::new(format!("SELECT code, id, version, {FIELDS} FROM cover WHERE district = "));
-        sql.push_bind(code.district().as_i64()).push(" AND code = ").push_bind(code.number().cast_signed());
-        sql.build_query_as().fetch_optional(c).await?
-    });
-    row.map(Row::read).transpose()
-}
-
 /// Where the covers of staged rows are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Staged {
@@ -248,12 +238,6 @@ pub async fn sources(
         }
     }
     Ok(found)
-}
-
-/// How many covers a district has.
-pub async fn count(conn: &mut Conn<'_>, district: DistrictCode) -> Result<i64> {
-    const SQL: &str = "SELECT CAST(count(*) AS BIGINT) FROM cover WHERE district = $1";
-    Ok(each!(conn, c => sqlx::query_scalar(SQL).bind(district.as_i64()).fetch_one(c).await?))
 }
 
 /// The highest sequence given to covers of a category.

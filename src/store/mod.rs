@@ -56,8 +56,6 @@ pub(crate) use each;
 /// Why the database did not do as asked. A refusal by the domain is not among these.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("{0} is there already")]
-    Duplicate(&'static str),
     #[error("the database cannot be reached or cannot write now: {0}")]
     Unavailable(#[source] sqlx::Error),
     #[error("the database failed: {0}")]

@@ -228,7 +228,7 @@ pub async fn save(conn: &mut Conn<'_>, district: DistrictCode, orders: &[&Order]
                     .push_bind(now.as_microsecond());
             });
             sql.push(" ON CONFLICT (district, number) DO UPDATE SET version = excluded.version, status = excluded.status, \
-                      grid = excluded.grid, lon = excluded.lon, lat = excluded.lat, cover = excluded.cover, damage = excluded.damage, assignee = excluded.assignee, \
+                      grid = excluded.grid, lon = excluded.lon, lat = excluded.lat, cover = COALESCE(excluded.cover, work_order.cover), damage = excluded.damage, assignee = excluded.assignee, \
                       target = excluded.target, promise_at = excluded.promise_at, secure_by = excluded.secure_by, \
                       repair_by = excluded.repair_by, due_at = excluded.due_at, secured_at = excluded.secured_at, \
                       repaired_at = excluded.repaired_at, closed_at = excluded.closed_at, disputed = excluded.disputed, \

@@ -83,6 +83,19 @@ async fn an_order_is_handed_on_and_identified() {
 }
 
 #[tokio::test]
+async fn another_damage_does_not_undo_a_ruling() {
+    let town = Town::open().await;
+    let code = town.report().await;
+    let unit = |got: &Got| got.body["responsible_unit"]["code"].as_str().unwrap().to_owned();
+    let damage = |damage: &str| json!({"damage": damage, "reason": "现场确认"});
+    let got = town.act("demo-grid", &code, "identify", damage("broken")).await;
+    assert_eq!(unit(&got), "370203-DRA01", "{}", got.body);
+    town.act("demo-dispatcher", &code, "reassign", json!({"unit": "370203-WAT01", "reason": "产权单位有误"})).await;
+    let got = town.act("demo-grid", &code, "identify", damage("loose")).await;
+    assert_eq!((unit(&got), &got.body["damage"]), ("370203-WAT01".to_owned(), &json!("loose")), "{}", got.body);
+}
+
+#[tokio::test]
 async fn a_key_opens_what_its_list_shows() {
     let town = Town::open().await;
     let code = town.report().await;

@@ -118,9 +118,12 @@ impl Group<'_> {
             let detail = format!("cover {} already has the open work order {other}", cover.code);
             return Err(ServiceError::invalid("/cover", detail));
         }
-        // Another damage may be another's to act on: a missing cover is the owner's.
+        // Another damage may be another's to act on: a missing cover is the owner's. What was handed
+        // to somebody else than the registry says stays there.
         let index = &self.context.index;
-        let own = || order.cover.as_ref().and_then(|cover| index.cover_by_id(cover.id));
+        let by_registry =
+            |cover: &CoverView| settle::responsibility(cover, &order.damage, order.grid).assignee == order.assignee;
+        let own = || order.cover.as_ref().and_then(|cover| index.cover_by_id(cover.id)).filter(by_registry);
         let cover = named.or_else(own);
         let damage_now = damage.unwrap_or(&order.damage);
         let responsibility = cover.map(|cover| settle::responsibility(&cover, damage_now, order.grid));

@@ -23,7 +23,7 @@ use crate::store::idempotency::{Kept, Slot};
 use crate::store::orders::StoredOrder;
 use crate::store::personal::{self, PersonalData, Purpose};
 use crate::store::reports::{Accepted, StoredReport};
-use crate::store::{Conn, StoreError, events, head, idempotency, orders, reports};
+use crate::store::{Conn, StoreError, corrupt, events, head, idempotency, orders, reports};
 
 /// How long a reply is kept for who asks again.
 const REPLY_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -45,7 +45,7 @@ pub(super) async fn run(
     district: DistrictCode,
     commands: &[Command],
 ) -> std::result::Result<(Vec<Answer>, Effects), StoreError> {
-    let mut head = head::lock(conn, district).await?.ok_or(StoreError::Duplicate("no head of the district"))?;
+    let mut head = head::lock(conn, district).await?.ok_or_else(|| corrupt("district_head", district))?;
     context.catch_up(conn, district, &head).await?;
     let now = head.advance(context.clock.now());
     let settled: Vec<Option<Result<Settled>>> = commands
