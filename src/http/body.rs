@@ -1,5 +1,7 @@
 //! JSON bodies, strictly: bounded, shallow, every member known and given once.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -10,6 +12,8 @@ use crate::service::error::{Fault, Result, ServiceError};
 
 /// Most bytes of a JSON body.
 pub const LIMIT: usize = 256 * 1024;
+/// How long a whole body may take to come.
+const DEADLINE: Duration = Duration::from_secs(10);
 /// Deepest nesting of a JSON body.
 const DEPTH: usize = 32;
 
@@ -19,7 +23,10 @@ pub async fn bytes(headers: &HeaderMap, body: Body) -> Result<Vec<u8>> {
     if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) {
         return Err(ServiceError::MediaType("Content-Type: application/json"));
     }
-    let collected = Limited::new(body, LIMIT).collect().await.map_err(|error| {
+    // Whoever sends a byte now and then would keep a place that others need.
+    let late = |_| ServiceError::Malformed(Fault::pointer("", "the body did not arrive within 10 seconds"));
+    let read = tokio::time::timeout(DEADLINE, Limited::new(body, LIMIT).collect()).await.map_err(late)?;
+    let collected = read.map_err(|error| {
         if error.downcast_ref::<LengthLimitError>().is_some() {
             ServiceError::TooLarge("a JSON body has at most 256 KB")
         } else {
@@ -146,6 +153,13 @@ mod tests {
     #[expect(dead_code, reason = "only read")]
     struct Inner {
         number: f64,
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_trickles_is_not_waited_for() {
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, "application/json".parse().unwrap())]);
+        let body = Body::from_stream(futures_util::stream::pending::<std::result::Result<Vec<u8>, std::io::Error>>());
+        assert!(matches!(bytes(&headers, body).await, Err(ServiceError::Malformed(_))));
     }
 
     #[test]

@@ -264,7 +264,7 @@ pub async fn batch(
     if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/x-ndjson")) {
         return Err(ServiceError::MediaType("Content-Type: application/x-ndjson").into());
     }
-    let most = if caller.0.is_anonymous() { ANONYMOUS_LINES } else { LINES };
+    let most = if app.guli.resolves_in_bulk(&caller.0) { LINES } else { ANONYMOUS_LINES };
     let batch =
         Batch { app, out, audience: audience(&caller), language, most, line: 0, rest: Vec::new(), skipping: false };
     let mut response = Response::new(Body::from_stream(batch.answers(body.into_data_stream())));
