@@ -293,6 +293,37 @@ async fn a_pin_is_resolved_on_the_command_line_as_over_http() {
     assert!(unknown.err().contains("--crs"), "{}", unknown.err());
 }
 
+/// Whatever PROJ data the machine has or lacks, the numbers are the same. The points are those that the crate
+/// tests its conversions with, from PROJ 9.5.1.
+#[test]
+fn the_program_alone_knows_its_coordinate_systems() {
+    let home = Home::with_district();
+    let alone = home.path().join("guli-alone");
+    std::fs::copy(env!("CARGO_BIN_EXE_guli"), &alone).unwrap();
+    home.write("proj.db", "this is no database");
+    for bad in [false, true] {
+        for (lon, lat, east, north) in [
+            (120.345, 36.085, "531073.115", "3995029.353"),
+            (120.355, 36.095, "531969.739", "3996142.207"),
+            (120.38, 36.12, "534210.297", "3998924.758"),
+            (120.4, 36.1, "536019.978", "3996712.745"),
+        ] {
+            let mut command = std::process::Command::new(&alone);
+            command.env_clear().current_dir(home.path());
+            command.args(["resolve", east, north, "--crs", "EPSG:4549", "--json"]);
+            if bad {
+                command.env("PROJ_DATA", home.path());
+            }
+            let done = command.output().unwrap();
+            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+            let answer: Value = serde_json::from_slice(&done.stdout).unwrap();
+            let at = |name: &str| answer["position"][name].as_f64().unwrap();
+            // The eastings are given to the millimetre, a hundred-millionth of a degree.
+            assert!((at("lon") - lon).abs() < 2e-8 && (at("lat") - lat).abs() < 2e-8, "{answer}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_key_opens_from_its_making_to_its_revocation() {
     let home = Home::with_district();
