@@ -13,12 +13,13 @@
 //! | [`store`] | the truth, on `SQLite` or `PostgreSQL`: one portable statement per function |
 //! | [`service`] | the use cases, which join store and index; the one task that writes |
 //! | [`import`] | departments' files in, as a stream of drafts and findings |
+//! | [`export`] | layers out, as a stream of pieces |
 //! | [`http`] | the API; its [`http::router`] is the table of contents |
 //! | [`local`] | what the command line asks, of a running server or in its own process |
 //! | [`demo`] | the generator of the demo district and of larger worlds |
 //! | [`config`] | settings of file, environment and flags as one checked value |
 //!
-//! Dependencies point one way: `domain ← crs, index, store ← service ← import, http ← local ← main`.
+//! Dependencies point one way: `domain ← crs, index, store ← service ← import, export ← http ← local ← main`.
 //!
 //! # What always holds
 //!
@@ -32,6 +33,7 @@ pub mod config;
 pub mod crs;
 pub mod demo;
 pub mod domain;
+pub mod export;
 pub mod http;
 pub mod import;
 pub mod index;

@@ -14,6 +14,7 @@ use guli::config::Settings;
   guli demo                                   serve the demo district on http://127.0.0.1:8080
   guli serve --database sqlite://city.db      serve a database of your own
   guli import data/shibei                     bring in what departments handed over
+  guli export covers --out covers.geojson     a layer for a map or a table
   guli resolve 120.38 36.12                   which cover is that, and whose?
   guli key create --role crew --scope unit:370203-WAT01
 
@@ -59,6 +60,16 @@ and therefore listens on loopback only."
 A file with an error is refused whole, unless --keep-going stores its good rows.
 Importing the same again changes nothing.")]
     Import(ImportArgs),
+    /// Write a layer as `GeoJSON`, lines of `GeoJSON` or CSV
+    #[command(after_help = "Examples:
+  guli export covers --out covers.geojson
+  guli export grids --format csv > grids.csv
+  guli export covers --out storm.csv --filter category=0103 --filter status=in_service --out-crs EPSG:4549
+  guli export covers --bbox 120.37,36.11,120.39,36.13 --format geojsonl | head
+  guli export work-orders --filter status=open --out open.geojson
+
+Filters are the parameters of /v1/layers. Without --out the layer goes to standard output.")]
+    Export(ExportArgs),
     /// Which cover does a pin mean, and whose is it?
     #[command(
         allow_negative_numbers = true,
@@ -143,6 +154,31 @@ pub(crate) struct ImportArgs {
     /// Print the report as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// districts, subdistricts, communities, grids, covers or work-orders
+    #[arg(value_name = "LAYER")]
+    pub(crate) layer: String,
+    /// geojson, geojsonl or csv [default: as the file's extension says, else geojson]
+    #[arg(long)]
+    pub(crate) format: Option<String>,
+    /// File to write to [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Only what lies here, in --crs
+    #[arg(long, value_name = "W,S,E,N", allow_hyphen_values = true)]
+    pub(crate) bbox: Option<String>,
+    /// Coordinate system of --bbox [default: EPSG:4326]
+    #[arg(long, value_name = "CRS")]
+    pub(crate) crs: Option<String>,
+    /// Coordinate system of what is written [default: EPSG:4326]
+    #[arg(long, value_name = "CRS")]
+    pub(crate) out_crs: Option<String>,
+    /// Only what has this, such as category=0103,0104; repeat for several
+    #[arg(long, value_name = "NAME=VALUES")]
+    pub(crate) filter: Vec<String>,
 }
 
 #[derive(Debug, Args)]

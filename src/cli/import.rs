@@ -9,7 +9,7 @@ use comfy_table::{Cell, CellAlignment, Color, Table};
 use guli::config::Config;
 use guli::import::finding::table;
 use guli::import::run::{Progress, Report};
-use guli::local::{ImportRequest, Request};
+use guli::local::{ImportRequest, Message, Request};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::ImportArgs;
@@ -44,12 +44,15 @@ pub(crate) fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
         rows_to: args.rows.map(absolute).transpose()?,
     });
     let bar = bar(0);
-    let answer = super::ask(config, request, &mut |progress| {
-        if let Ok(Progress { file, bytes, of_bytes, .. }) = serde_json::from_value(progress.clone()) {
+    let answer = super::ask(config, request, &mut |message| {
+        if let Message::Progress(progress) = message
+            && let Ok(Progress { file, bytes, of_bytes, .. }) = serde_json::from_value(progress)
+        {
             bar.set_length(of_bytes);
             bar.set_position(bytes);
             bar.set_message(file);
         }
+        true
     });
     bar.finish_and_clear();
     let answer = answer?;

@@ -12,7 +12,7 @@ use super::args::KeyCommand;
 pub(crate) fn run(config: &Config, command: KeyCommand) -> Result<()> {
     match command {
         KeyCommand::Create { role, scope, name, json } => {
-            let made = super::ask(config, Request::CreateKey { role, scopes: scope, name }, &mut |_| {})?;
+            let made = super::ask(config, Request::CreateKey { role, scopes: scope, name }, &mut |_| true)?;
             if json {
                 println!("{}", serde_json::to_string_pretty(&made)?);
             } else {
@@ -24,7 +24,7 @@ pub(crate) fn run(config: &Config, command: KeyCommand) -> Result<()> {
             }
         }
         KeyCommand::List { json } => {
-            let keys = super::ask(config, Request::ListKeys, &mut |_| {})?;
+            let keys = super::ask(config, Request::ListKeys, &mut |_| true)?;
             if json {
                 println!("{}", serde_json::to_string_pretty(&keys)?);
             } else {
@@ -32,7 +32,7 @@ pub(crate) fn run(config: &Config, command: KeyCommand) -> Result<()> {
             }
         }
         KeyCommand::Revoke { id } => {
-            super::ask(config, Request::RevokeKey { id: id.clone() }, &mut |_| {})?;
+            super::ask(config, Request::RevokeKey { id: id.clone() }, &mut |_| true)?;
             println!("revoked {id}");
         }
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod args;
 mod demo;
+mod export;
 mod import;
 mod keys;
 mod resolve;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use guli::config::{Config, Settings};
-use guli::local::{Request, handle, socket};
+use guli::local::{Message, Request, handle, socket};
 use guli::service::Guli;
 use guli::store::StoreError;
 use serde_json::Value;
@@ -35,6 +36,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
             serve::serve(&Config::new(&settings)?, serve::Demo::No)?;
         }
         Command::Import(args) => return import::run(&Config::new(&settings)?, args),
+        Command::Export(args) => export::run(&Config::new(&settings)?, &args)?,
         Command::Resolve(args) => resolve::run(&Config::new(&settings)?, &args)?,
         Command::Key(command) => keys::run(&Config::new(&settings)?, command)?,
     }
@@ -70,8 +72,9 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
 }
 
-/// Asks the running server, or opens the database and does it here.
-fn ask(config: &Config, request: Request, tell: &mut dyn FnMut(&Value)) -> Result<Value> {
+/// Asks the running server, or opens the database and does it here. `tell` takes what comes before the answer, and says
+/// whether more of it is wanted.
+fn ask(config: &Config, request: Request, tell: &mut dyn FnMut(Message) -> bool) -> Result<Value> {
     if let Some(file) = config.database.file() {
         if let Some(answer) = socket::ask(&socket::beside(&file), &request, tell) {
             return answer.map_err(anyhow::Error::msg);
@@ -93,7 +96,7 @@ fn ask(config: &Config, request: Request, tell: &mut dyn FnMut(&Value)) -> Resul
     let guli = Arc::new(guli);
     let answer = {
         let _inside = runtime.enter();
-        handle(&guli, request, &mut |progress| tell(&serde_json::to_value(progress).unwrap_or_default()))
+        handle(&guli, request, tell)
     };
     runtime.block_on(async {
         if let Some(guli) = Arc::into_inner(guli) {

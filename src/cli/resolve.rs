@@ -25,7 +25,7 @@ pub(crate) fn run(config: &Config, args: &ResolveArgs) -> Result<()> {
     if let Some(category) = &args.category {
         query.append_pair("category", category);
     }
-    let answer = super::ask(config, Request::Resolve { query: query.finish() }, &mut |_| {})?;
+    let answer = super::ask(config, Request::Resolve { query: query.finish() }, &mut |_| true)?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&answer)?);
     } else {

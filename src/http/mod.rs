@@ -5,6 +5,7 @@ pub mod areas;
 pub mod body;
 pub mod edge;
 pub mod feed;
+pub mod layers;
 pub mod me;
 pub mod openapi;
 pub mod ops;
@@ -31,6 +32,7 @@ use axum::routing::{get, post};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
+use crate::export::Cache;
 use crate::service::Guli;
 use crate::service::error::ServiceError;
 use problem::{Failure, Outcome};
@@ -41,6 +43,8 @@ pub struct App {
     pub guli: Arc<Guli>,
     /// How outsiders reach this server, without a slash at the end.
     pub public_url: Arc<str>,
+    /// Layers as they were written last.
+    pub layers: Arc<Cache>,
     limits: Arc<Limits>,
 }
 
@@ -54,7 +58,7 @@ struct Limits {
 impl App {
     pub fn new(guli: Arc<Guli>, public_url: &str, concurrency: usize) -> Self {
         let limits = Limits { reads: Semaphore::new(concurrency), writes: Semaphore::new(concurrency) };
-        Self { guli, public_url: public_url.into(), limits: Arc::new(limits) }
+        Self { guli, public_url: public_url.into(), layers: Arc::default(), limits: Arc::new(limits) }
     }
 }
 
@@ -100,6 +104,7 @@ routes! {
     get "/v1/covers/{code}" registry::cover;
     get "/v1/changes" feed::changes;
     get "/v1/events" feed::events;
+    get "/v1/layers/{file}" layers::get;
     get "/v1/me" me::get;
     get "/healthz" ops::healthz;
     get "/readyz" ops::readyz;

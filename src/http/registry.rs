@@ -15,7 +15,7 @@ use super::wire::{self, CoverOut, Out, Source};
 use super::write::InPath;
 use super::{App, json, words};
 use crate::domain::cover::Status;
-use crate::domain::id::{CodeError, CoverCode, DistrictCode, OrgCode};
+use crate::domain::id::{CodeError, CoverCode, OrgCode};
 use crate::domain::organization::Organization;
 use crate::service::error::{Fault, Result, ServiceError};
 use crate::service::registry::PersonRecord;
@@ -181,8 +181,19 @@ pub async fn person(
 const COVERS: &str = "category, owner, responsible_unit, status, district, subdistrict, community, grid, bbox, crs, \
     out_crs, limit, cursor";
 
-fn codes<T: std::fmt::Display + std::str::FromStr<Err = CodeError>>(params: &mut Params, name: &str) -> Result<Vec<T>> {
+pub(super) fn codes<T: std::fmt::Display + std::str::FromStr<Err = CodeError>>(
+    params: &mut Params,
+    name: &str,
+) -> Result<Vec<T>> {
     params.list(name, |code| code.parse().map_err(|e: CodeError| e.to_string()))
+}
+
+/// Statuses of covers that are listed.
+pub(super) fn cover_statuses(params: &mut Params) -> Result<Vec<Status>> {
+    params.list("status", |word| {
+        let listed = Status::parse(word).filter(|status| *status != Status::Removed);
+        listed.ok_or_else(|| format!("{word:?} is none of planned, in_service, abandoned"))
+    })
 }
 
 fn wanted(params: &mut Params, limit: usize) -> Result<(Wanted, Option<u64>)> {
@@ -197,10 +208,7 @@ fn wanted(params: &mut Params, limit: usize) -> Result<(Wanted, Option<u64>)> {
         categories: codes(params, "category")?,
         owners: codes(params, "owner")?,
         responsible_units: codes(params, "responsible_unit")?,
-        statuses: params.list("status", |word| {
-            let listed = Status::parse(word).filter(|status| *status != Status::Removed);
-            listed.ok_or_else(|| format!("{word:?} is none of planned, in_service, abandoned"))
-        })?,
+        statuses: cover_statuses(params)?,
         after,
         limit: i64::try_from(limit).unwrap_or(1_000),
     };
@@ -239,7 +247,7 @@ pub async fn covers(State(app): State<App>, caller: Caller, RawQuery(query): Raw
     let (mut wanted, parent) = wanted(&mut params, limit)?;
     params.finish(COVERS)?;
     caller.known()?;
-    let districts = app.guli.cover_districts(&caller.0, parent.and_then(district_of))?;
+    let districts = app.guli.cover_districts(&caller.0, parent.and_then(crate::export::district_of))?;
     let (mut items, mut next) = (Vec::new(), None);
     for (district, left) in districts.iter().zip((0..districts.len()).rev()) {
         let page = app.guli.covers(&caller.0, *district, &wanted).await?;
@@ -254,11 +262,6 @@ pub async fn covers(State(app): State<App>, caller: Caller, RawQuery(query): Raw
         }
     }
     json(StatusCode::OK, &Items { items, next })
-}
-
-/// The district that an area's code begins with.
-fn district_of(area: u64) -> Option<DistrictCode> {
-    DistrictCode::from_number(area / 10u64.pow(area.ilog10() - 5))
 }
 
 /// Read a cover

@@ -53,7 +53,7 @@ fn near(params: &mut Params, crs: Crs) -> Result<Option<Near>> {
 }
 
 /// Statuses, where `open` stands for all that are neither closed nor cancelled.
-fn statuses(params: &mut Params) -> Result<Vec<Status>> {
+pub(super) fn statuses(params: &mut Params) -> Result<Vec<Status>> {
     let groups = params.list("status", |word| match word {
         "open" => Ok(Status::ALL.iter().copied().filter(|status| status.is_open()).collect()),
         word => Status::parse(word).map(|status| vec![status]).ok_or_else(|| {
@@ -62,6 +62,19 @@ fn statuses(params: &mut Params) -> Result<Vec<Status>> {
         }),
     })?;
     Ok(groups.into_iter().flatten().collect())
+}
+
+/// Codes of units, grids and sub-districts that must act.
+pub(super) fn units(params: &mut Params) -> Result<Vec<String>> {
+    params.list("unit", |code| {
+        Assignee::parse(code).map(|unit| unit.code()).ok_or_else(|| format!("{code:?} is no code of a unit"))
+    })
+}
+
+pub(super) fn damages(params: &mut Params) -> Result<Vec<String>> {
+    params.list("damage", |code| {
+        DamageCode::new(code).map(|code| code.to_string()).ok_or_else(|| format!("{code:?} is no damage"))
+    })
 }
 
 fn flag(params: &mut Params, name: &str) -> Result<Option<bool>> {
@@ -114,15 +127,12 @@ fn asked(mut params: Params) -> Result<(ListOrders, Out)> {
     let sort = sort(&mut params, near)?;
     let asked = ListOrders {
         near,
+        bounds: None,
         statuses: statuses(&mut params)?,
-        units: params.list("unit", |code| {
-            Assignee::parse(code).map(|unit| unit.code()).ok_or_else(|| format!("{code:?} is no code of a unit"))
-        })?,
+        units: units(&mut params)?,
         grids: params.list("grid", |code| code.parse().map_err(|e: crate::domain::id::CodeError| e.to_string()))?,
         covers: params.list("cover", |code| code.parse().map_err(|e: crate::domain::id::CodeError| e.to_string()))?,
-        damages: params.list("damage", |code| {
-            DamageCode::new(code).map(|code| code.to_string()).ok_or_else(|| format!("{code:?} is no damage"))
-        })?,
+        damages: damages(&mut params)?,
         overdue: flag(&mut params, "overdue")?,
         updated_after: params.parse::<Timestamp>("updated_after")?,
         opened_after: params.parse::<Timestamp>("opened_after")?,

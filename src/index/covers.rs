@@ -10,6 +10,7 @@ use rstar::{RStarInsertionStrategy, RTree, RTreeObject, RTreeParams};
 use super::IndexError;
 use super::frame::{Box32, Frame, Ruler, Spot};
 use super::ground::{GridInfo, Ground};
+use super::layers::CoverVersion;
 use crate::domain::catalog::CategoryCode;
 use crate::domain::cover::{Accuracy, Cover, Spec, Status};
 use crate::domain::id::{CoverCode, CoverId, OrgCode};
@@ -92,12 +93,15 @@ impl RTreeParams for Wide {
 struct Units {
     all: Vec<Arc<Organization>>,
     numbers: HashMap<OrgCode, u16>,
+    /// How often one was exchanged for another.
+    changes: u64,
 }
 
 impl Units {
     fn put(&mut self, organization: Arc<Organization>) -> Result<u16, IndexError> {
         if let Some(&number) = self.numbers.get(&organization.code) {
             self.all[usize::from(number)] = organization;
+            self.changes += 1;
             return Ok(number);
         }
         let number = u16::try_from(self.all.len()).ok().filter(|&n| n != NO_UNIT).ok_or(IndexError::TooManyUnits)?;
@@ -295,6 +299,36 @@ impl Covers {
             let squared = ruler.squared_m(entry.spot);
             if squared <= squared_radius {
                 visit(entry, squared);
+            }
+            ControlFlow::<()>::Continue(())
+        });
+        debug_assert!(all.is_continue());
+    }
+
+    /// Rises with every organisation that changes.
+    pub(super) fn unit_changes(&self) -> u64 {
+        self.units.changes
+    }
+
+    fn code(record: &Packed, ground: &Ground) -> Option<CoverCode> {
+        CoverCode::new(ground.district.code, record.category, record.sequence).ok()
+    }
+
+    /// Every cover not removed, in no order.
+    pub(super) fn versions(&self, ground: &Ground) -> impl Iterator<Item = CoverVersion> {
+        self.tree.iter().filter_map(|entry| {
+            let record = &self.records[entry.slot as usize];
+            Some(CoverVersion { code: Self::code(record, ground)?, version: record.version })
+        })
+    }
+
+    /// Every cover not removed within west, south, east, north or on the edge.
+    pub(super) fn in_box(&self, bounds: [f64; 4], ground: &Ground, mut visit: impl FnMut(CoverCode)) {
+        let [west, south, east, north] = bounds;
+        let all = self.tree.locate_in_envelope_int(&ground.frame.reach(bounds), |entry| {
+            let at = ground.frame.position(entry.spot);
+            if (west..=east).contains(&at.lon()) && (south..=north).contains(&at.lat()) {
+                Self::code(&self.records[entry.slot as usize], ground).into_iter().for_each(&mut visit);
             }
             ControlFlow::<()>::Continue(())
         });

@@ -69,9 +69,13 @@ impl DistrictBuilder {
             ground: self.ground,
             covers: RwLock::new(self.covers),
             registry_seq: AtomicU64::new(self.registry_seq),
+            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
         }
     }
 }
+
+/// Numbers districts as they are built.
+static SERIAL: AtomicU64 = AtomicU64::new(0);
 
 /// A district, ready to be asked; [`super::Index::replace`] puts it in service.
 #[derive(Debug)]
@@ -79,6 +83,8 @@ pub struct DistrictIndex {
     pub(super) ground: Ground,
     covers: RwLock<Covers>,
     registry_seq: AtomicU64,
+    /// No other district that was ever built here has it.
+    serial: u64,
 }
 
 impl DistrictIndex {
@@ -102,6 +108,10 @@ impl DistrictIndex {
 
     pub(super) fn seq(&self) -> u64 {
         self.registry_seq.load(Ordering::Acquire)
+    }
+
+    pub(super) fn serial(&self) -> u64 {
+        self.serial
     }
 
     pub(super) fn set_seq(&self, seq: u64) {

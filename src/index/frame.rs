@@ -47,6 +47,14 @@ impl Frame {
         self.spot(at.lon(), at.lat())
     }
 
+    /// A box of the trees that holds everything within west, south, east, north; cut off where no spot can be.
+    pub(super) fn reach(self, [west, south, east, north]: [f64; 4]) -> Box32 {
+        let limit = LIMIT as f64;
+        let near = |degrees: f64, origin: i64| (degrees * UNITS - origin as f64).clamp(-limit, limit);
+        let low = corner(near(west, self.east) - SLACK, near(south, self.north) - SLACK);
+        AABB::from_corners(low, corner(near(east, self.east) + SLACK, near(north, self.north) + SLACK))
+    }
+
     pub(super) fn position(self, spot: Spot) -> Position<Wgs84> {
         let degrees = |origin: i64, difference: i32| (origin + i64::from(difference)) as f64 / UNITS;
         Position::new(degrees(self.east, spot.x), degrees(self.north, spot.y))

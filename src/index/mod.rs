@@ -16,6 +16,7 @@ mod covers;
 mod district;
 mod frame;
 mod ground;
+mod layers;
 mod orders;
 mod resolve;
 #[cfg(test)]
@@ -37,6 +38,7 @@ use orders::Orders;
 pub use covers::CoverView;
 pub use district::{DistrictBuilder, DistrictIndex, DistrictSnapshot};
 pub use ground::{GridInfo, Named};
+pub use layers::{CoverVersion, NamesStamp};
 pub use orders::OpenOrder;
 pub use resolve::{Candidate, GridHit, Resolution, ResolveError};
 

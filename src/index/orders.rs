@@ -37,6 +37,7 @@ pub(super) struct Orders {
     all: HashMap<OrderCode, Arc<OpenOrder>>,
     on_cover: HashMap<CoverId, Vec<OrderCode>>,
     tree: RTree<Point>,
+    changes: u64,
 }
 
 impl Orders {
@@ -50,6 +51,7 @@ impl Orders {
     }
 
     pub(super) fn remove(&mut self, id: OrderCode) -> Option<Arc<OpenOrder>> {
+        self.changes += 1;
         let order = self.all.remove(&id)?;
         self.tree.remove(&point(&order));
         if let Some(cover) = order.cover
@@ -69,6 +71,19 @@ impl Orders {
 
     pub(super) fn len(&self) -> usize {
         self.all.len()
+    }
+
+    /// Rises with every change, that of an order which is no longer open included.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Orders within west, south, east, north, by code.
+    pub(super) fn within(&self, [west, south, east, north]: [f64; 4]) -> Vec<Arc<OpenOrder>> {
+        let found = self.tree.locate_in_envelope(&AABB::from_corners([west, south], [east, north]));
+        let mut found: Vec<_> = found.filter_map(|p| self.all.get(&p.data)).cloned().collect();
+        found.sort_unstable_by_key(|order| order.code);
+        found
     }
 
     /// The open order on a cover; of several the one reported first.

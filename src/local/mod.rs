@@ -11,8 +11,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::domain::actor::{Role, Scope};
+use crate::domain::actor::{Actor, Role, Scope};
 use crate::domain::id::{DistrictCode, KeyId};
+use crate::export::{Ask, Export, Format, Layer};
+use crate::http::params::Params;
 use crate::http::wire::Audience;
 use crate::import::field::Kind;
 use crate::import::profile::{Profile, Profiles};
@@ -25,6 +27,13 @@ use crate::service::error::ServiceError;
 #[serde(tag = "ask", rename_all = "snake_case")]
 pub enum Request {
     Import(ImportRequest),
+    /// A layer comes as [`Message::Data`].
+    Export {
+        layer: String,
+        format: String,
+        /// The query as `/v1/layers` takes it.
+        query: String,
+    },
     Resolve {
         /// The query as `/v1/resolve` takes it.
         query: String,
@@ -59,21 +68,36 @@ pub struct ImportRequest {
     pub rows_to: Option<PathBuf>,
 }
 
-/// What comes back: any number of progresses, then an answer or a failure.
+/// What comes back: any number of progresses or pieces of data, then an answer or a failure.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Message {
     Progress(Value),
+    /// The next piece of an export.
+    Data {
+        text: String,
+        features: u64,
+    },
     Done(Value),
     Failed(String),
 }
 
-/// Does what is asked; blocks, within a runtime. `tell` takes the progress.
-pub fn handle(guli: &Arc<Guli>, request: Request, tell: &mut dyn FnMut(&Progress)) -> Result<Value, String> {
+/// Does what is asked; blocks, within a runtime. `tell` takes progress and data, and says whether anybody listens.
+pub fn handle(guli: &Arc<Guli>, request: Request, tell: &mut dyn FnMut(Message) -> bool) -> Result<Value, String> {
     let runtime = tokio::runtime::Handle::current();
     let failed = |error: ServiceError| describe(&error);
     match request {
-        Request::Import(request) => import(guli, request, tell),
+        Request::Import(request) => import(guli, request, &mut |progress| {
+            // Whoever hung up misses the progress; the work goes on.
+            tell(Message::Progress(serde_json::to_value(progress).unwrap_or_default()));
+        }),
+        Request::Export { layer, format, query } => {
+            let layer = Layer::parse(&layer).ok_or_else(|| format!("there is no layer {layer:?}"))?;
+            let format = Format::parse(&format).ok_or_else(|| format!("there is no format {format:?}"))?;
+            let params = Params::read(Some(&query)).map_err(failed)?;
+            let ask = crate::http::layers::asked(layer, format, params).map_err(failed)?;
+            runtime.block_on(export(guli, ask, tell)).map_err(failed)
+        }
         Request::Resolve { query } => {
             let index = &guli.context.index;
             let answer = crate::http::resolve::answer(index, Some(&query), Audience::Staff).map_err(failed)?;
@@ -111,6 +135,32 @@ pub fn handle(guli: &Arc<Guli>, request: Request, tell: &mut dyn FnMut(&Progress
             Ok(json!({ "id": id.to_string(), "revoked": true }))
         }
     }
+}
+
+/// Whoever may open the database may read all of it.
+fn owner() -> Actor {
+    let key = Some(KeyId(uuid::Uuid::nil()));
+    Actor { key, role: Role::Admin, name: "command line".to_owned(), scopes: vec![Scope::Everywhere] }
+}
+
+async fn export(
+    guli: &Arc<Guli>,
+    ask: Ask,
+    tell: &mut dyn FnMut(Message) -> bool,
+) -> crate::service::error::Result<Value> {
+    let mut export = Export::new(Arc::clone(guli), Arc::new(owner()), ask, None)?;
+    let mut all = 0;
+    while let Some(piece) = export.next().await? {
+        let features = piece.features as u64;
+        all += features;
+        // Every format is UTF-8, and pieces end between features.
+        let text = String::from_utf8(piece.bytes.into())
+            .map_err(|error| ServiceError::Internal(format!("a layer is not UTF-8: {error}")))?;
+        if !tell(Message::Data { text, features }) {
+            break;
+        }
+    }
+    Ok(json!({ "features": all }))
 }
 
 /// An error for who sits at the machine: with what was at fault.

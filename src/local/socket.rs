@@ -64,11 +64,7 @@ async fn answer(stream: UnixStream, guli: Arc<Guli>) {
     }
     let (sender, messages) = mpsc::channel::<Message>(16);
     let work = tokio::task::spawn_blocking(move || {
-        // Whoever hung up misses the progress; the work goes on.
-        let mut tell = |progress: &_| {
-            let progress = serde_json::to_value(progress).unwrap_or_default();
-            let _ = sender.blocking_send(Message::Progress(progress));
-        };
+        let mut tell = |message| sender.blocking_send(message).is_ok();
         let last = match serde_json::from_str::<Request>(&line) {
             Ok(request) => match handle(&guli, request, &mut tell) {
                 Ok(value) => Message::Done(value),
@@ -101,7 +97,7 @@ async fn pass_on(mut messages: mpsc::Receiver<Message>, writer: &mut (impl Async
 pub fn ask(
     socket: &Path,
     request: &Request,
-    tell: &mut dyn FnMut(&serde_json::Value),
+    tell: &mut dyn FnMut(Message) -> bool,
 ) -> Option<Result<serde_json::Value, String>> {
     let stream = Asking::connect(socket).ok()?;
     Some(converse(stream, request, tell))
@@ -110,7 +106,7 @@ pub fn ask(
 fn converse(
     mut stream: Asking,
     request: &Request,
-    tell: &mut dyn FnMut(&serde_json::Value),
+    tell: &mut dyn FnMut(Message) -> bool,
 ) -> Result<serde_json::Value, String> {
     let mut line = serde_json::to_vec(request).map_err(|error| error.to_string())?;
     line.push(b'\n');
@@ -118,7 +114,11 @@ fn converse(
     for line in BufReader::new(stream).lines() {
         let line = line.map_err(|error| format!("the server hung up: {error}"))?;
         match serde_json::from_str(&line).map_err(|error| error.to_string())? {
-            Message::Progress(progress) => tell(&progress),
+            message @ (Message::Progress(_) | Message::Data { .. }) => {
+                if !tell(message) {
+                    return Err("nobody takes the answer".to_owned());
+                }
+            }
             Message::Done(value) => return Ok(value),
             Message::Failed(error) => return Err(error),
         }

@@ -44,6 +44,8 @@ pub enum OrderSort {
 #[derive(Debug, Clone)]
 pub struct ListOrders {
     pub near: Option<Near>,
+    /// West, south, east, north in degrees.
+    pub bounds: Option<[f64; 4]>,
     pub statuses: Vec<Status>,
     pub units: Vec<String>,
     pub grids: Vec<GridCode>,
@@ -166,7 +168,7 @@ impl Guli {
             not_overdue_at: (asked.overdue == Some(false)).then_some(now),
             updated_after: asked.updated_after,
             opened_after: asked.opened_after,
-            bounds: asked.near.map(bounds),
+            bounds: asked.near.map(bounds).or(asked.bounds),
             sort: match asked.sort {
                 OrderSort::Code | OrderSort::Distance => Sort::Code,
                 OrderSort::Due => Sort::Due,

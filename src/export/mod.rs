@@ -1,0 +1,303 @@
+//! Layers out: districts, sub-districts, communities, grids, covers and work orders as `GeoJSON`, lines of
+//! `GeoJSON` or CSV, by code, as a stream of pieces.
+//!
+//! An [`Export`] gives one piece of about a thousand features after the other; between two of them it holds
+//! neither a lock nor a connection, so its memory stays flat and nobody waits for a slow reader. What a layer was made
+//! from is told by its [stamp](Export::stamp) before the first piece is made.
+
+mod cache;
+mod encode;
+mod row;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write as _;
+use std::sync::{Arc, LazyLock};
+
+use bytes::Bytes;
+
+use crate::crs::Crs;
+use crate::domain::actor::{self, Action, Actor, OrderFilter, Refusal, Resource};
+use crate::domain::catalog::CategoryCode;
+use crate::domain::cover;
+use crate::domain::id::{DistrictCode, GridCode, OrgCode};
+use crate::domain::order;
+use crate::service::Guli;
+use crate::service::error::{Result, ServiceError};
+use cache::Cached;
+use encode::Encoded;
+use source::Source;
+
+pub use cache::Cache;
+
+/// What can be exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Layer {
+    Districts,
+    Subdistricts,
+    Communities,
+    Grids,
+    Covers,
+    WorkOrders,
+}
+
+impl Layer {
+    pub const ALL: &[Self] =
+        &[Self::Districts, Self::Subdistricts, Self::Communities, Self::Grids, Self::Covers, Self::WorkOrders];
+
+    /// The name in addresses and on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Districts => "districts",
+            Self::Subdistricts => "subdistricts",
+            Self::Communities => "communities",
+            Self::Grids => "grids",
+            Self::Covers => "covers",
+            Self::WorkOrders => "work-orders",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|layer| layer.as_str() == text)
+    }
+}
+
+/// How a layer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// One `FeatureCollection` (RFC 7946).
+    GeoJson,
+    /// A feature on each line.
+    GeoJsonLines,
+    /// UTF-8 with a header; points in two columns, areas as well-known text.
+    Csv,
+}
+
+impl Format {
+    pub const ALL: &[Self] = &[Self::GeoJson, Self::GeoJsonLines, Self::Csv];
+
+    /// The extension of files and addresses, and the name on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::GeoJson => "geojson",
+            Self::GeoJsonLines => "geojsonl",
+            Self::Csv => "csv",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|format| format.as_str() == text)
+    }
+
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::GeoJson => "application/geo+json",
+            Self::GeoJsonLines => "application/x-ndjson",
+            Self::Csv => "text/csv; charset=utf-8; header=present",
+        }
+    }
+}
+
+/// Which covers; what is empty narrows nothing.
+#[derive(Debug, Clone, Default)]
+pub struct CoverFilter {
+    pub categories: Vec<CategoryCode>,
+    pub owners: Vec<OrgCode>,
+    pub responsible_units: Vec<OrgCode>,
+    pub statuses: Vec<cover::Status>,
+}
+
+/// Which work orders; what is empty narrows nothing.
+#[derive(Debug, Clone, Default)]
+pub struct WorkOrderFilter {
+    pub statuses: Vec<order::Status>,
+    /// Codes of units, grids and sub-districts that must act.
+    pub units: Vec<String>,
+    pub damages: Vec<String>,
+    pub grids: Vec<GridCode>,
+}
+
+/// An export as asked for.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    pub layer: Layer,
+    pub format: Format,
+    /// The coordinate system of what goes out.
+    pub crs: Crs,
+    /// West, south, east, north in degrees.
+    pub bounds: Option<[f64; 4]>,
+    /// The district, sub-district, community or grid that narrows it, by its digits; not of work orders.
+    pub within: Option<u64>,
+    pub covers: CoverFilter,
+    pub orders: WorkOrderFilter,
+}
+
+impl Ask {
+    /// A layer in full, in degrees.
+    pub fn whole(layer: Layer, format: Format) -> Self {
+        let (covers, orders) = (CoverFilter::default(), WorkOrderFilter::default());
+        Self { layer, format, crs: Crs::Wgs84, bounds: None, within: None, covers, orders }
+    }
+
+    /// Whether it is every cover of its districts, as it would be kept.
+    fn is_kept(&self) -> bool {
+        let CoverFilter { categories, owners, responsible_units, statuses } = &self.covers;
+        let all = categories.is_empty() && owners.is_empty() && responsible_units.is_empty() && statuses.is_empty();
+        let in_full = self.bounds.is_none() && self.within.is_none_or(|code| code <= 999_999);
+        self.layer == Layer::Covers && self.crs == Crs::Wgs84 && in_full && all
+    }
+}
+
+/// The district that an area's code begins with.
+pub fn district_of(area: u64) -> Option<DistrictCode> {
+    let digits = area.checked_ilog10()?;
+    DistrictCode::from_number(area / 10u64.pow(digits.checked_sub(5)?))
+}
+
+/// A piece of a layer.
+#[derive(Debug, Clone)]
+pub struct Piece {
+    pub bytes: Bytes,
+    /// Features that it holds.
+    pub features: usize,
+}
+
+/// Where an export stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Head,
+    Body,
+    Done,
+}
+
+/// A layer on its way out.
+#[derive(Debug)]
+pub struct Export {
+    guli: Arc<Guli>,
+    ask: Ask,
+    source: Source,
+    cached: Option<Cached>,
+    stamp: String,
+    stage: Stage,
+    /// Of the features so far, in the coordinate system that goes out.
+    extent: encode::Extent,
+    features: usize,
+}
+
+impl Export {
+    /// Checks that `actor` may have it, and prepares it. `cache` serves every cover of a district from memory.
+    pub fn new(guli: Arc<Guli>, actor: Arc<Actor>, ask: Ask, cache: Option<Arc<Cache>>) -> Result<Self> {
+        let districts = districts(&guli, &actor, &ask)?;
+        // Before anything is read: what is read later is this or newer, so no copy goes by too new a stamp.
+        let stamp = stamp(&guli, &actor, &ask, &districts);
+        let cached = cache.filter(|_| ask.is_kept()).map(|cache| Cached::new(cache, ask.format, districts.clone()));
+        let source = Source::new(&ask, actor, districts);
+        let (stage, extent) = (Stage::Head, encode::Extent::default());
+        Ok(Self { guli, ask, source, cached, stamp, stage, extent, features: 0 })
+    }
+
+    /// Changes when the layer's content did, and only then.
+    pub fn stamp(&self) -> &str {
+        &self.stamp
+    }
+
+    pub fn format(&self) -> Format {
+        self.ask.format
+    }
+
+    /// The next piece; `None` after the last.
+    pub async fn next(&mut self) -> Result<Option<Piece>> {
+        match self.stage {
+            Stage::Done => Ok(None),
+            Stage::Head => {
+                self.stage = Stage::Body;
+                let mut head = encode::head(&self.ask);
+                // The first features go with the head: what is refused is refused before a byte is sent.
+                let Some(first) = self.page().await? else {
+                    head.extend(self.tail());
+                    return Ok(Some(Piece { bytes: head.into(), features: 0 }));
+                };
+                head.extend_from_slice(&first.bytes);
+                Ok(Some(Piece { bytes: head.into(), features: first.features }))
+            }
+            Stage::Body => match self.page().await? {
+                Some(piece) => Ok(Some(piece)),
+                None => Ok(Some(Piece { bytes: self.tail().into(), features: 0 })),
+            },
+        }
+    }
+
+    fn tail(&mut self) -> Vec<u8> {
+        self.stage = Stage::Done;
+        encode::tail(self.ask.format, self.extent)
+    }
+
+    /// The next features; pieces without any are passed over.
+    async fn page(&mut self) -> Result<Option<Piece>> {
+        loop {
+            let encoded = match &mut self.cached {
+                Some(cached) => cached.next(&self.guli.context.index)?,
+                None => match self.source.next(&self.guli).await? {
+                    Some(rows) => Some(encode::rows(&self.ask, &rows)?),
+                    None => None,
+                },
+            };
+            let Some(Encoded { bytes, features, extent }) = encoded else { return Ok(None) };
+            if features == 0 {
+                continue;
+            }
+            let first = self.features == 0;
+            self.features += features;
+            self.extent = self.extent.with(extent);
+            // Features of a collection each begin with the comma after the one before.
+            let bytes = if first && self.ask.format == Format::GeoJson { bytes.slice(1..) } else { bytes };
+            return Ok(Some(Piece { bytes, features }));
+        }
+    }
+}
+
+/// The districts that an export goes through, all of which the caller may read.
+fn districts(guli: &Guli, actor: &Actor, ask: &Ask) -> Result<Vec<DistrictCode>> {
+    let asked = ask.within.and_then(district_of);
+    let action = match ask.layer {
+        Layer::Covers => Action::ReadCovers,
+        Layer::WorkOrders => Action::ReadOrders,
+        // Boundaries are public.
+        _ => return Ok(asked.map_or_else(|| guli.districts(), |district| vec![district])),
+    };
+    if actor.is_anonymous() {
+        return Err(ServiceError::refused(Refusal::Unauthenticated, ""));
+    }
+    let may = |district| actor::authorize(actor, action, Resource::District(district));
+    if let Some(district) = asked {
+        guli.serves(district)?;
+        may(district).map_err(|refusal| ServiceError::refused(refusal, format!("district {district}")))?;
+        return Ok(vec![district]);
+    }
+    let found: Vec<_> = guli.districts().into_iter().filter(|district| may(*district).is_ok()).collect();
+    // Whoever may see no order is given an empty list of them; covers as their list does.
+    if found.is_empty() && ask.layer == Layer::Covers {
+        guli.cover_districts(actor, None)?;
+    }
+    Ok(found)
+}
+
+/// Everything that the content follows from, in short.
+fn stamp(guli: &Guli, actor: &Actor, ask: &Ask, districts: &[DistrictCode]) -> String {
+    /// Orders are counted from the start of the process, so another process is another count.
+    static START: LazyLock<u64> = LazyLock::new(|| u64::from_le_bytes(crate::service::clock::random()));
+    let index = &guli.context.index;
+    let mut from = format!("{} {ask:?}", env!("CARGO_PKG_VERSION"));
+    for district in districts {
+        let _ = write!(from, " {district}:{}", index.registry_seq(*district).unwrap_or(0));
+    }
+    if ask.layer == Layer::WorkOrders {
+        let _ = write!(from, " {:x}:{} {:?}", *START, index.order_changes(), OrderFilter::of(actor));
+    }
+    let hash = crate::service::keys::hash(from.as_bytes());
+    hash[..12].iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,196 @@
+//! `/v1/layers`: whole layers for maps and tables, as a stream.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use futures_util::stream;
+
+use super::areas::parent;
+use super::edge::Caller;
+use super::openapi::{Forbidden, NotFound, say};
+use super::page::bbox;
+use super::params::Params;
+use super::problem::Outcome;
+use super::registry::{codes, cover_statuses};
+use super::wire::{self, Out, Source};
+use super::work_orders::{damages, statuses, units};
+use super::write::InPath;
+use super::{App, set};
+use crate::export::{Ask, CoverFilter, Export, Format, Layer, Piece, WorkOrderFilter};
+use crate::service::error::{Result, ServiceError};
+
+const COVERS: &str =
+    "category, owner, responsible_unit, status, district, subdistrict, community, grid, bbox, crs, out_crs";
+const ORDERS: &str = "status, unit, damage, grid, bbox, crs, out_crs";
+
+/// Reads what a layer is narrowed to: the filters of its list.
+pub fn asked(layer: Layer, format: Format, mut params: Params) -> Result<Ask> {
+    let crs = wire::crs(params.text("crs").as_deref(), Source::Query, "crs")?;
+    let Out(out_crs) = Out::from_params(&mut params)?;
+    let mut ask = Ask { crs: out_crs, bounds: bbox(&mut params, crs)?, ..Ask::whole(layer, format) };
+    let (parents, known): (&[&'static str], &str) = match layer {
+        Layer::Districts => (&["district"], "district, bbox, crs, out_crs"),
+        Layer::Subdistricts => (&["district"], "district, bbox, crs, out_crs"),
+        Layer::Communities => (&["district", "subdistrict"], "district, subdistrict, bbox, crs, out_crs"),
+        Layer::Grids => {
+            (&["district", "subdistrict", "community"], "district, subdistrict, community, bbox, crs, out_crs")
+        }
+        Layer::Covers => (&["district", "subdistrict", "community", "grid"], COVERS),
+        Layer::WorkOrders => (&[], ORDERS),
+    };
+    ask.within = parent(&mut params, parents)?;
+    match layer {
+        Layer::Covers => {
+            ask.covers = CoverFilter {
+                categories: codes(&mut params, "category")?,
+                owners: codes(&mut params, "owner")?,
+                responsible_units: codes(&mut params, "responsible_unit")?,
+                statuses: cover_statuses(&mut params)?,
+            };
+        }
+        Layer::WorkOrders => {
+            ask.orders = WorkOrderFilter {
+                statuses: statuses(&mut params)?,
+                units: units(&mut params)?,
+                damages: damages(&mut params)?,
+                grids: codes(&mut params, "grid")?,
+            };
+        }
+        _ => {}
+    }
+    params.finish(known)?;
+    Ok(ask)
+}
+
+/// Whether the caller has this state already (RFC 9110: a weak comparison).
+pub fn is_known(headers: &HeaderMap, stamp: &str) -> bool {
+    let given = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    given.flat_map(|value| value.split(',')).any(|tag| {
+        let tag = tag.trim();
+        tag == "*" || tag.trim_start_matches("W/").trim_matches('"') == stamp
+    })
+}
+
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let given = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    given.flat_map(|value| value.split(',')).any(|part| {
+        let (name, quality) = part.split_once(";q=").unwrap_or((part, "1"));
+        name.trim().eq_ignore_ascii_case("gzip") && quality.trim().parse().is_ok_and(|quality: f32| quality > 0.0)
+    })
+}
+
+/// Sets what the answers of layers and tiles say to caches.
+pub fn cacheable(response: &mut Response<Body>, tag: &str, vary: &'static str) {
+    set(response, "etag", &format!("\"{tag}\""));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static(vary));
+}
+
+/// Read a layer
+///
+/// All of it, by code: `districts`, `subdistricts`, `communities` and `grids` for anyone, `covers` and `work-orders` for
+/// holders of a key. Filters are those of the lists and take several values, separated by commas.
+#[utoipa::path(
+    get, path = "/v1/layers/{file}", operation_id = "layer", tag = "layers",
+    params(
+        (
+            "file" = String, Path, example = "covers.geojson",
+            description = "districts, subdistricts, communities, grids, covers or work-orders, with the extension \
+                geojson, geojsonl (a feature on each line) or csv",
+        ),
+        (
+            "bbox" = Option<String>, Query,
+            description = "west,south,east,north in `crs`", example = "120.37,36.11,120.39,36.13",
+        ),
+        ("crs" = Option<String>, Query, description = "Coordinate system of `bbox`"),
+        ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
+        ("district" = Option<String>, Query, description = say::IN_AREA),
+        ("subdistrict" = Option<String>, Query, description = say::IN_AREA),
+        ("community" = Option<String>, Query, description = say::IN_AREA),
+        ("grid" = Option<String>, Query, description = say::IN_AREA),
+        ("category" = Option<String>, Query, description = "Of covers: categories", example = "0103,0104"),
+        ("owner" = Option<String>, Query, description = "Of covers: codes of owners (产权单位)"),
+        ("responsible_unit" = Option<String>, Query, description = "Of covers: codes of responsible units (责任单位)"),
+        ("status" = Option<String>, Query, description = "Of covers and work orders, as their lists take them"),
+        ("unit" = Option<String>, Query, description = "Of work orders: units, grids or sub-districts that must act"),
+        ("damage" = Option<String>, Query, description = "Of work orders: damages", example = "missing,broken"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the copy that the caller has"),
+    ),
+    responses(
+        (
+            status = 200, description = "The layer", headers(("ETag" = String, description = "Changes with the content")),
+            content(
+                (serde_json::Value = "application/geo+json"),
+                (String = "application/x-ndjson"),
+                (String = "text/csv"),
+            ),
+        ),
+        (status = 304, description = "As the caller has it", body = (), content_type = "application/geo+json"),
+        Forbidden, NotFound,
+    ),
+)]
+pub async fn get(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(file): InPath<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Outcome {
+    const VARY: &str = "accept-encoding, authorization";
+    let named = file.split_once('.').and_then(|(layer, format)| Some((Layer::parse(layer)?, Format::parse(format)?)));
+    let (layer, format) = named.ok_or_else(|| ServiceError::NotFound("this layer".to_owned()))?;
+    let ask = asked(layer, format, Params::read(query.as_deref())?)?;
+    let mut export = Export::new(Arc::clone(&app.guli), caller.0, ask, Some(Arc::clone(&app.layers)))?;
+    let gzip = takes_gzip(&headers);
+    // A strong tag names these very bytes.
+    let tag = if gzip { format!("{}-gz", export.stamp()) } else { export.stamp().to_owned() };
+    let mut response = Response::new(Body::empty());
+    cacheable(&mut response, &tag, VARY);
+    if is_known(&headers, &tag) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        return Ok(response);
+    }
+    set(&mut response, "content-type", format.media_type());
+    let first = export.next().await?;
+    if gzip {
+        set(&mut response, "content-encoding", "gzip");
+    }
+    *response.body_mut() = body(export, first, gzip);
+    Ok(response)
+}
+
+/// The pieces as they are made; one that cannot be breaks the connection off, so that nobody takes a part for the whole.
+fn body(export: Export, first: Option<Piece>, gzip: bool) -> Body {
+    let packer = gzip.then(|| GzEncoder::new(Vec::new(), Compression::fast()));
+    Body::from_stream(stream::unfold(Some((export, first, packer)), |state| async move {
+        let (mut export, first, mut packer) = state?;
+        let piece = match first {
+            Some(piece) => Ok(Some(piece)),
+            None => export.next().await,
+        };
+        match piece {
+            Ok(Some(piece)) => {
+                let bytes = packer.as_mut().map_or(Ok(piece.bytes.clone()), |packer| pack(packer, &piece.bytes));
+                Some((bytes, Some((export, None, packer))))
+            }
+            Ok(None) => {
+                let rest = packer?.finish().map(Bytes::from);
+                Some((rest, None))
+            }
+            Err(error) => {
+                tracing::error!(%error, "a layer ended before its end");
+                Some((Err(std::io::Error::other(error)), None))
+            }
+        }
+    }))
+}
+
+fn pack(packer: &mut GzEncoder<Vec<u8>>, bytes: &[u8]) -> std::io::Result<Bytes> {
+    packer.write_all(bytes)?;
+    Ok(std::mem::take(packer.get_mut()).into())
+}
