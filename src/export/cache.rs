@@ -154,13 +154,12 @@ impl Renewal {
             let at = old.pieces.binary_search_by_key(&first, |piece| piece.first).ok()?;
             old.pieces.get(at).filter(|piece| piece.mark == mark)
         });
-        let encoded = match old {
-            Some(old) => old.encoded.clone(),
-            None => {
-                let codes: Vec<_> = covers.iter().map(|cover| cover.code).collect();
-                let found = index.covers_of(self.district, &codes).into_iter();
-                encode::rows(ask, &found.map(|cover| Row::Cover(Box::new(cover))).collect::<Vec<_>>())?
-            }
+        let encoded = if let Some(old) = old {
+            old.encoded.clone()
+        } else {
+            let codes: Vec<_> = covers.iter().map(|cover| cover.code).collect();
+            let found = index.covers_of(self.district, &codes).into_iter();
+            encode::rows(ask, &found.map(|cover| Row::Cover(Box::new(cover))).collect::<Vec<_>>())?
         };
         self.pieces.push(Kept { first, mark, encoded: encoded.clone() });
         Ok(Some(encoded))

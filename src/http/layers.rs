@@ -34,8 +34,7 @@ pub fn asked(layer: Layer, format: Format, mut params: Params) -> Result<Ask> {
     let Out(out_crs) = Out::from_params(&mut params)?;
     let mut ask = Ask { crs: out_crs, bounds: bbox(&mut params, crs)?, ..Ask::whole(layer, format) };
     let (parents, known): (&[&'static str], &str) = match layer {
-        Layer::Districts => (&["district"], "district, bbox, crs, out_crs"),
-        Layer::Subdistricts => (&["district"], "district, bbox, crs, out_crs"),
+        Layer::Districts | Layer::Subdistricts => (&["district"], "district, bbox, crs, out_crs"),
         Layer::Communities => (&["district", "subdistrict"], "district, subdistrict, bbox, crs, out_crs"),
         Layer::Grids => {
             (&["district", "subdistrict", "community"], "district, subdistrict, community, bbox, crs, out_crs")

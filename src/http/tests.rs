@@ -2,6 +2,7 @@
 
 mod feed;
 mod journey;
+mod layers;
 mod orders;
 mod refusals;
 mod registry;
@@ -140,11 +141,12 @@ struct Town {
     _dir: tempfile::TempDir,
 }
 
-/// An answer, with its body as JSON.
+/// An answer, with its body as it is and as JSON.
 #[derive(Debug)]
 struct Got {
     status: StatusCode,
     headers: axum::http::HeaderMap,
+    bytes: axum::body::Bytes,
     body: Value,
 }
 
@@ -187,7 +189,7 @@ impl Ask<'_> {
         assert!(headers.contains_key("x-request-id"));
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Got { status, headers, body }
+        Got { status, headers, bytes, body }
     }
 
     async fn json(self, body: Value) -> Got {

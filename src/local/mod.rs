@@ -96,7 +96,7 @@ pub fn handle(guli: &Arc<Guli>, request: Request, tell: &mut dyn FnMut(Message) 
             let format = Format::parse(&format).ok_or_else(|| format!("there is no format {format:?}"))?;
             let params = Params::read(Some(&query)).map_err(failed)?;
             let ask = crate::http::layers::asked(layer, format, params).map_err(failed)?;
-            runtime.block_on(export(guli, ask, tell)).map_err(failed)
+            export(guli, ask, tell).map_err(failed)
         }
         Request::Resolve { query } => {
             let index = &guli.context.index;
@@ -143,14 +143,12 @@ fn owner() -> Actor {
     Actor { key, role: Role::Admin, name: "command line".to_owned(), scopes: vec![Scope::Everywhere] }
 }
 
-async fn export(
-    guli: &Arc<Guli>,
-    ask: Ask,
-    tell: &mut dyn FnMut(Message) -> bool,
-) -> crate::service::error::Result<Value> {
+fn export(guli: &Arc<Guli>, ask: Ask, tell: &mut dyn FnMut(Message) -> bool) -> crate::service::error::Result<Value> {
+    let runtime = tokio::runtime::Handle::current();
     let mut export = Export::new(Arc::clone(guli), Arc::new(owner()), ask, None)?;
     let mut all = 0;
-    while let Some(piece) = export.next().await? {
+    // Only the making of a piece is inside the runtime: whoever takes it may block.
+    while let Some(piece) = runtime.block_on(export.next())? {
         let features = piece.features as u64;
         all += features;
         // Every format is UTF-8, and pieces end between features.
