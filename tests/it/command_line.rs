@@ -293,6 +293,25 @@ async fn a_pin_is_resolved_on_the_command_line_as_over_http() {
     assert!(unknown.err().contains("--crs"), "{}", unknown.err());
 }
 
+#[tokio::test]
+async fn a_layer_is_exported_on_the_command_line_as_over_http() {
+    let home = Home::with_district();
+    let whole = ["export", "covers", "--format", "geojson"];
+    let alone = home.guli(&whole).ok().out();
+    let server = home.demo();
+    let planner = server.with("demo-planner");
+    assert_eq!(planner.get("/v1/layers/covers.geojson").await.text, alone);
+    assert_eq!(home.guli(&whole).ok().out(), alone);
+    let query = ["--filter", "category=0103", "--bbox", "120.33,36.11,120.35,36.13", "--out-crs", "EPSG:4549"];
+    home.guli(&[&["export", "covers", "--out", "covers.csv"][..], &query].concat()).ok();
+    let path = "/v1/layers/covers.csv?category=0103&bbox=120.33,36.11,120.35,36.13&out_crs=EPSG:4549";
+    assert_eq!(planner.get(path).await.text, fs::read_to_string(home.path().join("covers.csv")).unwrap());
+    let refused = home.guli(&["export", "grids", "--out", "grids.csv", "--filter", "category=0103"]).refused();
+    assert!(refused.err().contains("category"), "{}", refused.err());
+    assert!(!home.path().join("grids.csv").exists());
+    assert!(home.guli(&["export", "pipes"]).refused().err().contains("work-orders"));
+}
+
 /// Whatever PROJ data the machine has or lacks, the numbers are the same. The points are those that the crate
 /// tests its conversions with, from PROJ 9.5.1.
 #[test]
@@ -400,6 +419,7 @@ fn every_command_shows_by_example_how_it_is_used() {
         &["demo"],
         &["demo", "generate"],
         &["import"],
+        &["export"],
         &["resolve"],
         &["key"],
         &["key", "create"],

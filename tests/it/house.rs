@@ -16,8 +16,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["store"]),
     ("service", &["domain", "crs", "index", "store"]),
     ("import", &["domain", "crs", "index", "store", "service", "table"]),
-    ("http", &["domain", "crs", "index", "store", "service"]),
-    ("local", &["domain", "crs", "index", "store", "service", "import", "http"]),
+    ("export", &["domain", "crs", "index", "store", "service"]),
+    ("http", &["domain", "crs", "index", "store", "service", "export"]),
+    ("local", &["domain", "crs", "index", "store", "service", "import", "export", "http"]),
 ];
 
 /// All files below a folder.

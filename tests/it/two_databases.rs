@@ -135,8 +135,8 @@ impl Story {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        let answer =
-            Answer { status: parts.status, headers: parts.headers, body: serde_json::from_slice(&bytes).unwrap() };
+        let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into());
+        let answer = Answer { status: parts.status, headers: parts.headers, body };
         let header = |name: &str| answer.headers.get(name).map(|value| value.to_str().unwrap());
         let told = json!({
             "status": answer.status.as_u16(), "etag": header("etag"), "location": header("location"),
@@ -192,12 +192,14 @@ async fn tell(database: &DatabaseUrl, home: &Home) -> Vec<(String, Value)> {
     story.get("", "/readyz").await;
     reports_and_orders(&mut story).await;
     lists(&mut story).await;
+    layers(&mut story).await;
     // Opened again, it is as it was.
     let told = story.end().await;
     let mut story = Story::begin(database, home).await;
     story.get("", "/readyz").await;
     reports_again(&mut story).await;
     lists(&mut story).await;
+    layers(&mut story).await;
     api_keys(&mut story).await;
     [told, story.end().await].concat()
 }
@@ -323,6 +325,31 @@ async fn lists(story: &mut Story) {
     walk(story, "/v1/people", "subdistrict=370203026&limit=50", 10).await;
     walk(story, "/v1/organizations", "limit=30", 10).await;
     story.get("", "/v1/grids?subdistrict=370203026&limit=5").await;
+}
+
+async fn layers(story: &mut Story) {
+    for (key, file) in [
+        ("", "districts.geojson"),
+        ("", "subdistricts.geojson"),
+        ("", "communities.geojson?subdistrict=370203026"),
+        ("", "grids.geojson"),
+        ("", "grids.csv?bbox=120.33,36.11,120.34,36.12"),
+        ("", "covers.geojson"),
+        ("demo-planner", "covers.geojson"),
+        ("demo-planner", "covers.geojsonl?grid=370203026003005"),
+        ("demo-planner", "covers.csv?bbox=120.33,36.11,120.34,36.12&category=0101"),
+        ("", "work-orders.geojson"),
+        ("demo-admin", "work-orders.geojson"),
+        ("demo-crew", "work-orders.geojson?status=closed"),
+        ("demo-dispatcher", "work-orders.geojson?status=open&damage=missing&unit=370203-WAT01&grid=370203026003005"),
+        ("demo-dispatcher", "work-orders.geojson?bbox=120.336,36.115,120.337,36.116"),
+    ] {
+        story.get(key, &format!("/v1/layers/{file}")).await;
+        // A tag of orders holds the life of the process.
+        let number = story.told.len() - 1;
+        let etag = &mut story.told[number].1["etag"];
+        *etag = etag.is_string().into();
+    }
 }
 
 /// Every page of a list, at most so many.

@@ -3,7 +3,6 @@
 use std::io::Read as _;
 
 use super::*;
-use crate::local::{Message, Request as Ask, socket};
 
 fn codes(collection: &Value) -> Vec<&str> {
     let features = collection["features"].as_array().unwrap_or_else(|| panic!("{collection}"));
@@ -173,28 +172,4 @@ async fn gzip_is_given_to_who_takes_it() {
     flate2::read::GzDecoder::new(&*packed.bytes).read_to_end(&mut text).unwrap();
     assert_eq!(text, plain.bytes);
     assert_eq!(asked("gzip;q=0").get().await.header("content-encoding"), "");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_command_line_gets_the_same_from_a_running_server() {
-    let town = Town::open().await;
-    let over_http = town.get("/v1/layers/covers.geojson").key("demo-admin").get().await;
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("guli.sock");
-    let serving = tokio::spawn(socket::serve(socket::listen(&path).unwrap(), Arc::clone(&town.guli)));
-    let asking = tokio::task::spawn_blocking(move || {
-        let words = |text: &str| text.to_owned();
-        let ask = Ask::Export { layer: words("covers"), format: words("geojson"), query: String::new() };
-        let mut text = String::new();
-        let answer = socket::ask(&path, &ask, &mut |message| {
-            if let Message::Data { text: piece, .. } = message {
-                text.push_str(&piece);
-            }
-            true
-        });
-        (text, answer.unwrap().unwrap())
-    });
-    let (text, answer) = asking.await.unwrap();
-    assert_eq!((text.as_bytes(), answer), (&*over_http.bytes, json!({"features": 3})));
-    serving.abort();
 }
