@@ -98,7 +98,7 @@ pub(super) fn owner_word(file: &CoverFile, unit: usize) -> String {
 pub(super) fn code(form: Codes, utility: usize, sequence: u64) -> String {
     let category = UTILITIES[utility].category;
     match (form, CategoryCode::from_number(category)) {
-        (Codes::New, Some(known)) => format!("{DISTRICT}{}{sequence:06}", type_2026(known)),
+        (Codes::New, Some(known)) => format!("{DISTRICT}{:05}{sequence:06}", type_2026(known)),
         _ => format!("{DISTRICT}{category:04}{sequence:06}"),
     }
 }

@@ -43,7 +43,7 @@ impl FromStr for CategoryCode {
         }
         match text.len() {
             4 => text.parse().ok().and_then(Self::from_number),
-            5 => category_of_2026(text),
+            5 => text.parse().ok().and_then(category_of_2026),
             _ => None,
         }
         .ok_or_else(unknown)
@@ -56,8 +56,8 @@ impl FromStr for CategoryCode {
 pub struct National {
     /// 2013: major and minor class.
     pub code: u16,
-    /// 2026: five digits. Never derived from the 2013 code by inserting a zero: 01014 is 园林井盖, 0114 is 无主井盖.
-    pub type_2026: &'static str,
+    /// 2026: five digits, the first of them 0. Never derived from the 2013 code by inserting a zero: 01014 is 园林井盖, 0114 is 无主井盖.
+    pub type_2026: u16,
     pub name: &'static str,
     pub name_en: &'static str,
     pub osm: &'static str,
@@ -65,51 +65,45 @@ pub struct National {
     pub off: bool,
 }
 
-const fn on(
-    code: u16,
-    type_2026: &'static str,
-    name: &'static str,
-    name_en: &'static str,
-    osm: &'static str,
-) -> National {
+const fn on(code: u16, type_2026: u16, name: &'static str, name_en: &'static str, osm: &'static str) -> National {
     National { code, type_2026, name, name_en, osm, off: false }
 }
 
-const fn off(code: u16, type_2026: &'static str, name: &'static str, name_en: &'static str) -> National {
+const fn off(code: u16, type_2026: u16, name: &'static str, name_en: &'static str) -> National {
     National { code, type_2026, name, name_en, osm: "other", off: true }
 }
 
 /// The categories that Guli knows. Types of the 2026 edition without a 2013 code of their own
 /// (园林, 信号灯电源, 电缆, 化粪池, 沟槽盖板) have none to be shown under and are not listed.
 pub const NATIONAL: &[National] = &[
-    on(101, "01001", "上水井盖", "water", "water"),
-    on(102, "01002", "污水井盖", "foul sewer", "sewer"),
-    on(103, "01003", "雨水井盖", "storm sewer", "drain"),
-    on(104, "01004", "雨水箅子", "inlet grate", "drain"),
-    on(105, "01005", "电力井盖", "power", "power"),
-    on(106, "01006", "路灯井盖", "street light", "power"),
-    on(107, "01007", "通信井盖", "telecom", "telecom"),
-    on(108, "01008", "电视井盖", "television", "telecom"),
-    on(109, "01009", "网络井盖", "data network", "telecom"),
-    on(110, "01010", "热力井盖", "heating", "heat"),
-    on(111, "01011", "燃气井盖", "gas", "gas"),
-    on(112, "01012", "公安井盖", "police, traffic", "other"),
-    on(113, "01013", "消防设施", "hydrant", "water"),
-    on(114, "01023", "无主井盖", "ownerless", "unknown"),
-    off(128, "01020", "公交井盖", "bus"),
-    off(129, "01021", "输油(气)井盖", "oil and gas pipeline"),
-    on(127, "01019", "中水井盖", "reclaimed water", "water"),
-    on(130, "01022", "特殊井盖(弱电)", "low-voltage", "telecom"),
+    on(101, 1001, "上水井盖", "water", "water"),
+    on(102, 1002, "污水井盖", "foul sewer", "sewer"),
+    on(103, 1003, "雨水井盖", "storm sewer", "drain"),
+    on(104, 1004, "雨水箅子", "inlet grate", "drain"),
+    on(105, 1005, "电力井盖", "power", "power"),
+    on(106, 1006, "路灯井盖", "street light", "power"),
+    on(107, 1007, "通信井盖", "telecom", "telecom"),
+    on(108, 1008, "电视井盖", "television", "telecom"),
+    on(109, 1009, "网络井盖", "data network", "telecom"),
+    on(110, 1010, "热力井盖", "heating", "heat"),
+    on(111, 1011, "燃气井盖", "gas", "gas"),
+    on(112, 1012, "公安井盖", "police, traffic", "other"),
+    on(113, 1013, "消防设施", "hydrant", "water"),
+    on(114, 1023, "无主井盖", "ownerless", "unknown"),
+    off(128, 1020, "公交井盖", "bus"),
+    off(129, 1021, "输油(气)井盖", "oil and gas pipeline"),
+    on(127, 1019, "中水井盖", "reclaimed water", "water"),
+    on(130, 1022, "特殊井盖(弱电)", "low-voltage", "telecom"),
 ];
 
 /// The 2026 type of a 2013 category.
-pub fn type_2026(category: CategoryCode) -> &'static str {
-    NATIONAL.iter().find(|n| n.code == category.0).map_or("01022", |n| n.type_2026)
+pub fn type_2026(category: CategoryCode) -> u16 {
+    NATIONAL.iter().find(|n| n.code == category.0).map_or(1022, |n| n.type_2026)
 }
 
 /// The 2013 category of a 2026 type.
-pub fn category_of_2026(digits: &str) -> Option<CategoryCode> {
-    NATIONAL.iter().find(|n| n.type_2026 == digits).map(|n| CategoryCode(n.code))
+pub fn category_of_2026(type_2026: u16) -> Option<CategoryCode> {
+    NATIONAL.iter().find(|n| n.type_2026 == type_2026).map(|n| CategoryCode(n.code))
 }
 
 /// 无主井盖: nobody is known to own it.
@@ -237,8 +231,8 @@ mod tests {
 
     #[test]
     fn the_editions_are_a_table_not_arithmetic() {
-        assert_eq!(category_of_2026("01023"), Some(OWNERLESS));
-        assert_eq!(category_of_2026("01014"), None);
+        assert_eq!(category_of_2026(1023), Some(OWNERLESS));
+        assert_eq!(category_of_2026(1014), None);
         assert_eq!("01003".parse::<CategoryCode>().unwrap().to_string(), "0103");
         assert_eq!("0114".parse::<CategoryCode>(), Ok(OWNERLESS));
     }

@@ -108,7 +108,7 @@ macro_rules! area_code {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{}", self.0)
+                self.0.fmt(f)
             }
         }
     )*};
@@ -188,7 +188,13 @@ impl CoverCode {
 
     /// The 17 digits of GB/T 47678.5-2026.
     pub fn code_2026(self) -> String {
-        format!("{}{}{:06}", self.district, catalog::type_2026(self.category), self.sequence)
+        self.number_2026().to_string()
+    }
+
+    /// Those digits as one number.
+    pub fn number_2026(self) -> u64 {
+        let type_2026 = u64::from(catalog::type_2026(self.category));
+        self.district.0 * 100_000_000_000 + type_2026 * 1_000_000 + u64::from(self.sequence)
     }
 
     /// The sixteen digits as one number: order by it is order by code.
@@ -211,7 +217,10 @@ impl FromStr for CoverCode {
         let digits = digits("cover code", text)?;
         let category = match digits.len() {
             16 => CategoryCode::from_str(&digits[6..10])?,
-            17 => catalog::category_of_2026(&digits[6..11])
+            17 => digits[6..11]
+                .parse()
+                .ok()
+                .and_then(catalog::category_of_2026)
                 .ok_or_else(|| CodeError::UnknownCategory(digits[6..11].to_owned()))?,
             other => return Err(CodeError::CoverLength(other)),
         };
@@ -222,7 +231,7 @@ impl FromStr for CoverCode {
 
 impl fmt::Display for CoverCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}{:06}", self.district, self.category, self.sequence)
+        self.number().fmt(f)
     }
 }
 

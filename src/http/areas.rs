@@ -12,7 +12,8 @@ use super::openapi::{NotFound, say};
 use super::page::{DEFAULT_LIMIT, Items, MOST, cursor, read_cursor};
 use super::params::Params;
 use super::problem::Outcome;
-use super::wire::{Leader, Out, PositionOut, Ref};
+use super::refs::Ref;
+use super::wire::{Leader, Out, PositionOut};
 use super::write::InPath;
 use super::{App, json, set, words};
 use crate::domain::grid::District;
@@ -71,20 +72,20 @@ pub struct AreaOut {
     #[schema(examples("370203005001003"))]
     pub code: String,
     pub name: String,
-    pub district: Ref,
+    pub district: Ref<'static>,
     /// Of communities and grids.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub subdistrict: Option<Ref>,
+    pub subdistrict: Option<Ref<'static>>,
     /// Of grids.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub community: Option<Ref>,
+    pub community: Option<Ref<'static>>,
     /// 责任科室; of grids.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Ref>)]
-    pub supervising_department: Option<Option<Ref>>,
+    pub supervising_department: Option<Option<Ref<'static>>>,
     /// 网格长; of grids, for holders of a key.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub leader: Option<Leader>,
+    pub leader: Option<Leader<'static>>,
     pub version: i64,
     pub geometry: GeometryOut,
 }
@@ -99,28 +100,28 @@ fn area_out(app: &App, area: &Area, caller: &Caller, out: Out) -> Result<AreaOut
     let district = district.and_then(|code| index.districts().into_iter().find(|district| district.code == code));
     let district = district.ok_or_else(|| ServiceError::NotFound(number.to_string()))?;
     let in_subdistrict = |code| {
-        let name = index.subdistrict(code).map_or_else(|| code.to_string(), |subdistrict| subdistrict.name.clone());
-        Ref::new(code, name)
+        let known = index.subdistrict(code).map(|subdistrict| Ref::named(&subdistrict).into_owned());
+        known.unwrap_or_else(|| Ref::nameless(code.to_string()))
     };
     let known = grid.and_then(|code| index.grid(code));
     let leader = known.as_ref().and_then(|grid| grid.leader.clone());
     Ok(AreaOut {
         code: number.to_string(),
         name: area.name.clone(),
-        district: Ref::new(district.code, &*district.name),
+        district: Ref::named(&district).into_owned(),
         subdistrict: subdistrict.filter(|code| code.number() != number).map(in_subdistrict),
-        community: known.as_ref().map(|grid| Ref::new(grid.community.code, &*grid.community.name)),
+        community: known.as_ref().map(|grid| Ref::named(&grid.community).into_owned()),
         supervising_department: known
             .as_ref()
-            .map(|grid| grid.supervising_department.as_deref().map(Ref::organization)),
-        leader: (grid.is_some() && !caller.0.is_anonymous()).then_some(Leader { name: leader }),
+            .map(|grid| grid.supervising_department.as_deref().map(|unit| Ref::organization(unit).into_owned())),
+        leader: (grid.is_some() && !caller.0.is_anonymous()).then_some(Leader { name: leader.map(Into::into) }),
         version: area.version,
         geometry: GeometryOut::new(&area.outline, out)?,
     })
 }
 
 /// The area that a list is narrowed to: one of the parents that the list knows.
-pub fn parent(params: &mut Params, levels: &[&'static str]) -> Result<Option<u64>> {
+pub fn parent(params: &mut Params<'_>, levels: &[&'static str]) -> Result<Option<u64>> {
     let mut found: Option<u64> = None;
     for &level in levels {
         let Some(text) = params.text(level) else { continue };
@@ -144,12 +145,12 @@ pub fn districts_of(app: &App, parent: Option<u64>) -> Vec<u64> {
 }
 
 /// Takes `cursor` where it is the last code given.
-pub fn after(params: &mut Params) -> Result<Option<String>> {
+pub fn after(params: &mut Params<'_>) -> Result<Option<String>> {
     params.text("cursor").map(|text| read_cursor(&text, 1).map(|mut parts| parts.remove(0))).transpose()
 }
 
 /// Takes `cursor` where it is the number that was last.
-pub fn after_number(params: &mut Params) -> Result<u64> {
+pub fn after_number(params: &mut Params<'_>) -> Result<u64> {
     let broken = |_| ServiceError::Malformed(Fault::parameter("cursor", "this cursor belongs to another query"));
     after(params)?.map_or(Ok(0), |text| text.parse().map_err(broken))
 }

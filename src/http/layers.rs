@@ -29,7 +29,7 @@ const COVERS: &str =
 const ORDERS: &str = "status, unit, damage, grid, bbox, crs, out_crs";
 
 /// Reads what a layer is narrowed to: the filters of its list.
-pub fn asked(layer: Layer, format: Format, mut params: Params) -> Result<Ask> {
+pub fn asked(layer: Layer, format: Format, mut params: Params<'_>) -> Result<Ask> {
     let crs = wire::crs(params.text("crs").as_deref(), Source::Query, "crs")?;
     let Out(out_crs) = Out::from_params(&mut params)?;
     let mut ask = Ask { crs: out_crs, bounds: bbox(&mut params, crs)?, ..Ask::whole(layer, format) };

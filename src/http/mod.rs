@@ -12,8 +12,11 @@ pub mod ops;
 pub mod order_out;
 pub mod page;
 pub mod params;
+mod pool;
 pub mod problem;
+pub mod refs;
 pub mod registry;
+mod rendered;
 pub mod reports;
 pub mod resolve;
 #[cfg(test)]
@@ -123,20 +126,21 @@ pub fn router(app: App, allowed_origins: &[String]) -> Router {
 
 /// A JSON answer.
 pub(crate) fn json<T: Serialize>(status: StatusCode, value: &T) -> Outcome {
-    let bytes = to_bytes(value)?;
-    let mut response = Response::new(Body::from(bytes));
+    let mut room = pool::room();
+    write_json(&mut room, value)?;
+    let mut response = Response::new(Body::from(pool::bytes(room)));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
 }
 
-/// Room for an answer: most fit, and one that does not grows from here.
-const ANSWER: usize = 4 * 1024;
+fn write_json<T: Serialize>(bytes: &mut Vec<u8>, value: &T) -> Result<(), ServiceError> {
+    serde_json::to_writer(bytes, value).map_err(|e| ServiceError::Internal(format!("an answer cannot be written: {e}")))
+}
 
 pub(crate) fn to_bytes<T: Serialize>(value: &T) -> Result<Vec<u8>, ServiceError> {
-    let mut bytes = Vec::with_capacity(ANSWER);
-    serde_json::to_writer(&mut bytes, value)
-        .map_err(|e| ServiceError::Internal(format!("an answer cannot be written: {e}")))?;
+    let mut bytes = Vec::with_capacity(4 * 1024);
+    write_json(&mut bytes, value)?;
     Ok(bytes)
 }
 

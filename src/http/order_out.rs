@@ -8,7 +8,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::App;
-use super::wire::{Audience, GridOut, Out, PositionOut, Ref, centimetres};
+use super::refs::Ref;
+use super::wire::{Audience, GridOut, Out, PositionOut, centimetres};
 use super::words;
 use crate::domain::actor::{self, Actor, Resource};
 use crate::domain::catalog::Catalog;
@@ -26,7 +27,7 @@ use crate::store::reports::StoredReport;
 pub struct OrderCoverOut {
     #[schema(examples("3702030103000123"))]
     pub code: String,
-    pub category: Ref,
+    pub category: Ref<'static>,
 }
 
 /// A task (任务) that an order is decomposed into.
@@ -36,7 +37,7 @@ pub struct TaskOut {
     pub id: u32,
     #[schema(schema_with = words::task_kind)]
     pub kind: &'static str,
-    pub assignee: Ref,
+    pub assignee: Ref<'static>,
     #[schema(schema_with = words::task_status)]
     pub status: &'static str,
     pub due_at: Timestamp,
@@ -55,9 +56,9 @@ pub struct WorkOrderSummary {
     pub damage: String,
     pub position: PositionOut,
     pub cover: Option<OrderCoverOut>,
-    pub grid: GridOut,
+    pub grid: GridOut<'static>,
     /// Who must act: a unit, or where there is none the grid or its sub-district.
-    pub responsible_unit: Ref,
+    pub responsible_unit: Ref<'static>,
     pub due_at: Timestamp,
     /// First report + 30 minutes; never moves.
     pub promise_at: Timestamp,
@@ -112,7 +113,7 @@ pub struct PhotoOut {
 pub struct ByOut {
     #[schema(schema_with = words::role)]
     pub role: String,
-    pub unit: Option<Ref>,
+    pub unit: Option<Ref<'static>>,
 }
 
 /// What happened to an order.
@@ -130,7 +131,7 @@ pub struct HistoryOut {
     #[schema(schema_with = words::maybe_order_status)]
     pub to: Option<String>,
     pub by: ByOut,
-    pub on_behalf_of: Option<Ref>,
+    pub on_behalf_of: Option<Ref<'static>>,
     pub reason: Option<String>,
     pub note: Option<String>,
     /// When it happened, as a crew that was offline says.
@@ -176,32 +177,34 @@ impl Shower {
         actor::authorize(&self.actor, actor::Action::ReadOrder, resource).is_ok()
     }
 
-    pub fn grid(&self, code: GridCode) -> GridOut {
+    pub fn grid(&self, code: GridCode) -> GridOut<'static> {
         match self.app.guli.context.index.grid(code) {
-            Some(grid) => GridOut::new(&grid, self.audience()),
+            Some(grid) => GridOut::new(&grid, self.audience()).into_owned(),
             None => GridOut::unknown(code),
         }
     }
 
     /// Who must act, with a name.
-    pub fn assignee(&self, assignee: &Assignee) -> Ref {
+    pub fn assignee(&self, assignee: &Assignee) -> Ref<'static> {
         let index = &self.app.guli.context.index;
-        let name = match assignee {
-            Assignee::Unit(code) => index.organization(code).map(|unit| unit.name.clone()),
-            Assignee::Grid(code) => index.grid(*code).map(|grid| grid.name.clone()),
-            Assignee::Subdistrict(code) => index.subdistrict(*code).map(|subdistrict| subdistrict.name.clone()),
+        let known = match assignee {
+            Assignee::Unit(code) => index.organization(code).map(|unit| Ref::organization(&unit).into_owned()),
+            Assignee::Grid(code) => index.grid(*code).map(|grid| Ref::grid(&grid).into_owned()),
+            Assignee::Subdistrict(code) => index.subdistrict(*code).map(|named| Ref::named(&named).into_owned()),
         };
-        let code = assignee.code();
-        Ref { name: name.unwrap_or_else(|| code.clone()), code }
+        known.unwrap_or_else(|| Ref::nameless(assignee.code()))
     }
 
-    fn assignee_by_code(&self, code: &str) -> Ref {
-        Assignee::parse(code).map_or_else(|| Ref::new(code, code), |assignee| self.assignee(&assignee))
+    fn assignee_by_code(&self, code: &str) -> Ref<'static> {
+        Assignee::parse(code).map_or_else(|| Ref::nameless(code.to_owned()), |assignee| self.assignee(&assignee))
     }
 
     pub fn cover(&self, cover: &Subject, catalog: &Catalog) -> OrderCoverOut {
         let category = cover.code.category();
-        OrderCoverOut { code: cover.code.to_string(), category: Ref::new(category, catalog.category_name(category)) }
+        OrderCoverOut {
+            code: cover.code.to_string(),
+            category: Ref::new(category, catalog.category_name(category)).into_owned(),
+        }
     }
 
     /// The cover of an order, with the names of its district.

@@ -48,7 +48,7 @@ pub fn read_cursor(text: &str, parts: usize) -> Result<Vec<String>> {
 }
 
 /// `bbox=west,south,east,north` in `crs` → degrees.
-pub fn bbox(params: &mut Params, crs: Crs) -> Result<Option<[f64; 4]>> {
+pub fn bbox(params: &mut Params<'_>, crs: Crs) -> Result<Option<[f64; 4]>> {
     let Some(text) = params.text("bbox") else { return Ok(None) };
     let bad = |detail: &str| ServiceError::Malformed(Fault::parameter("bbox", detail));
     let numbers: Option<Vec<f64>> = text.split(',').map(|part| part.trim().parse().ok()).collect();

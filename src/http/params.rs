@@ -1,5 +1,6 @@
 //! Query parameters, strictly: each known, each once, each readable.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -13,15 +14,15 @@ const PARAMETERS: usize = 64;
 
 /// The parameters of one request; take each by name, then [`Params::finish`].
 #[derive(Debug)]
-pub struct Params {
-    pairs: Vec<(String, String)>,
+pub struct Params<'q> {
+    pairs: Vec<(Cow<'q, str>, Cow<'q, str>)>,
 }
 
-impl Params {
+impl<'q> Params<'q> {
     /// Reads the query of a URI.
-    pub fn read(query: Option<&str>) -> Result<Self> {
+    pub fn read(query: Option<&'q str>) -> Result<Self> {
         let query = query.unwrap_or_default();
-        let mut pairs: Vec<(String, String)> = Vec::new();
+        let mut pairs: Vec<(Cow<'q, str>, Cow<'q, str>)> = Vec::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             if pairs.len() == PARAMETERS {
                 return Err(ServiceError::Malformed(Fault::parameter(name, "too many parameters")));
@@ -36,25 +37,29 @@ impl Params {
             if pairs.iter().any(|(known, _)| *known == name) {
                 return Err(ServiceError::parameter(name, "given more than once"));
             }
-            pairs.push((name.into_owned(), value.into_owned()));
+            pairs.push((name, value));
         }
         Ok(Self { pairs })
     }
 
-    /// Takes a parameter as it is.
-    pub fn text(&mut self, name: &str) -> Option<String> {
+    fn take(&mut self, name: &str) -> Option<Cow<'q, str>> {
         let at = self.pairs.iter().position(|(known, _)| known == name)?;
         Some(self.pairs.swap_remove(at).1)
     }
 
+    /// Takes a parameter as it is.
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        self.take(name).map(Cow::into_owned)
+    }
+
     /// Takes a parameter that reads as `T`.
     pub fn parse<T: FromStr<Err: Display>>(&mut self, name: &str) -> Result<Option<T>> {
-        self.text(name).map(|text| text.parse().map_err(|e| ServiceError::parameter(name, e))).transpose()
+        self.take(name).map(|text| text.parse().map_err(|e| ServiceError::parameter(name, e))).transpose()
     }
 
     /// Takes a number.
     pub fn number(&mut self, name: &str) -> Result<Option<f64>> {
-        self.text(name)
+        self.take(name)
             .map(|text| {
                 let number = text.parse().ok().filter(|n: &f64| n.is_finite());
                 number.ok_or_else(|| ServiceError::parameter(name, format!("a finite number is needed, got {text:?}")))
@@ -64,7 +69,7 @@ impl Params {
 
     /// Takes a list separated by commas, at most 200; absent is empty.
     pub fn list<T>(&mut self, name: &str, parse: impl Fn(&str) -> std::result::Result<T, String>) -> Result<Vec<T>> {
-        let Some(text) = self.text(name) else { return Ok(Vec::new()) };
+        let Some(text) = self.take(name) else { return Ok(Vec::new()) };
         if text.split(',').count() > VALUES {
             return Err(ServiceError::parameter(name, format!("at most {VALUES} values")));
         }
@@ -73,7 +78,7 @@ impl Params {
 
     /// Takes `limit`, `1..=most`.
     pub fn limit(&mut self, default: usize, most: usize) -> Result<usize> {
-        let Some(text) = self.text("limit") else { return Ok(default) };
+        let Some(text) = self.take("limit") else { return Ok(default) };
         text.parse().ok().filter(|limit| (1..=most).contains(limit)).ok_or_else(|| {
             ServiceError::parameter("limit", format!("limit must lie between 1 and {most}, got {text:?}"))
         })

@@ -7,12 +7,12 @@ use utoipa::ToSchema;
 
 use super::areas::{after, after_number, page, parent, versioned};
 use super::edge::Caller;
-use super::openapi::{CoverGone, Forbidden, NotFound, say};
+use super::openapi::{CoverGone, Forbidden, Moved, NotFound, say};
 use super::page::{DEFAULT_LIMIT, Items, MOST, bbox, cursor};
 use super::params::Params;
 use super::problem::Outcome;
 use super::wire::{self, CoverOut, Out, Source};
-use super::write::InPath;
+use super::write::{InPath, moved};
 use super::{App, json, words};
 use crate::domain::cover::Status;
 use crate::domain::id::{CodeError, CoverCode, OrgCode};
@@ -182,21 +182,21 @@ const COVERS: &str = "category, owner, responsible_unit, status, district, subdi
     out_crs, limit, cursor";
 
 pub(super) fn codes<T: std::fmt::Display + std::str::FromStr<Err = CodeError>>(
-    params: &mut Params,
+    params: &mut Params<'_>,
     name: &str,
 ) -> Result<Vec<T>> {
     params.list(name, |code| code.parse().map_err(|e: CodeError| e.to_string()))
 }
 
 /// Statuses of covers that are listed.
-pub(super) fn cover_statuses(params: &mut Params) -> Result<Vec<Status>> {
+pub(super) fn cover_statuses(params: &mut Params<'_>) -> Result<Vec<Status>> {
     params.list("status", |word| {
         let listed = Status::parse(word).filter(|status| *status != Status::Removed);
         listed.ok_or_else(|| format!("{word:?} is none of planned, in_service, abandoned"))
     })
 }
 
-fn wanted(params: &mut Params, limit: usize) -> Result<(Wanted, Option<u64>)> {
+fn wanted(params: &mut Params<'_>, limit: usize) -> Result<(Wanted, Option<u64>)> {
     let crs = wire::crs(params.text("crs").as_deref(), Source::Query, "crs")?;
     let broken = || ServiceError::Malformed(Fault::parameter("cursor", "this cursor belongs to another query"));
     let after = after_number(params)?;
@@ -238,7 +238,7 @@ fn wanted(params: &mut Params, limit: usize) -> Result<(Wanted, Option<u64>)> {
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = say::LIMIT),
         ("cursor" = Option<String>, Query, description = say::CURSOR),
     ),
-    responses((status = 200, description = "A page, by code", body = Items<CoverOut>), Forbidden, NotFound),
+    responses((status = 200, description = "A page, by code", body = Items<CoverOut<'static>>), Forbidden, NotFound),
 )]
 pub async fn covers(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Outcome {
     let mut params = Params::read(query.as_deref())?;
@@ -248,12 +248,10 @@ pub async fn covers(State(app): State<App>, caller: Caller, RawQuery(query): Raw
     params.finish(COVERS)?;
     caller.known()?;
     let districts = app.guli.cover_districts(&caller.0, parent.and_then(crate::export::district_of))?;
-    let (mut items, mut next) = (Vec::new(), None);
+    let (mut covers, mut next) = (Vec::new(), None);
     for (district, left) in districts.iter().zip((0..districts.len()).rev()) {
         let page = app.guli.covers(&caller.0, *district, &wanted).await?;
-        for cover in &page.covers {
-            items.push(CoverOut::new(cover, out)?);
-        }
+        covers.extend(page.covers);
         wanted.after = page.end.or(wanted.after);
         wanted.limit -= page.read;
         if page.more || (wanted.limit == 0 && left > 0) {
@@ -261,6 +259,7 @@ pub async fn covers(State(app): State<App>, caller: Caller, RawQuery(query): Raw
             break;
         }
     }
+    let items = covers.iter().map(|cover| CoverOut::new(cover, out)).collect::<Result<Vec<_>>>()?;
     json(StatusCode::OK, &Items { items, next })
 }
 
@@ -275,7 +274,7 @@ pub async fn covers(State(app): State<App>, caller: Caller, RawQuery(query): Raw
         (status = 200, description = "The cover", body = CoverOut, headers(
             ("ETag" = String, description = "Its version, in quotes"),
         )),
-        Forbidden, NotFound, CoverGone,
+        Moved, Forbidden, NotFound, CoverGone,
     ),
 )]
 pub async fn cover(
@@ -289,6 +288,13 @@ pub async fn cover(
     params.finish("out_crs")?;
     caller.known()?;
     let code: CoverCode = code.parse().map_err(|e: CodeError| ServiceError::NotFound(format!("this cover ({e})")))?;
-    let cover = app.guli.cover(&caller.0, code)?;
+    let cover = match app.guli.cover(&caller.0, code) {
+        Ok(cover) => cover,
+        Err(ServiceError::NotFound(hidden)) => match app.guli.present_code(&caller.0, code).await? {
+            Some(present) => return Ok(moved(&format!("/v1/covers/{present}"), query.as_deref())),
+            None => return Err(ServiceError::NotFound(hidden).into()),
+        },
+        Err(other) => return Err(other.into()),
+    };
     versioned(cover.version, &CoverOut::new(&cover, out)?)
 }

@@ -14,8 +14,9 @@ use super::openapi::{BodyFaults, NotFound, ReportFaults, TokenGone, say};
 use super::order_out::{OrderCoverOut, PhotoOut, Shower, TaskOut, instant};
 use super::params::Params;
 use super::problem::{Language, Outcome};
+use super::refs::Ref;
 use super::resolve::{CandidateOut, candidates, match_word};
-use super::wire::{GridOut, Out, PositionIn, PositionOut, Ref, Source};
+use super::wire::{GridOut, Out, PositionIn, PositionOut, Source};
 use super::write::{self, InPath};
 use super::{App, body, json, set, to_bytes, words};
 use crate::domain::catalog::DamageCode;
@@ -165,8 +166,8 @@ pub struct ReportOrderOut {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<OrderCoverOut>)]
     pub cover: Option<Option<OrderCoverOut>>,
-    pub grid: GridOut,
-    pub responsible_unit: Ref,
+    pub grid: GridOut<'static>,
+    pub responsible_unit: Ref<'static>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Vec<TaskOut>, required = false)]
     pub tasks: Option<Vec<TaskOut>>,

@@ -12,6 +12,7 @@ use super::edge::Caller;
 use super::openapi::{MediaTypes, Outside, say};
 use super::params::Params;
 use super::problem::{Language, Outcome, Problem, problem};
+use super::rendered::{self, Written};
 use super::wire::{Audience, CoverOut, GridOut, Out, PositionIn, PositionOut, Source, centimetres};
 use super::{App, body, json, words};
 use crate::domain::catalog::CategoryCode;
@@ -26,7 +27,8 @@ pub struct ResolutionOut {
     pub position: PositionOut,
     /// District and the number of the registry's last change that this answer knows.
     pub registry_version: String,
-    pub grid: GridOut,
+    #[schema(value_type = GridOut)]
+    pub grid: Written,
     #[serde(rename = "match")]
     #[schema(schema_with = words::matched)]
     pub matched: &'static str,
@@ -41,7 +43,8 @@ pub struct ResolutionOut {
 /// A cover that the pin may mean.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CandidateOut {
-    pub cover: CoverOut,
+    #[schema(value_type = CoverOut)]
+    pub cover: Written,
     /// Geodesic, to the centimetre.
     pub distance_m: f64,
     pub confidence: f64,
@@ -90,7 +93,7 @@ pub fn candidates(found: &[crate::index::Candidate], out: Out) -> Result<Vec<Can
         .iter()
         .map(|candidate| {
             Ok(CandidateOut {
-                cover: CoverOut::new(&candidate.cover, out)?,
+                cover: rendered::cover(&candidate.cover, out)?,
                 distance_m: centimetres(candidate.distance_m),
                 confidence: candidate.confidence,
                 open_order: None,
@@ -120,7 +123,7 @@ fn show(
     let mut shown = ResolutionOut {
         position: out.position(found.position)?,
         registry_version: format!("{}:{}", found.registry_version.0, found.registry_version.1),
-        grid: GridOut::hit(&found.grid, audience),
+        grid: rendered::grid(&found.grid, audience)?,
         matched: match_word(found.matched),
         none_confidence: found.none_confidence,
         candidates: candidates(&found.candidates, out)?,

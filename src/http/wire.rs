@@ -1,39 +1,21 @@
 //! What goes over the wire: positions with their coordinate system, codes with names, specifications.
 
-use std::fmt::Display;
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::params::Params;
+use super::refs::{Code, Ref};
 use super::words;
 use crate::crs::{Crs, CrsError, CrsKind, CrsService};
 use crate::domain::catalog::CategoryCode;
 use crate::domain::cover::{LoadClass, Material, Place, Shape, Spec};
 use crate::domain::id::{CommunityCode, GridCode, SubdistrictCode};
-use crate::domain::organization::Organization;
 use crate::domain::position::{Position, Wgs84};
 use crate::domain::resolve::Pin;
 use crate::index::{CoverView, GridHit, GridInfo};
 use crate::service::error::{At, Fault, Result, ServiceError};
-
-/// `{code, name}`: how everything that has both is referred to.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Ref {
-    #[schema(examples("370203-WAT01"))]
-    pub code: String,
-    pub name: String,
-}
-
-impl Ref {
-    pub fn new(code: impl Display, name: impl Into<String>) -> Self {
-        Self { code: code.to_string(), name: name.into() }
-    }
-
-    pub fn organization(organization: &Organization) -> Self {
-        Self::new(&organization.code, &*organization.name)
-    }
-}
 
 /// A position as it comes: `lon`/`lat` with the geographic systems, `x`/`y` with the projected ones.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
@@ -84,7 +66,7 @@ pub fn crs(name: Option<&str>, source: Source<'_>, member: &str) -> Result<Crs> 
 
 impl PositionIn {
     /// Takes a position's parameters from the query.
-    pub fn from_params(params: &mut Params) -> Result<Self> {
+    pub fn from_params(params: &mut Params<'_>) -> Result<Self> {
         Ok(Self {
             lon: params.number("lon")?,
             lat: params.number("lat")?,
@@ -136,7 +118,7 @@ pub enum PositionOut {
 pub struct Out(pub Crs);
 
 impl Out {
-    pub fn from_params(params: &mut Params) -> Result<Self> {
+    pub fn from_params(params: &mut Params<'_>) -> Result<Self> {
         let name = params.text("out_crs");
         crs(name.as_deref(), Source::Query, "out_crs").map(Self)
     }
@@ -193,31 +175,32 @@ impl From<&Spec> for SpecOut {
 
 /// A cover as lists, single reads and candidates show it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct CoverOut {
-    #[schema(examples("3702030103000123"))]
-    pub code: String,
+pub struct CoverOut<'a> {
+    #[schema(value_type = String, examples("3702030103000123"))]
+    pub code: Code<'a>,
     /// The same in GB/T 47678.5-2026.
-    pub code_2026: String,
-    pub category: Ref,
+    #[schema(value_type = String, examples("37020301003000123"))]
+    pub code_2026: Code<'a>,
+    pub category: Ref<'a>,
     /// 产权单位
-    pub owner: Option<Ref>,
+    pub owner: Option<Ref<'a>>,
     /// 责任单位
-    pub responsible_unit: Option<Ref>,
+    pub responsible_unit: Option<Ref<'a>>,
     pub spec: SpecOut,
     #[schema(schema_with = words::cover_status)]
     pub status: &'static str,
     #[schema(schema_with = words::accuracy)]
     pub accuracy: &'static str,
     pub position: PositionOut,
-    pub grid: Option<Ref>,
+    pub grid: Option<Ref<'a>>,
     pub version: i64,
 }
 
-impl CoverOut {
-    pub fn new(cover: &CoverView, out: Out) -> Result<Self> {
+impl<'a> CoverOut<'a> {
+    pub fn new(cover: &'a CoverView, out: Out) -> Result<Self> {
         Ok(Self {
-            code: cover.code.to_string(),
-            code_2026: cover.code.code_2026(),
+            code: cover.code.into(),
+            code_2026: Code::of_2026(cover.code),
             category: Ref::new(cover.category(), &*cover.category_name),
             owner: cover.owner.as_deref().map(Ref::organization),
             responsible_unit: cover.responsible_unit.as_deref().map(Ref::organization),
@@ -225,7 +208,7 @@ impl CoverOut {
             status: cover.status.as_str(),
             accuracy: cover.accuracy.as_str(),
             position: out.position(cover.position)?,
-            grid: cover.grid.as_deref().map(|grid| Ref::new(grid.code, &*grid.name)),
+            grid: cover.grid.as_deref().map(Ref::grid),
             version: cover.version,
         })
     }
@@ -233,38 +216,41 @@ impl CoverOut {
 
 /// The grid that a position belongs to, and who stands for it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct GridOut {
-    pub code: String,
-    pub name: String,
-    pub community: Ref,
-    pub subdistrict: Ref,
-    pub district: Ref,
+pub struct GridOut<'a> {
+    #[schema(value_type = String, examples("370203005001003"))]
+    pub code: Code<'a>,
+    #[schema(value_type = String)]
+    pub name: Cow<'a, str>,
+    pub community: Ref<'a>,
+    pub subdistrict: Ref<'a>,
+    pub district: Ref<'a>,
     /// 责任科室
-    pub supervising_department: Option<Ref>,
+    pub supervising_department: Option<Ref<'a>>,
     /// 网格长; left out for callers without a key.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub leader: Option<Leader>,
+    pub leader: Option<Leader<'a>>,
     /// 0 inside or on the edge; more in a sliver between grids.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distance_m: Option<f64>,
 }
 
+/// The name of a grid's leader, where one is known.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Leader {
-    pub name: Option<String>,
+pub struct Leader<'a> {
+    #[schema(value_type = Option<String>)]
+    pub name: Option<Cow<'a, str>>,
 }
 
-impl GridOut {
-    /// `named`: whether the caller may see officers' names.
-    pub fn new(grid: &GridInfo, audience: Audience) -> Self {
+impl<'a> GridOut<'a> {
+    pub fn new(grid: &'a GridInfo, audience: Audience) -> Self {
         Self {
-            code: grid.code.to_string(),
-            name: grid.name.clone(),
-            community: Ref::new(grid.community.code, &*grid.community.name),
-            subdistrict: Ref::new(grid.subdistrict.code, &*grid.subdistrict.name),
-            district: Ref::new(grid.district.code, &*grid.district.name),
+            code: grid.code.into(),
+            name: Cow::Borrowed(&grid.name),
+            community: Ref::named(&grid.community),
+            subdistrict: Ref::named(&grid.subdistrict),
+            district: Ref::named(&grid.district),
             supervising_department: grid.supervising_department.as_deref().map(Ref::organization),
-            leader: (audience == Audience::Staff).then(|| Leader { name: grid.leader.clone() }),
+            leader: (audience == Audience::Staff).then(|| Leader { name: grid.leader.as_deref().map(Cow::Borrowed) }),
             distance_m: None,
         }
     }
@@ -273,21 +259,34 @@ impl GridOut {
     pub fn unknown(code: GridCode) -> Self {
         let community = CommunityCode::of(code);
         let subdistrict = SubdistrictCode::of(community);
-        let nameless = |code: String| Ref { name: code.clone(), code };
         Self {
-            code: code.to_string(),
-            name: code.to_string(),
-            community: nameless(community.to_string()),
-            subdistrict: nameless(subdistrict.to_string()),
-            district: nameless(code.district().to_string()),
+            code: code.into(),
+            name: code.to_string().into(),
+            community: Ref::nameless(community.to_string()),
+            subdistrict: Ref::nameless(subdistrict.to_string()),
+            district: Ref::nameless(code.district().to_string()),
             supervising_department: None,
             leader: None,
             distance_m: None,
         }
     }
 
-    pub fn hit(hit: &GridHit, audience: Audience) -> Self {
+    pub fn hit(hit: &'a GridHit, audience: Audience) -> Self {
         Self { distance_m: Some(centimetres(hit.distance_m)), ..Self::new(&hit.grid, audience) }
+    }
+
+    /// The same on its own feet.
+    pub fn into_owned(self) -> GridOut<'static> {
+        GridOut {
+            code: self.code.into_owned(),
+            name: self.name.into_owned().into(),
+            community: self.community.into_owned(),
+            subdistrict: self.subdistrict.into_owned(),
+            district: self.district.into_owned(),
+            supervising_department: self.supervising_department.map(Ref::into_owned),
+            leader: self.leader.map(|leader| Leader { name: leader.name.map(|name| name.into_owned().into()) }),
+            distance_m: self.distance_m,
+        }
     }
 }
 

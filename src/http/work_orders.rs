@@ -31,7 +31,7 @@ pub fn code(text: &str) -> Result<OrderCode> {
     text.parse().map_err(|error| ServiceError::NotFound(format!("work order {shown} ({error})")))
 }
 
-fn near(params: &mut Params, crs: Crs) -> Result<Option<Near>> {
+fn near(params: &mut Params<'_>, crs: Crs) -> Result<Option<Near>> {
     let radius = params.number("radius_m")?;
     let Some(text) = params.text("near") else {
         let alone = |_| ServiceError::parameter("radius_m", "radius_m needs near");
@@ -53,7 +53,7 @@ fn near(params: &mut Params, crs: Crs) -> Result<Option<Near>> {
 }
 
 /// Statuses, where `open` stands for all that are neither closed nor cancelled.
-pub(super) fn statuses(params: &mut Params) -> Result<Vec<Status>> {
+pub(super) fn statuses(params: &mut Params<'_>) -> Result<Vec<Status>> {
     let groups = params.list("status", |word| match word {
         "open" => Ok(Status::ALL.iter().copied().filter(|status| status.is_open()).collect()),
         word => Status::parse(word).map(|status| vec![status]).ok_or_else(|| {
@@ -65,19 +65,19 @@ pub(super) fn statuses(params: &mut Params) -> Result<Vec<Status>> {
 }
 
 /// Codes of units, grids and sub-districts that must act.
-pub(super) fn units(params: &mut Params) -> Result<Vec<String>> {
+pub(super) fn units(params: &mut Params<'_>) -> Result<Vec<String>> {
     params.list("unit", |code| {
         Assignee::parse(code).map(|unit| unit.code()).ok_or_else(|| format!("{code:?} is no code of a unit"))
     })
 }
 
-pub(super) fn damages(params: &mut Params) -> Result<Vec<String>> {
+pub(super) fn damages(params: &mut Params<'_>) -> Result<Vec<String>> {
     params.list("damage", |code| {
         DamageCode::new(code).map(|code| code.to_string()).ok_or_else(|| format!("{code:?} is no damage"))
     })
 }
 
-fn flag(params: &mut Params, name: &str) -> Result<Option<bool>> {
+fn flag(params: &mut Params<'_>, name: &str) -> Result<Option<bool>> {
     match params.text(name).as_deref() {
         None => Ok(None),
         Some("true") => Ok(Some(true)),
@@ -86,7 +86,7 @@ fn flag(params: &mut Params, name: &str) -> Result<Option<bool>> {
     }
 }
 
-fn sort(params: &mut Params, near: Option<Near>) -> Result<OrderSort> {
+fn sort(params: &mut Params<'_>, near: Option<Near>) -> Result<OrderSort> {
     match params.text("sort").as_deref() {
         None => Ok(OrderSort::Code),
         Some("due") => Ok(OrderSort::Due),
@@ -106,7 +106,7 @@ const fn sort_word(sort: OrderSort) -> &'static str {
     }
 }
 
-fn after(params: &mut Params, sort: OrderSort) -> Result<Option<After>> {
+fn after(params: &mut Params<'_>, sort: OrderSort) -> Result<Option<After>> {
     let Some(text) = params.text("cursor") else { return Ok(None) };
     let broken = || ServiceError::Malformed(Fault::parameter("cursor", "this cursor belongs to another query"));
     let parts = read_cursor(&text, 4)?;
@@ -120,7 +120,7 @@ fn after(params: &mut Params, sort: OrderSort) -> Result<Option<After>> {
 const KNOWN: &str = "near, radius_m, crs, out_crs, status, unit, grid, cover, damage, overdue, updated_after, \
     opened_after, sort, limit, cursor";
 
-fn asked(mut params: Params) -> Result<(ListOrders, Out)> {
+fn asked(mut params: Params<'_>) -> Result<(ListOrders, Out)> {
     let crs = wire::crs(params.text("crs").as_deref(), Source::Query, "crs")?;
     let out = Out::from_params(&mut params)?;
     let near = near(&mut params, crs)?;

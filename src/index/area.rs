@@ -18,9 +18,45 @@ pub(super) enum Side {
 /// number of them enclose.
 #[derive(Debug)]
 pub(super) struct Area {
-    rings: Box<[Box<[Spot]>]>,
+    rings: Box<[Ring]>,
     low: Spot,
     high: Spot,
+}
+
+#[derive(Debug)]
+struct Ring {
+    spots: Box<[Spot]>,
+    /// How far south and north each [`RUN`] of edges reaches, one unit more: most runs are passed by at once.
+    runs: Box<[(i32, i32)]>,
+}
+
+/// Edges of a run.
+const RUN: usize = 16;
+
+impl Ring {
+    fn new(spots: Box<[Spot]>) -> Self {
+        let reach = |run: &[Spot]| {
+            let low = run.iter().map(|spot| spot.y).min().unwrap_or(0);
+            let high = run.iter().map(|spot| spot.y).max().unwrap_or(0);
+            (low.saturating_sub(1), high.saturating_add(1))
+        };
+        let starts = (0..spots.len().saturating_sub(1)).step_by(RUN);
+        let runs = starts.map(|start| reach(&spots[start..spots.len().min(start + RUN + 1)])).collect();
+        Self { spots, runs }
+    }
+
+    fn edges(&self) -> impl Iterator<Item = (Spot, Spot)> {
+        self.spots.windows(2).map(|pair| (pair[0], pair[1]))
+    }
+
+    /// The edges of the runs that reach this far north.
+    fn edges_at(&self, y: i32) -> impl Iterator<Item = (Spot, Spot)> {
+        let near = self.runs.iter().enumerate().filter(move |(_, (low, high))| (*low..=*high).contains(&y));
+        near.flat_map(|(run, _)| {
+            let end = self.spots.len().min((run + 1) * RUN + 1);
+            self.spots[run * RUN..end].windows(2).map(|pair| (pair[0], pair[1]))
+        })
+    }
 }
 
 impl Area {
@@ -30,7 +66,7 @@ impl Area {
         let rings = rings.map(|ring| ring.coords().map(|c| frame.spot(c.x, c.y)).collect::<Option<Box<[Spot]>>>());
         let rect = outline.bounding_rect()?;
         Some(Self {
-            rings: rings.collect::<Option<_>>()?,
+            rings: rings.map(|spots| spots.map(Ring::new)).collect::<Option<_>>()?,
             low: frame.spot(rect.min().x, rect.min().y)?,
             high: frame.spot(rect.max().x, rect.max().y)?,
         })
@@ -41,7 +77,7 @@ impl Area {
     }
 
     fn edges(&self) -> impl Iterator<Item = (Spot, Spot)> {
-        self.rings.iter().flat_map(|ring| ring.windows(2).map(|pair| (pair[0], pair[1])))
+        self.rings.iter().flat_map(Ring::edges)
     }
 
     pub(super) fn side(&self, p: Spot) -> Side {
@@ -50,7 +86,7 @@ impl Area {
             return Side::Outside;
         }
         let mut inside = false;
-        for (a, b) in self.edges() {
+        for (a, b) in self.rings.iter().flat_map(|ring| ring.edges_at(p.y)) {
             // A ray to the east passes by edges that end above, below or west of the spot.
             let (low, high) = if a.y < b.y { (a.y, b.y) } else { (b.y, a.y) };
             if p.y < low - 1 || p.y > high + 1 || p.x > a.x.max(b.x) + 1 {

@@ -60,6 +60,9 @@ pub(super) fn resolve(atlas: &Atlas, model: &ResolveModel, pin: &Pin) -> Result<
     Ok(Resolution { position: at, registry_version, grid, matched, none_confidence, candidates })
 }
 
+/// Covers in reach of a phone's pin in a street; more than this take a second allocation.
+const EXPECTED: usize = 32;
+
 /// Which of the locked districts, and the slot there.
 type Key = (usize, u32);
 
@@ -72,7 +75,7 @@ fn candidates(
     let (at, reach) = (pin.position(), pin.reach_m());
     let share = pin.category().map_or(0.0, |hint| home.read().share(hint));
     let mut weighing = Weighing::new(model, pin, share);
-    let mut weighed: Vec<Weighed<Key>> = Vec::with_capacity(64);
+    let mut weighed: Vec<Weighed<Key>> = Vec::with_capacity(EXPECTED);
     // The locks are held until the covers are shown, so that all of them are of one moment.
     let mut locked = Vec::with_capacity(1);
     for district in atlas.near(at, reach) {
