@@ -225,6 +225,8 @@ pub enum Action {
     Act(ActionKind),
     /// To act in the name of somebody else, which is recorded.
     ActFor,
+    /// To create, change or remove a cover.
+    EditCover,
     /// Batches beyond what anonymous callers may resolve.
     ResolveInBulk,
 }
@@ -233,6 +235,7 @@ pub enum Action {
 #[derive(Debug, Clone, Copy)]
 pub enum Resource<'a> {
     District(DistrictCode),
+    Cover { district: DistrictCode, owner: Option<&'a OrgCode>, unit: Option<&'a OrgCode> },
     Order { grid: GridCode, assignee: &'a Assignee, owner: Option<&'a OrgCode> },
 }
 
@@ -261,6 +264,20 @@ pub fn authorize(actor: &Actor, action: Action, resource: Resource<'_>) -> Resul
             }
             allow(may_in_district(actor.role, action))
         }
+        Resource::Cover { district, owner, unit } => {
+            if !actor.reaches(district) {
+                return Err(Refusal::Hidden);
+            }
+            let own = || {
+                let units = owner.into_iter().chain(unit);
+                units.into_iter().any(|unit| actor.scopes.iter().any(|scope| scope.covers_unit(unit)))
+            };
+            allow(match (action, actor.role) {
+                (Action::EditCover, Role::Admin) => true,
+                (Action::EditCover, Role::Department | Role::Integration) => own(),
+                _ => false,
+            })
+        }
         Resource::Order { grid, assignee, owner } => {
             if !OrderFilter::of(actor).admits(grid, assignee, owner) {
                 return Err(Refusal::Hidden);
@@ -288,7 +305,7 @@ fn may_in_district(role: Role, action: Action) -> bool {
             role,
             Role::GridLeader | Role::Officer | Role::Dispatcher | Role::Supervisor | Role::Department | Role::Admin
         ),
-        Action::ReadOrder | Action::Act(_) | Action::ActFor => false,
+        Action::ReadOrder | Action::Act(_) | Action::ActFor | Action::EditCover => false,
     }
 }
 

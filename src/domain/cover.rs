@@ -1,5 +1,6 @@
 //! Covers (井盖, 雨水箅子) and their specification (规格).
 
+use super::catalog::CategoryCode;
 use super::id::{CoverCode, CoverId, GridCode, OrgCode};
 use super::position::{Position, Wgs84};
 
@@ -112,4 +113,39 @@ pub struct Cover {
     /// The grid it lies in, by the registry's own geometry.
     pub grid: Option<GridCode>,
     pub version: i64,
+}
+
+/// What a department says of a cover; its identity, code, grid and version are the registry's to give.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CoverDraft {
+    pub category: CategoryCode,
+    /// 产权(权属)单位
+    pub owner: Option<OrgCode>,
+    /// 责任(养护)单位
+    pub responsible_unit: Option<OrgCode>,
+    pub position: Position<Wgs84>,
+    pub accuracy: Accuracy,
+    pub spec: Spec,
+    pub status: Status,
+}
+
+impl CoverDraft {
+    /// What is said of a cover now.
+    pub fn of(cover: &Cover) -> Self {
+        Self {
+            category: cover.code.category(),
+            owner: cover.owner.clone(),
+            responsible_unit: cover.responsible_unit.clone(),
+            position: cover.position,
+            accuracy: cover.accuracy,
+            spec: cover.spec.clone(),
+            status: cover.status,
+        }
+    }
+
+    /// The cover of which this is said from now on.
+    pub fn into_cover(self, id: CoverId, code: CoverCode, grid: Option<GridCode>, version: i64) -> Cover {
+        let Self { category: _, owner, responsible_unit, position, accuracy, spec, status } = self;
+        Cover { id, code, owner, responsible_unit, position, accuracy, spec, status, grid, version }
+    }
 }

@@ -45,3 +45,10 @@ pub struct Organization {
     pub credit_code: Option<String>,
     pub version: i64,
 }
+
+impl Organization {
+    /// One that the registry has not named: it goes by its code.
+    pub fn nameless(code: OrgCode) -> Self {
+        Self { name: code.to_string(), code, kind: OrgKind::Utility, credit_code: None, version: 0 }
+    }
+}

@@ -17,11 +17,23 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// Deepest nesting of a JSON body.
 const DEPTH: usize = 32;
 
-/// Reads a whole body of at most [`LIMIT`] bytes.
+/// Reads a whole body of JSON.
 pub async fn bytes(headers: &HeaderMap, body: Body) -> Result<Vec<u8>> {
+    read(headers, body, &["application/json"], "Content-Type: application/json").await
+}
+
+/// Reads a whole JSON Merge Patch, which many send as plain JSON.
+pub async fn patch_bytes(headers: &HeaderMap, body: Body) -> Result<Vec<u8>> {
+    let kinds = ["application/merge-patch+json", "application/json"];
+    read(headers, body, &kinds, "Content-Type: application/merge-patch+json").await
+}
+
+/// Reads a whole body of at most [`LIMIT`] bytes.
+async fn read(headers: &HeaderMap, body: Body, kinds: &[&str], wanted: &'static str) -> Result<Vec<u8>> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) {
-        return Err(ServiceError::MediaType("Content-Type: application/json"));
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kinds.iter().any(|known| kind.eq_ignore_ascii_case(known)) {
+        return Err(ServiceError::MediaType(wanted));
     }
     // Whoever sends a byte now and then would keep a place that others need.
     let late = |_| ServiceError::Malformed(Fault::pointer("", "the body did not arrive within 10 seconds"));

@@ -49,7 +49,12 @@ pub struct ChangeOut {
 
 impl ChangeOut {
     fn new(district: DistrictCode, event: Event) -> Self {
-        let href = event.kind.starts_with("work_order.").then(|| format!("/v1/work-orders/{}", event.subject));
+        let at = match event.kind.split('.').next() {
+            Some("work_order") => Some("work-orders"),
+            Some("cover") => Some("covers"),
+            _ => None,
+        };
+        let href = at.map(|at| format!("/v1/{at}/{}", event.subject));
         Self {
             seq: event.seq,
             district: district.to_string(),
@@ -73,7 +78,7 @@ pub struct ChangesOut {
 }
 
 /// The district asked for, or the only one.
-fn district(app: &App, params: &mut Params) -> Result<DistrictCode> {
+fn district(app: &App, params: &mut Params<'_>) -> Result<DistrictCode> {
     match (params.parse::<DistrictCode>("district")?, app.guli.districts().as_slice()) {
         (Some(code), _) => Ok(code),
         (None, [only]) => Ok(*only),
@@ -81,7 +86,7 @@ fn district(app: &App, params: &mut Params) -> Result<DistrictCode> {
     }
 }
 
-fn number(params: &mut Params, name: &str) -> Result<Option<i64>> {
+fn number(params: &mut Params<'_>, name: &str) -> Result<Option<i64>> {
     let number = params.parse::<i64>(name)?;
     match number {
         Some(negative) if negative < 0 => Err(ServiceError::parameter(name, "at least 0")),

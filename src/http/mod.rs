@@ -3,6 +3,8 @@
 pub mod actions;
 pub mod areas;
 pub mod body;
+pub mod cover_edit;
+pub mod cover_in;
 pub mod edge;
 pub mod feed;
 pub mod layers;
@@ -31,7 +33,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, patch, post, put};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
@@ -104,7 +106,13 @@ routes! {
     get "/v1/people" registry::people;
     get "/v1/people/{code}" registry::person;
     get "/v1/covers" registry::covers;
+    post "/v1/covers" cover_edit::create;
     get "/v1/covers/{code}" registry::cover;
+    put "/v1/covers/{code}" cover_edit::put;
+    patch "/v1/covers/{code}" cover_edit::patch;
+    delete "/v1/covers/{code}" cover_edit::delete;
+    get "/v1/covers/{code}/history" cover_edit::history;
+    post "/v1/covers/{code}/history/{version}/undo" cover_edit::undo;
     get "/v1/changes" feed::changes;
     get "/v1/events" feed::events;
     get "/v1/layers/{file}" layers::get;

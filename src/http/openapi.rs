@@ -9,23 +9,25 @@ use serde_json::json;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Ref, RefOr, Response as Answer, ResponseBuilder};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
 use super::problem::Problem;
-use super::{actions, areas, feed, layers, me, ops, registry, reports, resolve, work_orders};
+use super::{actions, areas, cover_edit, feed, layers, me, ops, registry, reports, resolve, work_orders};
 use crate::crs::Crs;
 
 /// What many parameters and headers say of themselves.
 pub mod say {
     pub const CURSOR: &str = "`next` of the page before, with the same query";
     pub const IDEMPOTENCY_KEY: &str = "16–128 visible ASCII; the same key and body give the same answer for 7 days";
+    pub const IF_MATCH: &str = "The version that this is meant for, in quotes, or * for any";
     pub const IN_AREA: &str = "Only what lies in this area";
     pub const IN_DUTY: &str = "Only those with a duty in this area";
     pub const LIMIT: &str = "Items of a page; 20 unless said";
+    pub const REASON: &str = "Why, for the history; at most 2,000 characters";
     pub const OUT_CRS: &str = "Coordinate system of the answer";
 }
 
@@ -108,6 +110,11 @@ fn gone() -> serde_json::Value {
     json!({"title": "Gone", "detail": "cover 3702030103000123 was removed"})
 }
 
+fn conflict() -> serde_json::Value {
+    json!({"title": "In conflict with what is there",
+           "detail": "later changes stand on version 2: the last one is 3"})
+}
+
 fn void_token() -> serde_json::Value {
     json!({"title": "Gone", "detail": "this tracking token is void: its order was closed long ago"})
 }
@@ -178,8 +185,28 @@ faults! {
         FORBIDDEN, NOT_FOUND, INVALID, UNKNOWN_CRS, MISMATCH,
         (409, "illegal-transition", illegal), (412, "stale-version", stale), (428, "precondition-required", required)
     ];
+    /// What a change of something that has versions may be refused for.
+    EditFaults [
+        FORBIDDEN, NOT_FOUND, INVALID, UNKNOWN_CRS, OUTSIDE,
+        (412, "stale-version", stale), (428, "precondition-required", required)
+    ];
+    UndoFaults [FORBIDDEN, NOT_FOUND, MISMATCH, (409, "conflict", conflict)];
     CoverGone [(410, "gone", gone)];
     TokenGone [(410, "gone", void_token)];
+}
+
+/// A code that the thing no longer has.
+#[derive(Debug)]
+pub struct Moved;
+
+impl IntoResponses for Moved {
+    fn responses() -> BTreeMap<String, RefOr<Answer>> {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let location = HeaderBuilder::new().schema(Some(text)).description(Some("The same under its present code"));
+        let moved =
+            ResponseBuilder::new().description("It has another code now").header("Location", location.build()).build();
+        BTreeMap::from([("308".to_owned(), moved.into())])
+    }
 }
 
 /// Adds to every operation what the edge does for all of them.
@@ -191,11 +218,18 @@ impl Modify for Edge {
             HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A key of `guli key create`")).build();
         document.components.get_or_insert_default().add_security_scheme("key", SecurityScheme::Http(bearer));
         for item in document.paths.paths.values_mut() {
-            for operation in [item.get.as_mut(), item.post.as_mut()].into_iter().flatten() {
+            for operation in methods(item) {
                 describe(operation);
             }
         }
     }
+}
+
+/// Every operation of an address.
+fn methods(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [item.get.as_mut(), item.post.as_mut(), item.put.as_mut(), item.patch.as_mut(), item.delete.as_mut()]
+        .into_iter()
+        .flatten()
 }
 
 fn describe(operation: &mut Operation) {
@@ -250,7 +284,8 @@ fn describe(operation: &mut Operation) {
         actions::identify, actions::reassign, areas::districts, areas::district, areas::subdistricts,
         areas::subdistrict, areas::communities, areas::community, areas::grids, areas::grid,
         registry::organizations, registry::organization, registry::people, registry::person, registry::covers,
-        registry::cover, feed::changes, feed::events, layers::get, me::get, ops::healthz, ops::readyz, ops::metrics,
+        registry::cover, cover_edit::create, cover_edit::put, cover_edit::patch, cover_edit::delete,
+        cover_edit::history, cover_edit::undo, feed::changes, feed::events, layers::get, me::get, ops::healthz, ops::readyz, ops::metrics,
         ops::index, get,
     ),
     components(schemas(Problem)),
@@ -343,7 +378,8 @@ mod tests {
                 let id = operation["operationId"].as_str().unwrap();
                 assert!(ids.insert(id.to_owned()), "{id} names two operations");
                 assert!(operation["summary"].is_string(), "{method} {path} has no summary");
-                for (status, response) in operation["responses"].as_object().unwrap() {
+                let with_body = |(status, _): &(&String, &Value)| !matches!(status.as_str(), "204" | "308");
+                for (status, response) in operation["responses"].as_object().unwrap().iter().filter(with_body) {
                     assert!(response["content"].is_object(), "{method} {path} {status}");
                 }
             }

@@ -22,6 +22,9 @@ pub struct Problem {
     /// With 412: the version that is current.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current: Option<u32>,
+    /// With 410: where the past of what is gone can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<String>,
     /// With 409: the order's status.
     #[serde(rename = "order_status", skip_serializing_if = "Option::is_none")]
     pub order_status: Option<&'static str>,
@@ -105,7 +108,7 @@ fn kind_of(error: &ServiceError) -> (StatusCode, Kind) {
             (StatusCode::MISDIRECTED_REQUEST, ("other-district", "Served elsewhere", "由其他服务器负责"))
         }
         ServiceError::NotFound(_) => (StatusCode::NOT_FOUND, ("not-found", "Not found", "不存在")),
-        ServiceError::Gone(_) => (StatusCode::GONE, ("gone", "Gone", "已失效")),
+        ServiceError::Gone { .. } => (StatusCode::GONE, ("gone", "Gone", "已失效")),
         ServiceError::Unauthorized(_) => {
             (StatusCode::UNAUTHORIZED, ("unauthorized", "A valid key is needed", "需要有效的密钥"))
         }
@@ -118,6 +121,9 @@ fn kind_of(error: &ServiceError) -> (StatusCode, Kind) {
         }
         ServiceError::Illegal { .. } => {
             (StatusCode::CONFLICT, ("illegal-transition", "Not possible now", "当前状态不允许此操作"))
+        }
+        ServiceError::Conflict(_) => {
+            (StatusCode::CONFLICT, ("conflict", "In conflict with what is there", "与现有数据冲突"))
         }
         ServiceError::IdempotencyMismatch => (
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -165,6 +171,7 @@ pub fn problem(error: ServiceError, language: Language) -> (StatusCode, Problem)
         detail,
         errors: Vec::new(),
         current: None,
+        history: None,
         order_status: None,
         legal: None,
     };
@@ -179,6 +186,7 @@ pub fn problem(error: ServiceError, language: Language) -> (StatusCode, Problem)
             problem.current = Some(current);
             problem.errors = header("If-Match", "the version is no longer current");
         }
+        ServiceError::Gone { history, .. } => problem.history = history,
         ServiceError::PreconditionRequired => {
             problem.errors = header("If-Match", "send If-Match: \"<version>\", or * for any version");
         }

@@ -1,5 +1,6 @@
 //! The API as its callers meet it, in this process: a town of two grids and a handful of covers.
 
+mod covers;
 mod feed;
 mod journey;
 mod layers;
@@ -28,10 +29,11 @@ use crate::domain::position::Position;
 use crate::service::Guli;
 use crate::service::keys::demo_keys;
 use crate::store::areas::Area;
+use crate::store::events::Event;
 use crate::store::imports::StagedCover;
 use crate::store::people::Person;
 use crate::store::{DatabaseUrl, Store, WriteConn};
-use crate::store::{areas, catalog, head, imports, organizations, people};
+use crate::store::{areas, catalog, events, head, imports, organizations, people};
 
 const WEST: &str = "370203005001001";
 const EAST: &str = "370203005001002";
@@ -118,6 +120,17 @@ async fn seed(writer: &mut WriteConn) {
     let mut head = head::lock(conn, code).await.unwrap().unwrap();
     head.seq = 1;
     head.registry_seq = 1;
+    let applied = Event {
+        seq: 1,
+        at: 1_764_000_000_000_000,
+        actor: "operator".to_owned(),
+        kind: "import.applied".to_owned(),
+        subject: import.0.to_string(),
+        version: 1,
+        data: "{}".to_owned(),
+        reason: None,
+    };
+    events::append(conn, code, &[applied]).await.unwrap();
     head::save(conn, code, &head).await.unwrap();
 }
 
@@ -233,6 +246,10 @@ impl Town {
 
     fn get(&self, uri: &str) -> Ask<'_> {
         Ask { town: self, request: Request::get(uri) }
+    }
+
+    fn ask(&self, method: &str, uri: &str) -> Ask<'_> {
+        Ask { town: self, request: Request::builder().method(method).uri(uri) }
     }
 
     fn post(&self, uri: &str) -> Ask<'_> {

@@ -50,6 +50,8 @@ schemas! {
     maybe_load_class LoadClass,
     maybe_place Place,
     maybe_crs Crs,
+    maybe_cover_status CoverStatus,
+    maybe_accuracy Accuracy,
 }
 
 pub fn matched() -> Object {

@@ -65,9 +65,12 @@ pub fn respond(answer: Answer) -> Outcome {
     };
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let kind = if status.is_success() { "application/json" } else { "application/problem+json" };
+    let empty = reply.body.is_empty();
     let mut response = Response::new(Body::from(reply.body));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    if !empty {
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    }
     for (name, value) in [("location", reply.location), ("etag", reply.etag)] {
         if let Some(value) = value {
             set(&mut response, name, &value);
@@ -78,6 +81,15 @@ pub fn respond(answer: Answer) -> Outcome {
         set(&mut response, "idempotent-replayed", "true");
     }
     Ok(response)
+}
+
+/// The way from a code that a thing once had to the one that it has, with the same query.
+pub fn moved(to: &str, query: Option<&str>) -> Response<Body> {
+    let to = query.map_or_else(|| to.to_owned(), |query| format!("{to}?{query}"));
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    set(&mut response, "location", &to);
+    response
 }
 
 /// The parts of a path that a route leaves open; what cannot be read does not exist.

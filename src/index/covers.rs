@@ -14,7 +14,7 @@ use super::layers::CoverVersion;
 use crate::domain::catalog::CategoryCode;
 use crate::domain::cover::{Accuracy, Cover, Spec, Status};
 use crate::domain::id::{CoverCode, CoverId, OrgCode};
-use crate::domain::organization::{OrgKind, Organization};
+use crate::domain::organization::Organization;
 use crate::domain::position::{Position, Wgs84};
 
 /// A cover as answers show it; names are shared, not copied.
@@ -116,8 +116,7 @@ impl Units {
         if let Some(&number) = self.numbers.get(code) {
             return Ok(number);
         }
-        let (name, kind) = (code.to_string(), OrgKind::Utility);
-        self.put(Arc::new(Organization { code: code.clone(), name, kind, credit_code: None, version: 0 }))
+        self.put(Arc::new(Organization::nameless(code.clone())))
     }
 
     fn get(&self, number: u16) -> Option<Arc<Organization>> {

@@ -175,6 +175,27 @@ impl Index {
         covers.view(covers.slot_of_code(code)?, &district.ground)
     }
 
+    /// A cover as it would be shown, whether it is in here or not.
+    pub fn show(&self, cover: &Cover) -> CoverView {
+        let district = self.district(cover.code.district());
+        let category = cover.code.category();
+        let unit =
+            |code: &OrgCode| self.organization(code).unwrap_or_else(|| Arc::new(Organization::nameless(code.clone())));
+        CoverView {
+            id: cover.id,
+            code: cover.code,
+            category_name: district.map_or_else(|| category.to_string().into(), |d| d.ground.category_name(category)),
+            owner: cover.owner.as_ref().map(unit),
+            responsible_unit: cover.responsible_unit.as_ref().map(unit),
+            spec: cover.spec.clone(),
+            status: cover.status,
+            position: cover.position,
+            accuracy: cover.accuracy,
+            grid: cover.grid.and_then(|code| self.grid(code)),
+            version: cover.version,
+        }
+    }
+
     /// A cover by its identity, asked of one district after the other.
     pub fn cover_by_id(&self, id: CoverId) -> Option<CoverView> {
         self.atlas.load().districts().iter().find_map(|district| {

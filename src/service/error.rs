@@ -1,7 +1,7 @@
 //! What a use case may answer instead of doing its work.
 
 use crate::domain::actor::Refusal;
-use crate::domain::id::DistrictCode;
+use crate::domain::id::{CoverCode, DistrictCode};
 use crate::store::StoreError;
 
 /// What in a request is at fault.
@@ -51,18 +51,21 @@ pub enum ServiceError {
     OtherDistrict(DistrictCode),
     #[error("{0} does not exist")]
     NotFound(String),
-    #[error("{0}")]
-    Gone(String),
+    #[error("{detail}")]
+    Gone { detail: String, history: Option<String> },
     #[error("{0}")]
     Unauthorized(&'static str),
     #[error("{0}")]
     Forbidden(&'static str),
     #[error("If-Match is needed")]
     PreconditionRequired,
-    #[error("the order has changed since")]
+    #[error("it has changed since")]
     Stale { current: u32 },
     #[error("{detail}")]
     Illegal { detail: String, status: &'static str, legal: Vec<&'static str> },
+    /// What is asked stands against what is there.
+    #[error("{0}")]
+    Conflict(String),
     #[error("the key was used for another request")]
     IdempotencyMismatch,
     #[error("the same request is still running")]
@@ -103,6 +106,11 @@ impl ServiceError {
 
     pub fn parameter(name: impl Into<String>, detail: impl ToString) -> Self {
         Self::Invalid(vec![Fault::parameter(name, detail)])
+    }
+
+    /// A cover that was taken from the street.
+    pub fn removed(code: CoverCode) -> Self {
+        Self::Gone { detail: format!("cover {code} was removed"), history: Some(format!("/v1/covers/{code}/history")) }
     }
 
     /// A refusal of rights, where `what` is the thing that a hidden one does not admit to.

@@ -3,9 +3,11 @@
 
 pub mod clock;
 pub mod command;
+pub mod edit;
 pub mod error;
 pub mod feed;
 mod group;
+mod idempotent;
 pub mod import;
 pub mod keys;
 mod load;

@@ -3,12 +3,15 @@
 use super::Guli;
 use super::error::{Result, ServiceError};
 use crate::domain::actor::{self, Action, Actor, Privacy, Resource};
+use crate::domain::cover::Cover;
 use crate::domain::grid::Duty;
 use crate::domain::id::{CoverCode, DistrictCode};
 use crate::domain::organization::Organization;
 use crate::index::CoverView;
 use crate::store::areas::{self, Area, Level};
+use crate::store::cover_history::{self, CoverState};
 use crate::store::covers::{self, Wanted};
+use crate::store::events::{self, Event};
 use crate::store::personal::{self, Purpose};
 use crate::store::{organizations, people};
 
@@ -31,6 +34,15 @@ pub struct CoverPage {
     pub end: Option<CoverCode>,
     /// Whether the district has more.
     pub more: bool,
+}
+
+/// A version of a cover, and the change that made it.
+#[derive(Debug)]
+pub struct CoverVersion {
+    pub cover: Cover,
+    pub event: Option<Event>,
+    /// The import that made it, and the row there if that import is the last that delivered it.
+    pub import: Option<(String, Option<i64>)>,
 }
 
 impl Guli {
@@ -176,6 +188,41 @@ impl Guli {
         })
     }
 
+    /// Every version of a cover, the oldest first; of a removed one too.
+    pub async fn cover_history(&self, actor: &Actor, code: CoverCode) -> Result<Vec<CoverVersion>> {
+        let district = code.district();
+        actor::authorize(actor, Action::ReadCovers, Resource::District(district))
+            .map_err(|r| ServiceError::refused(r, format!("cover {code}")))?;
+        let mut reader = self.store.read().await?;
+        let conn = &mut reader.conn();
+        let hidden = || ServiceError::NotFound(format!("cover {code}"));
+        let present = cover_history::present(conn, code).await?.ok_or_else(hidden)?;
+        let states = cover_history::states(conn, district, present.cover.id).await?;
+        let numbers: Vec<i64> = states.iter().map(|state| state.seq).collect();
+        let events = events::numbered(conn, district, &numbers).await?;
+        let mut events: std::collections::HashMap<i64, Event> = events.into_iter().map(|e| (e.seq, e)).collect();
+        let deliveries = cover_history::deliveries(conn, district, present.cover.id).await?;
+        let versions = states.into_iter().map(|CoverState { cover, seq, source }| {
+            let event = events.remove(&seq);
+            let import = event.as_ref().filter(|event| event.kind == "import.applied").map(|event| &event.subject);
+            let row = import.and_then(|import| {
+                let delivered =
+                    |(from, id, _): &&(String, uuid::Uuid, i64)| *from == source && id.to_string() == *import;
+                deliveries.iter().find(delivered).map(|(_, _, row)| *row)
+            });
+            CoverVersion { import: import.cloned().map(|import| (import, row)), cover, event }
+        });
+        Ok(versions.collect())
+    }
+
+    /// The code that a cover has now which once had this one.
+    pub async fn present_code(&self, actor: &Actor, former: CoverCode) -> Result<Option<CoverCode>> {
+        actor::authorize(actor, Action::ReadCovers, Resource::District(former.district()))
+            .map_err(|r| ServiceError::refused(r, format!("cover {former}")))?;
+        let mut reader = self.store.read().await?;
+        Ok(cover_history::code_of_former(&mut reader.conn(), former).await?)
+    }
+
     /// One cover.
     pub fn cover(&self, actor: &Actor, code: CoverCode) -> Result<CoverView> {
         let hidden = || ServiceError::NotFound(format!("cover {code}"));
@@ -183,7 +230,7 @@ impl Guli {
             .map_err(|r| ServiceError::refused(r, format!("cover {code}")))?;
         let cover = self.context.index.cover(code).ok_or_else(hidden)?;
         if cover.status == crate::domain::cover::Status::Removed {
-            return Err(ServiceError::Gone(format!("cover {code} was removed")));
+            return Err(ServiceError::removed(code));
         }
         Ok(cover)
     }

@@ -39,7 +39,10 @@ impl Guli {
         let now = self.context.clock.now();
         let mut order = stored.order;
         if order.closed_at.is_some_and(|closed| closed + TOKEN_KEPT < now) {
-            return Err(ServiceError::Gone("this tracking token is void: its order was closed long ago".to_owned()));
+            return Err(ServiceError::Gone {
+                detail: "this tracking token is void: its order was closed long ago".to_owned(),
+                history: None,
+            });
         }
         order.cover = settle::subject_by_id(&self.context.index, stored.cover);
         let history = events::of(&mut conn, district, &order.code.to_string(), SHOWN).await?;

@@ -14,8 +14,32 @@ use crate::domain::position::Position;
 pub(super) const FIELDS: &str = "owner, responsible_unit, lon, lat, accuracy, status, shape, opening_mm, \
     opening_width_mm, depth_mm, material, load_class, place, installed, grid";
 
+/// Binds the columns of [`FIELDS`].
+macro_rules! bind_fields {
+    ($row:ident, $cover:expr) => {{
+        let cover: &Cover = $cover;
+        let spec = &cover.spec;
+        $row.push_bind(cover.owner.as_ref().map(|code| code.as_str()))
+            .push_bind(cover.responsible_unit.as_ref().map(|code| code.as_str()))
+            .push_bind(cover.position.lon())
+            .push_bind(cover.position.lat())
+            .push_bind(cover.accuracy.as_str())
+            .push_bind(cover.status.as_str())
+            .push_bind(spec.shape.map(|word| word.as_str()))
+            .push_bind(spec.opening_mm.map(i64::from))
+            .push_bind(spec.opening_width_mm.map(i64::from))
+            .push_bind(spec.depth_mm.map(i64::from))
+            .push_bind(spec.material.map(|word| word.as_str()))
+            .push_bind(spec.load_class.map(|word| word.as_str()))
+            .push_bind(spec.place.map(|word| word.as_str()))
+            .push_bind(spec.installed.map(i64::from))
+            .push_bind(cover.grid.map(|grid| grid.number().cast_signed()));
+    }};
+}
+pub(super) use bind_fields;
+
 #[derive(Debug, sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     code: i64,
     id: Vec<u8>,
     version: i64,
@@ -45,7 +69,7 @@ fn small(value: Option<i64>) -> Result<Option<u16>> {
 }
 
 impl Row {
-    fn read(self) -> Result<Cover> {
+    pub(super) fn read(self) -> Result<Cover> {
         Ok(Cover {
             id: Uuid::from_slice(&self.id).map(CoverId).map_err(|e| corrupt("a cover's id", e))?,
             code: CoverCode::from_number(self.code.unsigned_abs())
@@ -240,9 +264,11 @@ pub async fn sources(
     Ok(found)
 }
 
-/// The highest sequence given to covers of a category.
+/// The highest sequence that covers of a category have or once had: none is given twice.
 pub async fn last_sequence(conn: &mut Conn<'_>, district: DistrictCode, category: CategoryCode) -> Result<u32> {
-    const SQL: &str = "SELECT max(code) FROM cover WHERE district = $1 AND code BETWEEN $2 AND $3";
+    const SQL: &str = "SELECT max(last) FROM (\
+        SELECT max(code) AS last FROM cover WHERE district = $1 AND code BETWEEN $2 AND $3 UNION ALL \
+        SELECT max(code) AS last FROM cover_version WHERE district = $1 AND code BETWEEN $2 AND $3) AS given";
     let first = (district.number() * 10_000 + u64::from(category.number())) * 1_000_000;
     let last: Option<i64> = each!(conn, c => sqlx::query_scalar(SQL)
         .bind(district.as_i64())

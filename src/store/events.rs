@@ -67,3 +67,22 @@ pub async fn after(conn: &mut Conn<'_>, district: DistrictCode, after: i64, limi
                        WHERE district = $1 AND seq > $2 ORDER BY seq LIMIT $3";
     Ok(each!(conn, c => sqlx::query_as(SQL).bind(district.as_i64()).bind(after).bind(limit).fetch_all(c).await?))
 }
+
+/// The events with these numbers.
+pub async fn numbered(conn: &mut Conn<'_>, district: DistrictCode, numbers: &[i64]) -> Result<Vec<Event>> {
+    let mut found = Vec::with_capacity(numbers.len());
+    for chunk in numbers.chunks(ROWS_PER_STATEMENT) {
+        let events: Vec<Event> = each!(conn, c => {
+            let mut sql = QueryBuilder::<Db>::new(
+                "SELECT seq, at, actor, kind, subject, version, data, reason FROM event WHERE district = ",
+            );
+            sql.push_bind(district.as_i64()).push(" AND seq IN (");
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|number| { list.push_bind(*number); });
+            sql.push(")");
+            sql.build_query_as().fetch_all(c).await?
+        });
+        found.extend(events);
+    }
+    Ok(found)
+}

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::covers::FIELDS;
+use super::covers::{FIELDS, bind_fields};
 use super::{Conn, Result, corrupt, each};
 use crate::domain::cover::Cover;
 use crate::domain::id::{CoverId, DistrictCode, ImportId};
@@ -24,29 +24,6 @@ pub struct StagedCover {
     /// Whether the cover is in the registry and gets another version.
     pub known: bool,
     pub cover: Cover,
-}
-
-/// Binds the columns of [`FIELDS`].
-macro_rules! bind_fields {
-    ($row:ident, $cover:expr) => {{
-        let cover: &Cover = $cover;
-        let spec = &cover.spec;
-        $row.push_bind(cover.owner.as_ref().map(|code| code.as_str()))
-            .push_bind(cover.responsible_unit.as_ref().map(|code| code.as_str()))
-            .push_bind(cover.position.lon())
-            .push_bind(cover.position.lat())
-            .push_bind(cover.accuracy.as_str())
-            .push_bind(cover.status.as_str())
-            .push_bind(spec.shape.map(|word| word.as_str()))
-            .push_bind(spec.opening_mm.map(i64::from))
-            .push_bind(spec.opening_width_mm.map(i64::from))
-            .push_bind(spec.depth_mm.map(i64::from))
-            .push_bind(spec.material.map(|word| word.as_str()))
-            .push_bind(spec.load_class.map(|word| word.as_str()))
-            .push_bind(spec.place.map(|word| word.as_str()))
-            .push_bind(spec.installed.map(i64::from))
-            .push_bind(cover.grid.map(|grid| grid.number().cast_signed()));
-    }};
 }
 
 /// What is known of a record that was imported before.

@@ -6,6 +6,7 @@
 
 pub mod areas;
 pub mod catalog;
+pub mod cover_history;
 pub mod covers;
 mod dialect;
 pub mod events;

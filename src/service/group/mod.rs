@@ -11,7 +11,7 @@ use super::command::{Answer, Asked, Command, Idempotency, OrderView, What};
 use super::error::{Result, ServiceError};
 use super::reply::Reply;
 use super::settle::{self, Settled};
-use super::{Context, orders as reading};
+use super::{Context, idempotent, orders as reading};
 use crate::domain::actor::Actor;
 use crate::domain::catalog::Catalog;
 use crate::domain::id::{CoverId, DistrictCode, OrderCode};
@@ -25,8 +25,6 @@ use crate::store::personal::{self, PersonalData, Purpose};
 use crate::store::reports::{Accepted, StoredReport};
 use crate::store::{Conn, StoreError, corrupt, events, head, idempotency, orders, reports};
 
-/// How long a reply is kept for who asks again.
-const REPLY_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long a reporter's name and phone are kept once the order is closed.
 const REPORTER_KEPT: SignedDuration = SignedDuration::from_hours(180 * 24);
 /// Ends the retention of an order's reporters at closing.
@@ -189,18 +187,13 @@ impl<'a> Group<'a> {
         let Some((asked, kept)) = asked.and_then(|asked| Some((asked, self.kept.get(&asked.slot)?))) else {
             return Ok(None);
         };
-        if kept.body_hash != asked.body_hash {
-            return Ok(Some(Answer::Refused(ServiceError::IdempotencyMismatch)));
-        }
-        let bytes = self.context.seal.open_sealed(&asked.slot.place(), &kept.sealed_reply)?;
-        Reply::from_bytes(&bytes).map(|reply| Some(Answer::Replayed(reply)))
+        idempotent::replay(&self.context.seal, kept, asked).map(Some)
     }
 
     fn keep(&mut self, asked: Option<&Idempotency>, reply: &Reply) -> std::result::Result<(), StoreError> {
-        if let Some(Idempotency { slot, body_hash }) = asked {
-            let sealed_reply = self.context.seal.seal(&slot.place(), &reply.to_bytes())?;
-            let kept = Kept { slot: slot.clone(), body_hash: *body_hash, sealed_reply, expires: self.now + REPLY_KEPT };
-            self.kept.insert(slot.clone(), kept.clone());
+        if let Some(asked) = asked {
+            let kept = idempotent::keep(&self.context.seal, asked, reply, self.now)?;
+            self.kept.insert(kept.slot.clone(), kept.clone());
             self.new_replies.push(kept);
         }
         Ok(())

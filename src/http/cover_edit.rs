@@ -1,0 +1,338 @@
+//! `/v1/covers`: creating, changing, removing; and the versions that this leaves.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::cover_in::{CoverIn, differences, document, patched, read_patch};
+use super::edge::Caller;
+use super::openapi::{BodyFaults, CoverGone, EditFaults, Forbidden, NotFound, UndoFaults, say};
+use super::order_out::ByOut;
+use super::page::Items;
+use super::params::Params;
+use super::problem::Outcome;
+use super::refs::Ref;
+use super::wire::{CoverOut, Out};
+use super::write::{self, InPath};
+use super::{App, body, json, to_bytes};
+use crate::domain::id::{CodeError, CoverCode};
+use crate::index::CoverView;
+use crate::service::command::{Render, Rendered};
+use crate::service::edit::Asking;
+use crate::service::edit::covers::{CoverEdit, Redraft};
+use crate::service::error::{Result, ServiceError};
+use crate::service::registry::CoverVersion;
+
+/// The cover that a path names.
+fn code(text: &str) -> Result<CoverCode> {
+    text.parse().map_err(|e: CodeError| ServiceError::NotFound(format!("this cover ({e})")))
+}
+
+/// What the parameters of an edit say: why, and how its answer is to look.
+fn asked(query: Option<&str>) -> Result<(Option<crate::domain::text::Text<2000>>, Out)> {
+    let mut params = Params::read(query)?;
+    let reason = params.text("reason").map(crate::domain::text::Text::new).transpose();
+    let reason = reason.map_err(|error| ServiceError::parameter("reason", error))?;
+    let out = Out::from_params(&mut params)?;
+    params.finish("reason, out_crs")?;
+    Ok((reason, out))
+}
+
+/// The answer with a cover as it now is.
+fn render(status: StatusCode, out: Out) -> Render<CoverView> {
+    let rendered = move |cover: &CoverView| -> Result<Rendered> {
+        let location = (status == StatusCode::CREATED).then(|| format!("/v1/covers/{}", cover.code));
+        let etag = Some(format!("\"{}\"", cover.version));
+        let body = if status == StatusCode::NO_CONTENT { Vec::new() } else { to_bytes(&CoverOut::new(cover, out)?)? };
+        Ok(Rendered { status: status.as_u16(), location, etag, body })
+    };
+    Render(Arc::new(move |cover: &CoverView| write::rendered(rendered(cover))))
+}
+
+/// Register a cover
+///
+/// Without a code it gets the next one of its category. Its grid is the one that it lies in.
+#[utoipa::path(
+    post, path = "/v1/covers", operation_id = "create_cover", tag = "registry", security(("key" = [])),
+    params(
+        ("reason" = Option<String>, Query, description = say::REASON),
+        ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
+        ("Idempotency-Key" = Option<String>, Header, description = say::IDEMPOTENCY_KEY),
+    ),
+    request_body = CoverIn,
+    responses(
+        (status = 201, description = "Registered", body = CoverOut, headers(
+            ("Location" = String, description = "/v1/covers/{code}"),
+            ("ETag" = String, description = "Its version, for If-Match"),
+            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
+            ("Idempotent-Replayed" = String, description = "true when the same request was answered before"),
+        )),
+        BodyFaults, Forbidden, super::openapi::ReportFaults,
+    ),
+)]
+pub async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Outcome {
+    let (reason, out) = asked(query.as_deref())?;
+    caller.known()?;
+    let bytes = body::bytes(&headers, body).await?;
+    let idempotency = write::idempotency(&headers, &caller.0, "/v1/covers", &bytes)?;
+    let given: CoverIn = body::parse(&bytes)?;
+    let code = given.code()?;
+    let draft = given.draft(code)?;
+    if let Some(code) = code.filter(|code| code.category() != draft.category) {
+        let detail = format!("category {} contradicts code {code}", draft.category);
+        return Err(ServiceError::invalid("/category", detail).into());
+    }
+    let edit = CoverEdit::Create { district: app.guli.district_at(&draft)?, code, draft: Box::new(draft) };
+    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency };
+    write::respond(app.guli.edit_cover(edit, asking, render(StatusCode::CREATED, out)).await)
+}
+
+/// Change a cover to this
+///
+/// The body is the whole cover: what is left out is not known of it. What the registry gives itself
+/// (code, grid, version) may be sent back as it was read. Another category gives another code, and
+/// the old one leads to it (308).
+#[utoipa::path(
+    put, path = "/v1/covers/{code}", operation_id = "replace_cover", tag = "registry", security(("key" = [])),
+    params(
+        ("code" = String, Path, description = "16 digits (2013) or 17 (2026)", example = "3702030103000123"),
+        ("reason" = Option<String>, Query, description = say::REASON),
+        ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
+        ("If-Match" = String, Header, description = say::IF_MATCH, example = "\"1\""),
+    ),
+    request_body = CoverIn,
+    responses(
+        (status = 200, description = "The cover as it now is", body = CoverOut, headers(
+            ("ETag" = String, description = "Its version, for If-Match"),
+            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
+        )),
+        BodyFaults, EditFaults, CoverGone,
+    ),
+)]
+pub async fn put(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(path): InPath<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Outcome {
+    let (reason, out) = asked(query.as_deref())?;
+    caller.known()?;
+    let (code, precondition) = (code(&path)?, write::precondition(&headers)?);
+    let bytes = body::bytes(&headers, body).await?;
+    let whole: CoverIn = body::parse(&bytes)?;
+    let redraft = Redraft(Arc::new(move |cover| whole.redraft(cover)));
+    let edit = CoverEdit::Change { code, precondition, redraft };
+    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency: None };
+    write::respond(app.guli.edit_cover(edit, asking, render(StatusCode::OK, out)).await)
+}
+
+/// Change parts of a cover
+///
+/// JSON Merge Patch (RFC 7396): what is left out stays, null is not known.
+#[utoipa::path(
+    patch, path = "/v1/covers/{code}", operation_id = "patch_cover", tag = "registry", security(("key" = [])),
+    params(
+        ("code" = String, Path, description = "16 digits (2013) or 17 (2026)", example = "3702030103000123"),
+        ("reason" = Option<String>, Query, description = say::REASON),
+        ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
+        ("If-Match" = String, Header, description = say::IF_MATCH, example = "\"1\""),
+    ),
+    request_body(
+        content = serde_json::Value, content_type = "application/merge-patch+json",
+        example = json!({"owner": "370203-DRA02", "spec": {"load_class": "D400", "material": null}}),
+    ),
+    responses(
+        (status = 200, description = "The cover as it now is", body = CoverOut, headers(
+            ("ETag" = String, description = "Its version, for If-Match"),
+            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
+        )),
+        BodyFaults, EditFaults, CoverGone,
+    ),
+)]
+pub async fn patch(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(path): InPath<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Outcome {
+    let (reason, out) = asked(query.as_deref())?;
+    caller.known()?;
+    let (code, precondition) = (code(&path)?, write::precondition(&headers)?);
+    let patch = read_patch(&body::patch_bytes(&headers, body).await?)?;
+    let redraft = Redraft(Arc::new(move |cover| patched(cover, &patch)));
+    let edit = CoverEdit::Change { code, precondition, redraft };
+    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency: None };
+    write::respond(app.guli.edit_cover(edit, asking, render(StatusCode::OK, out)).await)
+}
+
+/// Remove a cover
+///
+/// It was taken from the street: from here on it is gone (410), its history and its orders stay.
+#[utoipa::path(
+    delete, path = "/v1/covers/{code}", operation_id = "remove_cover", tag = "registry", security(("key" = [])),
+    params(
+        ("code" = String, Path, description = "16 digits (2013) or 17 (2026)", example = "3702030103000123"),
+        ("reason" = Option<String>, Query, description = say::REASON),
+        ("If-Match" = String, Header, description = say::IF_MATCH, example = "\"1\""),
+    ),
+    responses(
+        (status = 204, description = "Removed", headers(
+            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
+        )),
+        EditFaults, CoverGone,
+    ),
+)]
+pub async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(path): InPath<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Outcome {
+    let (reason, out) = asked(query.as_deref())?;
+    caller.known()?;
+    let edit = CoverEdit::Remove { code: code(&path)?, precondition: write::precondition(&headers)? };
+    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency: None };
+    write::respond(app.guli.edit_cover(edit, asking, render(StatusCode::NO_CONTENT, out)).await)
+}
+
+/// Undo a change of a cover
+///
+/// Makes the version before this one the present again, as a new version. Only the last change can be
+/// undone: later ones stand on it.
+#[utoipa::path(
+    post, path = "/v1/covers/{code}/history/{version}/undo", operation_id = "undo_cover", tag = "registry",
+    security(("key" = [])),
+    params(
+        ("code" = String, Path, description = "16 digits (2013) or 17 (2026)", example = "3702030103000123"),
+        ("version" = i64, Path, description = "The last version", example = 2),
+        ("reason" = Option<String>, Query, description = say::REASON),
+        ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
+        ("Idempotency-Key" = Option<String>, Header, description = say::IDEMPOTENCY_KEY),
+    ),
+    responses(
+        (status = 200, description = "The cover as it now is", body = CoverOut, headers(
+            ("ETag" = String, description = "Its version, for If-Match"),
+            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
+        )),
+        UndoFaults,
+    ),
+)]
+pub async fn undo(
+    State(app): State<App>,
+    caller: Caller,
+    InPath((path, version)): InPath<(String, i64)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Outcome {
+    let (reason, out) = asked(query.as_deref())?;
+    caller.known()?;
+    let code = code(&path)?;
+    let route = format!("/v1/covers/{code}/history/{version}/undo");
+    let idempotency = write::idempotency(&headers, &caller.0, &route, &[])?;
+    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency };
+    let edit = CoverEdit::Undo { code, version };
+    write::respond(app.guli.edit_cover(edit, asking, render(StatusCode::OK, out)).await)
+}
+
+/// A member that a change changed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FieldChangeOut {
+    #[schema(examples("/spec/load_class"))]
+    pub pointer: String,
+    pub from: Value,
+    pub to: Value,
+}
+
+/// The row of an import that a version came from.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeliveryOut {
+    pub import: String,
+    /// Counts records from 1; null when a later import delivered the record again.
+    pub row: Option<i64>,
+}
+
+/// A version of a cover, and the change that made it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct VersionOut {
+    pub version: i64,
+    pub at: Option<jiff::Timestamp>,
+    pub by: Option<ByOut>,
+    pub reason: Option<String>,
+    pub source: Option<DeliveryOut>,
+    /// Of the first version: none.
+    pub changes: Vec<FieldChangeOut>,
+}
+
+fn versions(app: &App, versions: Vec<CoverVersion>) -> Vec<VersionOut> {
+    let mut before: Option<(CoverCode, Value)> = None;
+    let mut out = Vec::with_capacity(versions.len());
+    for CoverVersion { cover, event, import } in versions {
+        let present = document(&cover);
+        let mut changed = Vec::new();
+        if let Some((code, before)) = &before {
+            differences("", before, &present, &mut changed);
+            if *code != cover.code {
+                changed.push(("/code".to_owned(), code.to_string().into(), cover.code.to_string().into()));
+            }
+        }
+        before = Some((cover.code, present));
+        let by = event.as_ref().map(|event| {
+            let data: Value = serde_json::from_str(&event.data).unwrap_or_default();
+            let unit = data["unit"].as_str().and_then(|code| code.parse().ok());
+            let unit = unit.and_then(|code| app.guli.context.index.organization(&code));
+            ByOut {
+                // Imports are the operator's, who needs no key.
+                role: data["role"].as_str().unwrap_or("admin").to_owned(),
+                unit: unit.map(|unit| Ref::organization(&unit).into_owned()),
+            }
+        });
+        out.push(VersionOut {
+            version: cover.version,
+            at: event.as_ref().map(crate::store::events::Event::at),
+            by,
+            reason: event.and_then(|event| event.reason),
+            source: import.map(|(import, row)| DeliveryOut { import, row }),
+            changes: changed.into_iter().map(|(pointer, from, to)| FieldChangeOut { pointer, from, to }).collect(),
+        });
+    }
+    out
+}
+
+/// Read the history of a cover
+///
+/// Every version with who, when, why and from where; of a removed cover too.
+#[utoipa::path(
+    get, path = "/v1/covers/{code}/history", operation_id = "cover_history", tag = "registry",
+    security(("key" = [])),
+    params(("code" = String, Path, description = "16 digits (2013) or 17 (2026)", example = "3702030103000123")),
+    responses(
+        (status = 200, description = "All versions, the oldest first", body = Items<VersionOut>), Forbidden, NotFound,
+    ),
+)]
+pub async fn history(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(path): InPath<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    Params::read(query.as_deref())?.finish("none")?;
+    caller.known()?;
+    let found = app.guli.cover_history(&caller.0, code(&path)?).await?;
+    json(StatusCode::OK, &Items { items: versions(&app, found), next: None })
+}

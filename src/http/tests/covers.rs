@@ -1,0 +1,199 @@
+//! Creating, changing and removing covers, and the memory of it.
+
+use super::*;
+
+const ADMIN: &str = "demo-admin";
+
+fn path(code: &str) -> String {
+    format!("/v1/covers/{code}")
+}
+
+/// A new water cover in the west grid.
+fn new_cover() -> Value {
+    json!({"category": "0101", "owner": "370203-WAT01", "position": {"lon": 120.374, "lat": 36.121}})
+}
+
+#[tokio::test]
+async fn a_new_cover_is_resolved_at_once() {
+    let town = Town::open().await;
+    let create = || town.post("/v1/covers?reason=found").key(ADMIN).header("idempotency-key", "0123456789abcdef");
+    let got = create().json(new_cover()).await;
+    assert_eq!(got.status, 201, "{}", got.body);
+    // The first of its category has 000001.
+    assert_eq!(got.body["code"], "3702030101000002");
+    assert_eq!(got.header("location"), "/v1/covers/3702030101000002");
+    assert_eq!((got.header("etag"), got.header("guli-feed")), ("\"1\"", "370203:2"));
+    assert_eq!(got.body["grid"]["code"], WEST);
+    assert_eq!(got.body["owner"]["name"], "自来水公司");
+    assert_eq!((&got.body["status"], &got.body["accuracy"]), (&json!("in_service"), &json!("C")));
+    let again = create().json(new_cover()).await;
+    assert_eq!((again.header("idempotent-replayed"), &again.body), ("true", &got.body));
+    let found = town.get("/v1/resolve?lon=120.374&lat=36.121").get().await;
+    assert_eq!(found.body["candidates"][0]["cover"]["code"], "3702030101000002", "{}", found.body);
+    assert_eq!(found.body["registry_version"], "370203:2");
+    let feed = town.get("/v1/changes?district=370203&after=1").key(ADMIN).get().await;
+    assert_eq!(feed.body["items"][0]["kind"], "cover.created", "{}", feed.body);
+    assert_eq!(feed.body["items"][0]["href"], "/v1/covers/3702030101000002");
+}
+
+#[tokio::test]
+async fn a_change_is_a_version_with_who_when_and_why() {
+    let town = Town::open().await;
+    let whole = town.get(&path(ALONE)).key(ADMIN).get().await.body;
+    // What was read can be sent back.
+    let same = town.ask("PUT", &path(ALONE)).key(ADMIN).header("if-match", "\"1\"").json(whole.clone()).await;
+    assert_eq!((same.status.as_u16(), same.header("etag")), (200, "\"1\""), "{}", same.body);
+    assert_eq!(same.body, whole);
+    let patch = json!({"owner": "370203-WAT01", "spec": {"load_class": "D400"}, "position": {"lat": 36.1201}});
+    let changed = town.ask("PATCH", &format!("{}?reason=survey", path(ALONE))).key(ADMIN);
+    let changed = changed.header("if-match", "\"1\"").json(patch).await;
+    assert_eq!((changed.status.as_u16(), changed.header("etag")), (200, "\"2\""), "{}", changed.body);
+    assert_eq!(changed.body["position"], json!({"lon": 120.375, "lat": 36.1201}));
+    assert_eq!(changed.body["responsible_unit"]["code"], "370203-DRA01");
+    assert_eq!(town.get(&path(ALONE)).key(ADMIN).get().await.body, changed.body);
+    let history = town.get(&format!("{}/history", path(ALONE))).key("demo-planner").get().await.body;
+    let [first, second] = history["items"].as_array().unwrap().as_slice() else { panic!("{history}") };
+    assert_eq!((&first["version"], &first["changes"]), (&json!(1), &json!([])));
+    assert_eq!(first["source"]["row"], 1, "{first}");
+    assert_eq!(
+        (&second["version"], &second["reason"], &second["by"]["role"]),
+        (&json!(2), &json!("survey"), &json!("admin"))
+    );
+    assert!(second["at"].is_string() && second["source"].is_null());
+    assert_eq!(
+        second["changes"],
+        json!([
+            {"pointer": "/owner", "from": "370203-DRA01", "to": "370203-WAT01"},
+            {"pointer": "/position/lat", "from": 36.12, "to": 36.1201},
+            {"pointer": "/spec/load_class", "from": null, "to": "D400"},
+        ]),
+    );
+    // And back, as another version.
+    let undone = town.post(&format!("{}/history/2/undo", path(ALONE))).key(ADMIN).send("").await;
+    assert_eq!((undone.status.as_u16(), undone.header("etag")), (200, "\"3\""), "{}", undone.body);
+    assert_eq!(undone.body["position"], whole["position"]);
+    assert_eq!(undone.body["spec"], whole["spec"]);
+    let stands = town.post(&format!("{}/history/2/undo", path(ALONE))).key(ADMIN).send("").await;
+    assert_eq!(stands.fault().1, "conflict");
+}
+
+#[tokio::test]
+async fn a_removed_cover_is_gone_but_not_forgotten() {
+    let town = Town::open().await;
+    let order = town.report().await;
+    let removed = town.ask("DELETE", &path(ALONE)).key(ADMIN).header("if-match", "*").send("").await;
+    assert_eq!((removed.status.as_u16(), removed.header("guli-feed")), (204, "370203:3"));
+    assert!(removed.bytes.is_empty());
+    let gone = town.get(&path(ALONE)).key(ADMIN).get().await;
+    assert_eq!((gone.fault().1, &gone.body["history"]), ("gone", &json!(format!("{}/history", path(ALONE)))));
+    let again = town.ask("DELETE", &path(ALONE)).key(ADMIN).header("if-match", "*").send("").await;
+    assert_eq!(again.fault().1, "gone");
+    let found = town.get("/v1/resolve?lon=120.375&lat=36.12").get().await;
+    assert_eq!(found.body["match"], "unregistered");
+    let history = town.get(&format!("{}/history", path(ALONE))).key(ADMIN).get().await.body;
+    assert_eq!(history["items"][1]["changes"][0]["to"], "removed", "{history}");
+    let order = town.get(&format!("/v1/work-orders/{order}")).key(ADMIN).get().await;
+    assert_eq!(order.body["cover"]["code"], ALONE, "{}", order.body);
+    let back = town.post(&format!("{}/history/2/undo", path(ALONE))).key(ADMIN).send("").await;
+    assert_eq!(back.status, 200, "{}", back.body);
+    assert_eq!(town.get(&path(ALONE)).key(ADMIN).get().await.header("etag"), "\"3\"");
+}
+
+#[tokio::test]
+async fn another_category_is_another_code_and_the_old_one_leads_to_it() {
+    let town = Town::open().await;
+    let patch = town.ask("PATCH", &path(ALONE)).key(ADMIN).header("if-match", "*").json(json!({"category": "0101"}));
+    let changed = patch.await;
+    let code = changed.body["code"].as_str().unwrap().to_owned();
+    assert_eq!(code, "3702030101000002");
+    for old in [ALONE, "37020301003000001"] {
+        let moved = town.get(&format!("{}?out_crs=GCJ-02", path(old))).key(ADMIN).get().await;
+        assert_eq!(
+            (moved.status.as_u16(), moved.header("location")),
+            (308, &*format!("{}?out_crs=GCJ-02", path(&code)))
+        );
+    }
+    let new = |category: &str, code: Option<&str>| {
+        let mut cover = new_cover();
+        cover["category"] = category.into();
+        if let Some(code) = code {
+            cover["code"] = code.into();
+        }
+        town.post("/v1/covers").key(ADMIN).json(cover)
+    };
+    // 0103 had 000001 and has 000002: neither is given again.
+    assert_eq!(new("0103", None).await.body["code"], "3702030103000003");
+    for taken in [ALONE, TWINS[1], REMOVED] {
+        assert_eq!(new(&taken[6..10], Some(taken)).await.fault(), (422, "invalid", "/code".to_owned()));
+    }
+    assert_eq!(new("0103", Some("3702030103000077")).await.body["code"], "3702030103000077");
+    let history = town.get(&format!("{}/history", path(&code))).key(ADMIN).get().await.body;
+    assert_eq!(history["items"][1]["changes"][1], json!({"pointer": "/code", "from": ALONE, "to": code}));
+}
+
+#[tokio::test]
+async fn who_may_edit_a_cover() {
+    let town = Town::open().await;
+    let department = |unit: &str| {
+        let scope = format!("unit:{unit}").parse().unwrap();
+        town.guli.create_key(crate::domain::actor::Role::Department, vec![scope], "a department".to_owned())
+    };
+    let (own, other) = (department("370203-DRA01").await.unwrap(), department("370203-WAT01").await.unwrap());
+    for (key, status) in [
+        ("demo-planner", 403),
+        ("demo-dispatcher", 403),
+        ("demo-crew", 403),
+        ("demo-grid", 403),
+        (&*other.secret, 403),
+        (&*own.secret, 200),
+        (ADMIN, 200),
+    ] {
+        let patch = town.ask("PATCH", &path(ALONE)).key(key).header("if-match", "*").json(json!({"accuracy": "B"}));
+        assert_eq!(patch.await.status, status, "{key}");
+    }
+    assert_eq!(town.ask("PATCH", &path(ALONE)).json(json!({})).await.fault().0, 401);
+    assert_eq!(town.post("/v1/covers").key(&own.secret).json(new_cover()).await.status, 403);
+    assert_eq!(town.post("/v1/covers").key(&other.secret).json(new_cover()).await.status, 201);
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_refused_and_nothing_is_stored() {
+    let town = Town::with_neighbour().await;
+    let before = town.get("/v1/changes?district=370203").key(ADMIN).get().await.body;
+    for (patch, slug, at) in [
+        (json!({"colour": "red"}), "invalid", "/colour"),
+        (json!({"code": ALONE}), "invalid", "/code"),
+        (json!({"version": 1}), "invalid", "/version"),
+        (json!({"grid": WEST}), "invalid", "/grid"),
+        (json!({"category": "0199"}), "invalid", "/category"),
+        (json!({"owner": "370203-XXX99"}), "invalid", "/owner"),
+        (json!({"owner": "nobody"}), "invalid", "/owner"),
+        (json!({"status": "broken"}), "invalid", "/status"),
+        (json!({"spec": {"opening_mm": 5}}), "invalid", "/spec/opening_mm"),
+        (json!({"spec": {"opening_mm": 700.5}}), "invalid", "/spec/opening_mm"),
+        (json!({"spec": {"installed": 2199}}), "invalid", "/spec/installed"),
+        (json!({"spec": {"size": 1}}), "invalid", "/spec/size"),
+        (json!({"position": null}), "invalid", "/position"),
+        (json!({"position": {"lon": 120.395}}), "invalid", "/position"),
+        (json!({"position": {"lon": 121.0}}), "outside-service-area", "/position"),
+        (json!({"position": {"crs": "EPSG:9999", "x": 1, "y": 1}}), "unknown-crs", "/position/crs"),
+    ] {
+        let got = town.ask("PATCH", &path(ALONE)).key(ADMIN).header("if-match", "\"1\"").json(patch.clone()).await;
+        assert_eq!((got.fault().1, &*got.fault().2), (slug, at), "{patch} {}", got.body);
+    }
+    let patch = || town.ask("PATCH", &path(ALONE)).key(ADMIN);
+    assert_eq!(patch().json(json!({"accuracy": "B"})).await.fault().0, 428);
+    let stale = patch().header("if-match", "\"7\"").json(json!({"accuracy": "B"})).await;
+    assert_eq!((stale.fault().0, &stale.body["current"]), (412, &json!(1)));
+    assert_eq!(patch().header("if-match", "*").send("{}").await.fault().0, 415);
+    let missing = town.ask("PATCH", &path("3702030103009999")).key(ADMIN).header("if-match", "*");
+    assert_eq!(missing.json(json!({})).await.fault().0, 404);
+    let mut moved = new_cover();
+    moved["code"] = "3702130101000001".into();
+    assert_eq!(town.post("/v1/covers").key(ADMIN).json(moved).await.fault(), (422, "invalid", "/code".to_owned()));
+    let contradiction =
+        json!({"category": "0103", "code": "3702030101000077", "position": {"lon": 120.374, "lat": 36.121}});
+    assert_eq!(town.post("/v1/covers").key(ADMIN).json(contradiction).await.fault().2, "/category");
+    assert_eq!(town.get("/v1/changes?district=370203").key(ADMIN).get().await.body, before);
+    assert_eq!(town.get(&path(ALONE)).key(ADMIN).get().await.header("etag"), "\"1\"");
+}

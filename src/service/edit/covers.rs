@@ -1,0 +1,341 @@
+//! Edits of covers.
+
+use std::sync::Arc;
+
+use super::{Asking, Begun, Change, Open, check};
+use crate::domain::actor::{self, Action, Actor, Resource};
+use crate::domain::catalog::CategoryCode;
+use crate::domain::cover::{Cover, CoverDraft, Status};
+use crate::domain::id::{CoverCode, CoverId, DistrictCode, GridCode, OrgCode};
+use crate::index::CoverView;
+use crate::service::command::{Answer, Precondition, Render};
+use crate::service::error::{At, Fault, Result, ServiceError};
+use crate::service::{Context, Guli};
+use crate::store::cover_history::{self, CoverState};
+use crate::store::{Conn, Result as StoreResult, covers};
+
+/// Says what a cover is to be, from what it is; asked again when the edit is tried again.
+#[derive(Clone)]
+pub struct Redraft(pub Arc<dyn Redrafting>);
+
+/// A function from what a cover is to what it is to be.
+pub trait Redrafting: Fn(&Cover) -> Result<CoverDraft> + Send + Sync {}
+
+impl<F: Fn(&Cover) -> Result<CoverDraft> + Send + Sync> Redrafting for F {}
+
+impl std::fmt::Debug for Redraft {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Redraft")
+    }
+}
+
+/// What is to be done to a cover.
+#[derive(Debug, Clone)]
+pub enum CoverEdit {
+    /// With the code given, or the next one of its category.
+    Create {
+        district: DistrictCode,
+        code: Option<CoverCode>,
+        draft: Box<CoverDraft>,
+    },
+    Change {
+        code: CoverCode,
+        precondition: Precondition,
+        redraft: Redraft,
+    },
+    Remove {
+        code: CoverCode,
+        precondition: Precondition,
+    },
+    /// Makes the state before this version the present again; only the last change can be undone.
+    Undo {
+        code: CoverCode,
+        version: i64,
+    },
+}
+
+impl CoverEdit {
+    const fn district(&self) -> DistrictCode {
+        match self {
+            Self::Create { district, .. } => *district,
+            Self::Change { code, .. } | Self::Remove { code, .. } | Self::Undo { code, .. } => code.district(),
+        }
+    }
+}
+
+impl Guli {
+    /// The district that a position lies in, which a new cover there belongs to.
+    pub fn district_at(&self, draft: &CoverDraft) -> Result<DistrictCode> {
+        grid_at(&self.context, draft).map(GridCode::district)
+    }
+
+    /// Has an edit decided and committed.
+    pub async fn edit_cover(&self, edit: CoverEdit, asking: Asking, render: Render<CoverView>) -> Answer {
+        let district = edit.district();
+        if let Err(refused) = self.serves(district) {
+            return Answer::Refused(refused);
+        }
+        let (context, shown) = (Arc::clone(&self.context), Arc::clone(&self.context));
+        let done = self.writer.alone(
+            move |conn| Box::pin(async move { run(&context, &mut conn.conn(), edit, &asking, &render).await }),
+            move |(answer, changed)| {
+                if let Some(state) = changed {
+                    show(&shown, state);
+                }
+                answer
+            },
+        );
+        done.await.unwrap_or_else(|error| Answer::Refused(error.into()))
+    }
+}
+
+/// Shows a cover in memory as it now is in the database.
+fn show(context: &Context, CoverState { cover, seq, .. }: CoverState) {
+    let district = cover.code.district();
+    let put = context.index.put_cover(cover);
+    if let Err(error) = put.and_then(|()| context.index.set_registry_seq(district, seq.unsigned_abs())) {
+        tracing::error!(%error, "a stored cover cannot be held in memory");
+    }
+}
+
+async fn run(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    edit: CoverEdit,
+    asking: &Asking,
+    render: &Render<CoverView>,
+) -> StoreResult<(Answer, Option<CoverState>)> {
+    let open = match Open::begin(context, conn, edit.district(), asking).await? {
+        Begun::Answered(answer) => return Ok((answer, None)),
+        Begun::Open(open) => open,
+    };
+    let decided = match edit {
+        CoverEdit::Create { district, code, draft } => create(context, conn, asking, district, code, *draft).await?,
+        CoverEdit::Change { code, precondition, redraft } => {
+            let redraft = |cover: &Cover| (redraft.0)(cover);
+            change(context, conn, &asking.actor, code, precondition, redraft).await?
+        }
+        CoverEdit::Remove { code, precondition } => {
+            let remove = |cover: &Cover| Ok(CoverDraft { status: Status::Removed, ..CoverDraft::of(cover) });
+            change(context, conn, &asking.actor, code, precondition, remove).await?
+        }
+        CoverEdit::Undo { code, version } => undo(context, conn, &asking.actor, code, version).await?,
+    };
+    let (kind, before, mut after) = match decided {
+        Ok(decided) => decided,
+        Err(refused) => return Ok((Answer::Refused(refused), None)),
+    };
+    let rendered = (render.0)(&context.index.show(&after.cover));
+    if before == Some(after.cover.version) {
+        return Ok((open.unchanged(rendered), None));
+    }
+    after.seq = open.seq();
+    if before.is_some() {
+        cover_history::supersede(conn, open.district, after.cover.id, after.seq).await?;
+    }
+    cover_history::put(conn, &after).await?;
+    let change = Change { kind, subject: after.cover.code.to_string(), version: after.cover.version };
+    let answer = open.finish(context, conn, asking, change, rendered).await?;
+    Ok((answer, Some(after)))
+}
+
+/// The kind of change, the version before, and what is to be the present.
+type Decided = Result<(&'static str, Option<i64>, CoverState)>;
+
+async fn create(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    asking: &Asking,
+    district: DistrictCode,
+    code: Option<CoverCode>,
+    draft: CoverDraft,
+) -> StoreResult<Decided> {
+    let may = may_edit(&asking.actor, district, draft.owner.as_ref(), draft.responsible_unit.as_ref(), "covers");
+    let settled = may.and_then(|()| settle(context, district, &draft, None));
+    let grid = match settled {
+        Ok(grid) => grid,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let code = match code {
+        Some(code) if code.district() != district => {
+            let detail = format!("the position lies in district {district}, not in {}", code.district());
+            return Ok(Err(ServiceError::invalid("/code", detail)));
+        }
+        Some(code) => {
+            let given = cover_history::present(conn, code).await?.is_some()
+                || cover_history::code_of_former(conn, code).await?.is_some();
+            if given {
+                return Ok(Err(ServiceError::invalid(
+                    "/code",
+                    format!("{code} was given to a cover; no code is used again"),
+                )));
+            }
+            code
+        }
+        None => match next_code(conn, district, draft.category).await? {
+            Ok(code) => code,
+            Err(refused) => return Ok(Err(refused)),
+        },
+    };
+    let cover = draft.into_cover(CoverId(context.clock.uuid()), code, Some(grid), 1);
+    Ok(Ok(("cover.created", None, CoverState { source: format!("registry/{code}"), seq: 0, cover })))
+}
+
+async fn change(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    actor: &Actor,
+    code: CoverCode,
+    precondition: Precondition,
+    redraft: impl Fn(&Cover) -> Result<CoverDraft>,
+) -> StoreResult<Decided> {
+    let Some(state) = cover_history::present(conn, code).await? else {
+        return Ok(Err(ServiceError::NotFound(format!("cover {code}"))));
+    };
+    let decided = allowed(actor, &state.cover, precondition).and_then(|()| redraft(&state.cover));
+    match decided {
+        Ok(draft) => redrawn(context, conn, state, draft).await,
+        Err(refused) => Ok(Err(refused)),
+    }
+}
+
+async fn undo(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    actor: &Actor,
+    code: CoverCode,
+    version: i64,
+) -> StoreResult<Decided> {
+    let Some(state) = cover_history::present(conn, code).await? else {
+        return Ok(Err(ServiceError::NotFound(format!("cover {code}"))));
+    };
+    let CoverState { cover, .. } = &state;
+    let may = may_edit(actor, code.district(), cover.owner.as_ref(), cover.responsible_unit.as_ref(), "covers");
+    if let Err(refused) = may {
+        return Ok(Err(refused));
+    }
+    if version != cover.version {
+        let detail = if (1..cover.version).contains(&version) {
+            ServiceError::Conflict(format!(
+                "later changes stand on version {version}: the last one is {}",
+                cover.version
+            ))
+        } else {
+            ServiceError::NotFound(format!("version {version} of cover {code}"))
+        };
+        return Ok(Err(detail));
+    }
+    let states = cover_history::states(conn, code.district(), cover.id).await?;
+    let before = states.iter().rev().nth(1).map(|before| CoverDraft::of(&before.cover));
+    // What was before there was anything: a cover that is not there.
+    let draft = before.unwrap_or_else(|| CoverDraft { status: Status::Removed, ..CoverDraft::of(cover) });
+    redrawn(context, conn, state, draft).await
+}
+
+/// A present cover with another draft.
+async fn redrawn(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    CoverState { cover, source, .. }: CoverState,
+    draft: CoverDraft,
+) -> StoreResult<Decided> {
+    let code = cover.code;
+    let grid = match settle(context, code.district(), &draft, Some(&cover)) {
+        Ok(grid) => grid,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let version = cover.version;
+    if draft == CoverDraft::of(&cover) {
+        return Ok(Ok(("", Some(version), CoverState { cover, source, seq: 0 })));
+    }
+    // A code says the category: another category takes another code, and the old one leads to it.
+    let code = if draft.category == code.category() {
+        code
+    } else {
+        match next_code(conn, code.district(), draft.category).await? {
+            Ok(code) => code,
+            Err(refused) => return Ok(Err(refused)),
+        }
+    };
+    let kind = if draft.status == Status::Removed { "cover.removed" } else { "cover.updated" };
+    let grid = if draft.position == cover.position { cover.grid } else { Some(grid) };
+    let cover = draft.into_cover(cover.id, code, grid, version + 1);
+    Ok(Ok((kind, Some(version), CoverState { cover, source, seq: 0 })))
+}
+
+fn allowed(actor: &Actor, cover: &Cover, precondition: Precondition) -> Result<()> {
+    let (district, name) = (cover.code.district(), format!("cover {}", cover.code));
+    may_edit(actor, district, cover.owner.as_ref(), cover.responsible_unit.as_ref(), &name)?;
+    if cover.status == Status::Removed {
+        return Err(ServiceError::removed(cover.code));
+    }
+    check(precondition, cover.version)
+}
+
+fn may_edit(
+    actor: &Actor,
+    district: DistrictCode,
+    owner: Option<&OrgCode>,
+    unit: Option<&OrgCode>,
+    name: &str,
+) -> Result<()> {
+    let resource = Resource::Cover { district, owner, unit };
+    actor::authorize(actor, Action::EditCover, resource).map_err(|refusal| ServiceError::refused(refusal, name))
+}
+
+/// The next code of a category that no cover has or had.
+async fn next_code(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    category: CategoryCode,
+) -> StoreResult<Result<CoverCode>> {
+    let sequence = covers::last_sequence(conn, district, category).await? + 1;
+    let code = CoverCode::new(district, category, sequence);
+    Ok(code.map_err(|_| ServiceError::invalid("/category", format!("category {category} has no codes left"))))
+}
+
+fn grid_at(context: &Context, draft: &CoverDraft) -> Result<GridCode> {
+    let outside = |_| ServiceError::OutsideServiceArea(At::Pointer("/position".to_owned()));
+    context.index.grid_at(draft.position).map(|hit| hit.grid.code).map_err(outside)
+}
+
+/// Asks the registry about a draft; gives the grid that the cover lies in. What was so before is not
+/// questioned again.
+fn settle(context: &Context, district: DistrictCode, draft: &CoverDraft, before: Option<&Cover>) -> Result<GridCode> {
+    let mut faults = Vec::new();
+    let catalog = context.index.catalog(district).unwrap_or_default();
+    let same_category = before.is_some_and(|cover| cover.code.category() == draft.category);
+    if !same_category && !catalog.enables(draft.category) {
+        let detail = format!("category {} is not in this district's table", draft.category);
+        faults.push(Fault::pointer("/category", detail));
+    }
+    let units = [
+        ("/owner", &draft.owner, before.map(|cover| &cover.owner)),
+        ("/responsible_unit", &draft.responsible_unit, before.map(|cover| &cover.responsible_unit)),
+    ];
+    for (pointer, unit, before) in units {
+        if let Some(code) = unit
+            && before != Some(unit)
+            && context.index.organization(code).is_none()
+        {
+            faults.push(Fault::pointer(pointer, format!("organization {code} does not exist")));
+        }
+    }
+    let year = context.calendar.day(context.clock.now()).year();
+    if let Some(installed) = draft.spec.installed.filter(|installed| i32::from(*installed) > i32::from(year)) {
+        faults.push(Fault::pointer("/spec/installed", format!("{installed} is still to come")));
+    }
+    if !faults.is_empty() {
+        return Err(ServiceError::Invalid(faults));
+    }
+    if let Some(grid) = before.filter(|cover| cover.position == draft.position).and_then(|cover| cover.grid) {
+        return Ok(grid);
+    }
+    let grid = grid_at(context, draft)?;
+    if grid.district() == district {
+        Ok(grid)
+    } else {
+        let detail = format!("the position lies in district {}, and the code is of {district}", grid.district());
+        Err(ServiceError::invalid("/position", detail))
+    }
+}

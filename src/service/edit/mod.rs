@@ -1,0 +1,121 @@
+//! Edits of the registry: one thing at a time, each in a transaction of its own, as a new version
+//! with who, when and why.
+
+pub mod covers;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::command::{Answer, Idempotency, Precondition, Rendered};
+use super::error::{Result, ServiceError};
+use super::{Context, idempotent};
+use crate::domain::actor::Actor;
+use crate::domain::id::DistrictCode;
+use crate::domain::text::Text;
+use crate::store::events::Event;
+use crate::store::head::Head;
+use crate::store::{Conn, Result as StoreResult, corrupt, events, head, idempotency};
+
+/// Who asks for an edit, why, and under which key.
+#[derive(Debug, Clone)]
+pub struct Asking {
+    pub actor: Arc<Actor>,
+    pub reason: Option<Text<2000>>,
+    pub idempotency: Option<Idempotency>,
+}
+
+/// What an edit did, for the log.
+struct Change {
+    /// `cover.updated`, …
+    kind: &'static str,
+    /// The code of what changed.
+    subject: String,
+    version: i64,
+}
+
+/// The open transaction of one edit, which holds the head of its district.
+struct Open {
+    district: DistrictCode,
+    head: Head,
+    now: Timestamp,
+}
+
+/// An edit begun: answered already, or to be decided.
+enum Begun {
+    Answered(Answer),
+    Open(Open),
+}
+
+impl Open {
+    async fn begin(
+        context: &Context,
+        conn: &mut Conn<'_>,
+        district: DistrictCode,
+        asking: &Asking,
+    ) -> StoreResult<Begun> {
+        let mut head = head::lock(conn, district).await?.ok_or_else(|| corrupt("district_head", district))?;
+        context.catch_up(conn, district, &head).await?;
+        let now = head.advance(context.clock.now());
+        if let Some(asked) = &asking.idempotency {
+            let kept = idempotency::find(conn, district, &[&asked.slot]).await?;
+            if let Some(kept) = kept.into_iter().find(|kept| kept.expires > now) {
+                return idempotent::replay(&context.seal, &kept, asked).map(Begun::Answered);
+            }
+        }
+        Ok(Begun::Open(Self { district, head, now }))
+    }
+
+    /// The number that the change will have.
+    fn seq(&self) -> i64 {
+        self.head.seq + 1
+    }
+
+    /// Logs the change and keeps its answer.
+    async fn finish(
+        mut self,
+        context: &Context,
+        conn: &mut Conn<'_>,
+        asking: &Asking,
+        change: Change,
+        rendered: Rendered,
+    ) -> StoreResult<Answer> {
+        let seq = self.head.next_seq();
+        self.head.registry_seq = seq;
+        let by = json!({ "role": asking.actor.role.as_str(), "unit": asking.actor.unit().map(ToString::to_string) });
+        let event = Event {
+            seq,
+            at: self.now.as_microsecond(),
+            actor: asking.actor.log_name(),
+            kind: change.kind.to_owned(),
+            subject: change.subject,
+            version: change.version,
+            data: by.to_string(),
+            reason: asking.reason.as_ref().map(|text| text.as_str().to_owned()),
+        };
+        events::append(conn, self.district, &[event]).await?;
+        let reply = rendered.reply(format!("{}:{seq}", self.district));
+        if let Some(asked) = &asking.idempotency {
+            let kept = idempotent::keep(&context.seal, asked, &reply, self.now)?;
+            idempotency::keep(conn, self.district, &[kept]).await?;
+        }
+        head::save(conn, self.district, &self.head).await?;
+        Ok(Answer::Done(reply))
+    }
+
+    /// The answer of an edit that changes nothing.
+    fn unchanged(self, rendered: Rendered) -> Answer {
+        Answer::Done(rendered.reply(format!("{}:{}", self.district, self.head.seq)))
+    }
+}
+
+/// Checks `If-Match` against the version that is there.
+fn check(precondition: Precondition, version: i64) -> Result<()> {
+    match precondition {
+        Precondition::Version(asked) if i64::from(asked) != version => {
+            Err(ServiceError::Stale { current: u32::try_from(version).unwrap_or(u32::MAX) })
+        }
+        Precondition::Any | Precondition::Version(_) => Ok(()),
+    }
+}

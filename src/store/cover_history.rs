@@ -1,0 +1,121 @@
+//! The past of covers: one row for each superseded state, and the change that superseded it.
+
+use sqlx::QueryBuilder;
+use uuid::Uuid;
+
+use super::covers::{FIELDS, Row, bind_fields};
+use super::{Conn, Result, corrupt, each};
+use crate::domain::cover::Cover;
+use crate::domain::id::{CoverCode, CoverId, DistrictCode};
+
+/// A cover as it was from the event `seq` on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CoverState {
+    pub cover: Cover,
+    pub seq: i64,
+    /// The record that it came from, `source/external id`.
+    pub source: String,
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct StateRow {
+    #[sqlx(flatten)]
+    row: Row,
+    seq_from: i64,
+    source: String,
+}
+
+impl StateRow {
+    fn read(self) -> Result<CoverState> {
+        Ok(CoverState { cover: self.row.read()?, seq: self.seq_from, source: self.source })
+    }
+}
+
+/// The cover with this code as the database has it now.
+pub async fn present(conn: &mut Conn<'_>, code: CoverCode) -> Result<Option<CoverState>> {
+    let row: Option<StateRow> = each!(conn, c => {
+        let mut sql = QueryBuilder::<Db>::new(format!(
+            "SELECT code, id, version, seq_from, source, {FIELDS} FROM cover WHERE district = "
+        ));
+        sql.push_bind(code.district().as_i64()).push(" AND code = ").push_bind(code.number().cast_signed());
+        sql.build_query_as().fetch_optional(c).await?
+    });
+    row.map(StateRow::read).transpose()
+}
+
+/// The code that a cover has now which once had this one.
+pub async fn code_of_former(conn: &mut Conn<'_>, former: CoverCode) -> Result<Option<CoverCode>> {
+    const SQL: &str = "SELECT code FROM cover WHERE district = $1 AND id IN \
+        (SELECT id FROM cover_version WHERE district = $1 AND code = $2)";
+    let code: Option<i64> = each!(conn, c => sqlx::query_scalar(SQL)
+        .bind(former.district().as_i64()).bind(former.number().cast_signed()).fetch_optional(c).await?);
+    code.map(|code| CoverCode::from_number(code.unsigned_abs()).ok_or_else(|| corrupt("a cover's code", code)))
+        .transpose()
+}
+
+/// Every state of a cover, the oldest first; the last is the present.
+pub async fn states(conn: &mut Conn<'_>, district: DistrictCode, id: CoverId) -> Result<Vec<CoverState>> {
+    let rows: Vec<StateRow> = each!(conn, c => {
+        let columns = format!("code, id, version, seq_from, source, {FIELDS}");
+        let mut sql = QueryBuilder::<Db>::new(format!("SELECT {columns} FROM cover_version WHERE district = "));
+        sql.push_bind(district.as_i64()).push(" AND id = ").push_bind(id.0.as_bytes().to_vec());
+        sql.push(format!(" UNION ALL SELECT {columns} FROM cover WHERE district = "));
+        sql.push_bind(district.as_i64()).push(" AND id = ").push_bind(id.0.as_bytes().to_vec());
+        sql.push(" ORDER BY version");
+        sql.build_query_as().fetch_all(c).await?
+    });
+    rows.into_iter().map(StateRow::read).collect()
+}
+
+/// Puts a cover's present into the past; [`put`] writes the new present.
+pub async fn supersede(conn: &mut Conn<'_>, district: DistrictCode, id: CoverId, seq: i64) -> Result<()> {
+    let id = id.0.as_bytes().to_vec();
+    each!(conn, c => {
+        let mut past = QueryBuilder::<Db>::new(format!(
+            "INSERT INTO cover_version (district, code, id, version, seq_from, source, seq_to, {FIELDS}) \
+             SELECT district, code, id, version, seq_from, source, "
+        ));
+        past.push_bind(seq).push(format!(", {FIELDS} FROM cover WHERE district = "));
+        past.push_bind(district.as_i64()).push(" AND id = ").push_bind(id.clone());
+        past.build().execute(&mut *c).await.map(drop)?;
+        let mut present = QueryBuilder::<Db>::new("DELETE FROM cover WHERE district = ");
+        present.push_bind(district.as_i64()).push(" AND id = ").push_bind(id);
+        present.build().execute(c).await.map(drop)?;
+    });
+    Ok(())
+}
+
+/// Writes the present of a cover that has none: a new one, or one just superseded.
+pub async fn put(conn: &mut Conn<'_>, state: &CoverState) -> Result<()> {
+    let cover = &state.cover;
+    each!(conn, c => {
+        let mut sql = QueryBuilder::<Db>::new(format!(
+            "INSERT INTO cover (district, code, id, version, seq_from, source, {FIELDS}) VALUES ("
+        ));
+        let mut row = sql.separated(", ");
+        row.push_bind(cover.code.district().as_i64())
+            .push_bind(cover.code.number().cast_signed())
+            .push_bind(cover.id.0.as_bytes().to_vec())
+            .push_bind(cover.version)
+            .push_bind(state.seq)
+            .push_bind(state.source.as_str());
+        bind_fields!(row, cover);
+        row.push_unseparated(")");
+        sql.build().execute(c).await.map(drop)?;
+    });
+    Ok(())
+}
+
+/// Rows of imports: import and row number by source and external id, of one cover.
+pub async fn deliveries(conn: &mut Conn<'_>, district: DistrictCode, id: CoverId) -> Result<Vec<(String, Uuid, i64)>> {
+    const SQL: &str =
+        "SELECT source, external_id, import, row_number FROM cover_source WHERE district = $1 AND cover = $2";
+    let rows: Vec<(String, String, Vec<u8>, i64)> = each!(conn, c => sqlx::query_as(SQL)
+        .bind(district.as_i64()).bind(id.0.as_bytes().to_vec()).fetch_all(c).await?);
+    rows.into_iter()
+        .map(|(source, external_id, import, row)| {
+            let import = Uuid::from_slice(&import).map_err(|e| corrupt("an import's id", e))?;
+            Ok((format!("{source}/{external_id}"), import, row))
+        })
+        .collect()
+}
