@@ -86,7 +86,7 @@ impl World {
         block_on(async {
             let mut conn = open(&self.database(), true).await?;
             let (mut n, mut reader) = (0, Conn::Sqlite(&mut conn));
-            let each = covers::each_of(&mut reader, district(), |cover| {
+            let each = covers::each_of(&mut reader, district(), None, |cover| {
                 if n % step == 0 {
                     sample.push(cover);
                 }

@@ -98,6 +98,8 @@ pub struct Pin {
 impl Pin {
     pub const DEFAULT_ACCURACY_M: f64 = 10.0;
     pub const DEFAULT_LIMIT: usize = 5;
+    /// No candidate lies farther away, in metres.
+    pub const FARTHEST_M: f64 = 200.0;
 
     /// A pin with the radius in metres that holds it with 68 % (0–1,000), what the sender takes the
     /// cover for, and how many candidates to name (1–50).
@@ -139,7 +141,7 @@ impl Pin {
 
     /// How far from the pin candidates are looked for, in metres: max(30, 3 × accuracy), at most 200.
     pub const fn reach_m(&self) -> f64 {
-        (3.0 * self.accuracy_m).clamp(30.0, 200.0)
+        (3.0 * self.accuracy_m).clamp(30.0, Self::FARTHEST_M)
     }
 
     /// Variance of one axis of the pin's error, in m².

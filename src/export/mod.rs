@@ -17,6 +17,8 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 
+use jiff::Timestamp;
+
 use crate::crs::Crs;
 use crate::domain::actor::{self, Action, Actor, OrderFilter, Refusal, Resource};
 use crate::domain::catalog::CategoryCode;
@@ -25,6 +27,7 @@ use crate::domain::id::{DistrictCode, GridCode, OrgCode};
 use crate::domain::order;
 use crate::service::Guli;
 use crate::service::error::{Result, ServiceError};
+use crate::service::moment::{Moment, Reach};
 use cache::Cached;
 use encode::Encoded;
 use source::Source;
@@ -129,6 +132,8 @@ pub struct Ask {
     pub bounds: Option<[f64; 4]>,
     /// The district, sub-district, community or grid that narrows it, by its digits; not of work orders.
     pub within: Option<u64>,
+    /// Not of work orders.
+    pub as_of: Option<Timestamp>,
     pub covers: CoverFilter,
     pub orders: WorkOrderFilter,
 }
@@ -137,7 +142,7 @@ impl Ask {
     /// A layer in full, in degrees.
     pub fn whole(layer: Layer, format: Format) -> Self {
         let (covers, orders) = (CoverFilter::default(), WorkOrderFilter::default());
-        Self { layer, format, crs: Crs::Wgs84, bounds: None, within: None, covers, orders }
+        Self { layer, format, crs: Crs::Wgs84, bounds: None, within: None, as_of: None, covers, orders }
     }
 
     /// Whether it is every cover of its districts, as it would be kept.
@@ -145,7 +150,7 @@ impl Ask {
         let CoverFilter { categories, owners, responsible_units, statuses } = &self.covers;
         let all = categories.is_empty() && owners.is_empty() && responsible_units.is_empty() && statuses.is_empty();
         let in_full = self.bounds.is_none() && self.within.is_none_or(|code| code <= 999_999);
-        self.layer == Layer::Covers && self.crs == Crs::Wgs84 && in_full && all
+        self.layer == Layer::Covers && self.crs == Crs::Wgs84 && self.as_of.is_none() && in_full && all
     }
 }
 
@@ -176,6 +181,7 @@ enum Stage {
 pub struct Export {
     guli: Arc<Guli>,
     ask: Ask,
+    moment: Moment,
     source: Source,
     cached: Option<Cached>,
     stamp: String,
@@ -187,14 +193,16 @@ pub struct Export {
 
 impl Export {
     /// Checks that `actor` may have it, and prepares it. `cache` serves every cover of a district from memory.
-    pub fn new(guli: Arc<Guli>, actor: Arc<Actor>, ask: Ask, cache: Option<Arc<Cache>>) -> Result<Self> {
+    pub async fn new(guli: Arc<Guli>, actor: Arc<Actor>, ask: Ask, cache: Option<Arc<Cache>>) -> Result<Self> {
         let districts = districts(&guli, &actor, &ask)?;
+        let reach = ask.within.and_then(district_of).map_or(Reach::Everywhere, Reach::District);
+        let moment = guli.moment(ask.as_of, reach).await?;
         // Before anything is read: what is read later is this or newer, so no copy goes by too new a stamp.
-        let stamp = stamp(&guli, &actor, &ask, &districts);
+        let stamp = stamp(&guli, &moment, &actor, &ask, &districts);
         let cached = cache.filter(|_| ask.is_kept()).map(|cache| Cached::new(cache, ask.format, districts.clone()));
         let source = Source::new(&ask, actor, districts);
         let (stage, extent) = (Stage::Head, encode::Extent::default());
-        Ok(Self { guli, ask, source, cached, stamp, stage, extent, features: 0 })
+        Ok(Self { guli, ask, moment, source, cached, stamp, stage, extent, features: 0 })
     }
 
     /// Changes when the layer's content did, and only then.
@@ -238,7 +246,7 @@ impl Export {
         loop {
             let encoded = match &mut self.cached {
                 Some(cached) => cached.next(&self.guli.context.index)?,
-                None => match self.source.next(&self.guli).await? {
+                None => match self.source.next(&self.guli, &self.moment).await? {
                     Some(rows) => Some(encode::rows(&self.ask, &rows)?),
                     None => None,
                 },
@@ -284,10 +292,10 @@ fn districts(guli: &Guli, actor: &Actor, ask: &Ask) -> Result<Vec<DistrictCode>>
 }
 
 /// Everything that the content follows from, in short.
-fn stamp(guli: &Guli, actor: &Actor, ask: &Ask, districts: &[DistrictCode]) -> String {
+fn stamp(guli: &Guli, moment: &Moment, actor: &Actor, ask: &Ask, districts: &[DistrictCode]) -> String {
     /// Orders are counted from the start of the process, so another process is another count.
     static START: LazyLock<u64> = LazyLock::new(|| u64::from_le_bytes(crate::service::clock::random()));
-    let index = &guli.context.index;
+    let index = moment.index(guli);
     let mut from = format!("{} {ask:?}", env!("CARGO_PKG_VERSION"));
     for district in districts {
         let _ = write!(from, " {district}:{}", index.registry_seq(*district).unwrap_or(0));

@@ -10,9 +10,10 @@ use super::{Ask, CoverFilter, Layer};
 use crate::domain::actor::Actor;
 use crate::domain::id::{CoverCode, DistrictCode, OrgCode};
 use crate::domain::organization::Organization;
-use crate::index::CoverView;
+use crate::index::{CoverView, Index};
 use crate::service::Guli;
 use crate::service::error::Result;
+use crate::service::moment::Moment;
 use crate::service::orders::{After, ListOrders, OrderSort};
 use crate::store::areas::{Area, Level};
 
@@ -55,7 +56,7 @@ impl Source {
     }
 
     /// The next page; one that the filters emptied is not the last.
-    pub(super) async fn next(&mut self, guli: &Guli) -> Result<Option<Vec<Row>>> {
+    pub(super) async fn next(&mut self, guli: &Guli, moment: &Moment) -> Result<Option<Vec<Row>>> {
         match self {
             Self::Districts { done: true, .. } => Ok(None),
             Self::Districts { narrowed, bounds, done } => {
@@ -73,8 +74,8 @@ impl Source {
                 let met = areas.filter(|area| meets(area, *bounds));
                 Ok(Some(met.map(|area| Row::Area(Box::new(AreaRow::district(area)))).collect()))
             }
-            Self::Areas(areas) => areas.next(guli).await,
-            Self::Covers(covers) => Ok(covers.next(guli)),
+            Self::Areas(areas) => areas.next(guli, moment).await,
+            Self::Covers(covers) => Ok(covers.next(moment.index(guli))),
             Self::Orders(orders) => orders.next(guli).await,
         }
     }
@@ -98,15 +99,15 @@ pub(super) struct Areas {
 }
 
 impl Areas {
-    async fn next(&mut self, guli: &Guli) -> Result<Option<Vec<Row>>> {
+    async fn next(&mut self, guli: &Guli, moment: &Moment) -> Result<Option<Vec<Row>>> {
         let Some(&within) = self.within.front() else { return Ok(None) };
-        let found = guli.areas(self.level, within, self.after, AREAS).await?;
+        let found = guli.areas(moment, self.level, within, self.after, AREAS).await?;
         match found.last() {
             Some(last) if found.len() == AREAS => self.after = last.code,
             _ => drop(self.within.pop_front()),
         }
         let met = found.into_iter().filter(|area| meets(area, self.bounds));
-        let index = &guli.context.index;
+        let index = moment.index(guli);
         Ok(Some(met.map(|area| Row::Area(Box::new(AreaRow::new(area, self.layer, index)))).collect()))
     }
 }
@@ -124,8 +125,7 @@ pub(super) struct Covers {
 }
 
 impl Covers {
-    fn next(&mut self, guli: &Guli) -> Option<Vec<Row>> {
-        let index = &guli.context.index;
+    fn next(&mut self, index: &Index) -> Option<Vec<Row>> {
         if self.codes.is_empty() {
             self.codes = index.cover_codes(self.districts.pop_front()?, self.bounds).into();
         }

@@ -19,7 +19,9 @@ use super::{App, json, set, words};
 use crate::domain::grid::District;
 use crate::domain::id::{CodeError, CommunityCode, DistrictCode, GridCode, SubdistrictCode};
 use crate::domain::position::Position;
+use crate::index::Index;
 use crate::service::error::{Fault, Result, ServiceError};
+use crate::service::moment::Reach;
 use crate::store::areas::{Area, Level};
 
 /// A boundary: `GeoJSON` (RFC 7946), outer rings counter-clockwise.
@@ -90,8 +92,7 @@ pub struct AreaOut {
     pub geometry: GeometryOut,
 }
 
-fn area_out(app: &App, area: &Area, caller: &Caller, out: Out) -> Result<AreaOut> {
-    let index = &app.guli.context.index;
+fn area_out(index: &Index, area: &Area, caller: &Caller, out: Out) -> Result<AreaOut> {
     let number = area.code;
     let grid = GridCode::from_number(number);
     let community = CommunityCode::from_number(number).or(grid.map(CommunityCode::of));
@@ -176,17 +177,21 @@ async fn list(
     let limit = params.limit(DEFAULT_LIMIT, MOST)?;
     let after = after_number(&mut params)?;
     let parent = parent(&mut params, parents)?;
+    let as_of = params.as_of()?;
     params.finish(known)?;
+    let asked = parent.and_then(crate::export::district_of);
+    let moment = app.guli.moment(as_of, asked.map_or(Reach::Everywhere, Reach::District)).await?;
     let mut found: Vec<Area> = Vec::new();
     for within in districts_of(&app, parent) {
         let wanted = limit + 1 - found.len();
-        found.extend(app.guli.areas(level, within, after, wanted).await?);
+        found.extend(app.guli.areas(&moment, level, within, after, wanted).await?);
         if found.len() > limit {
             break;
         }
     }
     let Items { items, next } = page(found, limit, |area| area.code.to_string());
-    let items = items.iter().map(|area| area_out(&app, area, &caller, out)).collect::<Result<Vec<_>>>()?;
+    let items =
+        items.iter().map(|area| area_out(moment.index(&app.guli), area, &caller, out)).collect::<Result<Vec<_>>>()?;
     json(StatusCode::OK, &Items { items, next })
 }
 
@@ -198,10 +203,12 @@ async fn one(
 ) -> Outcome {
     let mut params = Params::read(query.as_deref())?;
     let out = Out::from_params(&mut params)?;
-    params.finish("out_crs")?;
+    let as_of = params.as_of()?;
+    params.finish("out_crs, as_of")?;
     let (district, number) = code.map_err(|e| ServiceError::NotFound(format!("this area ({e})")))?;
-    let area = app.guli.area(district, number).await?;
-    versioned(area.version, &area_out(&app, &area, &caller, out)?)
+    let moment = app.guli.moment(as_of, Reach::District(district)).await?;
+    let area = app.guli.area(&moment, district, number).await?;
+    versioned(area.version, &area_out(moment.index(&app.guli), &area, &caller, out)?)
 }
 
 /// A single resource with its version.
@@ -284,6 +291,7 @@ macro_rules! levels {
                 ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = say::LIMIT),
                 ("cursor" = Option<String>, Query, description = say::CURSOR),
                 ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
+                ("as_of" = Option<jiff::Timestamp>, Query, description = say::AS_OF),
             ),
             responses((status = 200, description = "A page, by code", body = Items<AreaOut>), NotFound),
         )]
@@ -301,6 +309,7 @@ macro_rules! levels {
             params(
                 ("code" = String, Path, description = "Its code", example = $example),
                 ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
+                ("as_of" = Option<jiff::Timestamp>, Query, description = say::AS_OF),
             ),
             responses(
                 (status = 200, description = "The area", body = AreaOut, headers(
@@ -323,11 +332,11 @@ macro_rules! levels {
 
 levels! {
     subdistricts subdistrict Subdistrict SubdistrictCode "/v1/subdistricts" "/v1/subdistricts/{code}" "370203005"
-        ["district"] "district, limit, cursor, out_crs" "List sub-districts (街道)" "Read a sub-district (街道)";
+        ["district"] "district, limit, cursor, out_crs, as_of" "List sub-districts (街道)" "Read a sub-district (街道)";
     communities community Community CommunityCode "/v1/communities" "/v1/communities/{code}" "370203005001"
-        ["district", "subdistrict"] "district, subdistrict, limit, cursor, out_crs"
+        ["district", "subdistrict"] "district, subdistrict, limit, cursor, out_crs, as_of"
         "List communities (社区)" "Read a community (社区)";
     grids grid Grid GridCode "/v1/grids" "/v1/grids/{code}" "370203005001003"
-        ["district", "subdistrict", "community"] "district, subdistrict, community, limit, cursor, out_crs"
+        ["district", "subdistrict", "community"] "district, subdistrict, community, limit, cursor, out_crs, as_of"
         "List grids (责任网格)" "Read a grid (责任网格)";
 }

@@ -25,7 +25,7 @@ use crate::export::{Ask, CoverFilter, Export, Format, Layer, Piece, WorkOrderFil
 use crate::service::error::{Result, ServiceError};
 
 const COVERS: &str =
-    "category, owner, responsible_unit, status, district, subdistrict, community, grid, bbox, crs, out_crs";
+    "category, owner, responsible_unit, status, district, subdistrict, community, grid, bbox, crs, out_crs, as_of";
 const ORDERS: &str = "status, unit, damage, grid, bbox, crs, out_crs";
 
 /// Reads what a layer is narrowed to: the filters of its list.
@@ -34,15 +34,19 @@ pub fn asked(layer: Layer, format: Format, mut params: Params<'_>) -> Result<Ask
     let Out(out_crs) = Out::from_params(&mut params)?;
     let mut ask = Ask { crs: out_crs, bounds: bbox(&mut params, crs)?, ..Ask::whole(layer, format) };
     let (parents, known): (&[&'static str], &str) = match layer {
-        Layer::Districts | Layer::Subdistricts => (&["district"], "district, bbox, crs, out_crs"),
-        Layer::Communities => (&["district", "subdistrict"], "district, subdistrict, bbox, crs, out_crs"),
+        Layer::Districts | Layer::Subdistricts => (&["district"], "district, bbox, crs, out_crs, as_of"),
+        Layer::Communities => (&["district", "subdistrict"], "district, subdistrict, bbox, crs, out_crs, as_of"),
         Layer::Grids => {
-            (&["district", "subdistrict", "community"], "district, subdistrict, community, bbox, crs, out_crs")
+            (&["district", "subdistrict", "community"], "district, subdistrict, community, bbox, crs, out_crs, as_of")
         }
         Layer::Covers => (&["district", "subdistrict", "community", "grid"], COVERS),
         Layer::WorkOrders => (&[], ORDERS),
     };
     ask.within = parent(&mut params, parents)?;
+    // Of orders only the present is kept as a whole; their past is told by their history.
+    if layer != Layer::WorkOrders {
+        ask.as_of = params.as_of()?;
+    }
     match layer {
         Layer::Covers => {
             ask.covers = CoverFilter {
@@ -108,6 +112,7 @@ pub fn cacheable(response: &mut Response<Body>, tag: &str, vary: &'static str) {
         ),
         ("crs" = Option<String>, Query, description = "Coordinate system of `bbox`"),
         ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
+        ("as_of" = Option<jiff::Timestamp>, Query, description = say::AS_OF),
         ("district" = Option<String>, Query, description = say::IN_AREA),
         ("subdistrict" = Option<String>, Query, description = say::IN_AREA),
         ("community" = Option<String>, Query, description = say::IN_AREA),
@@ -144,7 +149,7 @@ pub async fn get(
     let named = file.split_once('.').and_then(|(layer, format)| Some((Layer::parse(layer)?, Format::parse(format)?)));
     let (layer, format) = named.ok_or_else(|| ServiceError::NotFound("this layer".to_owned()))?;
     let ask = asked(layer, format, Params::read(query.as_deref())?)?;
-    let mut export = Export::new(Arc::clone(&app.guli), caller.0, ask, Some(Arc::clone(&app.layers)))?;
+    let mut export = Export::new(Arc::clone(&app.guli), caller.0, ask, Some(Arc::clone(&app.layers))).await?;
     let gzip = takes_gzip(&headers);
     // A strong tag names these very bytes.
     let tag = if gzip { format!("{}-gz", export.stamp()) } else { export.stamp().to_owned() };

@@ -21,6 +21,7 @@ use crate::crs::Crs;
 
 /// What many parameters and headers say of themselves.
 pub mod say {
+    pub const AS_OF: &str = "As it was at this instant: between the first change of the registry and now";
     pub const CURSOR: &str = "`next` of the page before, with the same query";
     pub const IDEMPOTENCY_KEY: &str = "16–128 visible ASCII; the same key and body give the same answer for 7 days";
     pub const IF_MATCH: &str = "The version that this is meant for, in quotes, or * for any";

@@ -57,6 +57,16 @@ impl<'q> Params<'q> {
         self.take(name).map(|text| text.parse().map_err(|e| ServiceError::parameter(name, e))).transpose()
     }
 
+    /// Takes `as_of`: an instant of the past.
+    pub fn as_of(&mut self) -> Result<Option<jiff::Timestamp>> {
+        self.take("as_of")
+            .map(|text| {
+                let detail = |e| format!("an instant like 2026-11-25T08:00:00Z is needed: {e}");
+                text.parse().map_err(|e: jiff::Error| ServiceError::parameter("as_of", detail(e)))
+            })
+            .transpose()
+    }
+
     /// Takes a number.
     pub fn number(&mut self, name: &str) -> Result<Option<f64>> {
         self.take(name)

@@ -18,6 +18,7 @@ use crate::domain::cover::Status;
 use crate::domain::id::{CodeError, CoverCode, OrgCode};
 use crate::domain::organization::Organization;
 use crate::service::error::{Fault, Result, ServiceError};
+use crate::service::moment::Reach;
 use crate::service::registry::PersonRecord;
 use crate::store::covers::Wanted;
 
@@ -179,7 +180,7 @@ pub async fn person(
 }
 
 const COVERS: &str = "category, owner, responsible_unit, status, district, subdistrict, community, grid, bbox, crs, \
-    out_crs, limit, cursor";
+    out_crs, as_of, limit, cursor";
 
 pub(super) fn codes<T: std::fmt::Display + std::str::FromStr<Err = CodeError>>(
     params: &mut Params<'_>,
@@ -233,6 +234,7 @@ fn wanted(params: &mut Params<'_>, limit: usize) -> Result<(Wanted, Option<u64>)
             "bbox" = Option<String>, Query,
             description = "west,south,east,north in `crs`", example = "120.37,36.11,120.39,36.13",
         ),
+        ("as_of" = Option<jiff::Timestamp>, Query, description = say::AS_OF),
         ("crs" = Option<String>, Query, description = "Coordinate system of `bbox`"),
         ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = say::LIMIT),
@@ -243,14 +245,17 @@ fn wanted(params: &mut Params<'_>, limit: usize) -> Result<(Wanted, Option<u64>)
 pub async fn covers(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Outcome {
     let mut params = Params::read(query.as_deref())?;
     let out = Out::from_params(&mut params)?;
+    let as_of = params.as_of()?;
     let limit = params.limit(DEFAULT_LIMIT, MOST)?;
     let (mut wanted, parent) = wanted(&mut params, limit)?;
     params.finish(COVERS)?;
     caller.known()?;
-    let districts = app.guli.cover_districts(&caller.0, parent.and_then(crate::export::district_of))?;
+    let asked = parent.and_then(crate::export::district_of);
+    let districts = app.guli.cover_districts(&caller.0, asked)?;
+    let moment = app.guli.moment(as_of, asked.map_or(Reach::Everywhere, Reach::District)).await?;
     let (mut covers, mut next) = (Vec::new(), None);
     for (district, left) in districts.iter().zip((0..districts.len()).rev()) {
-        let page = app.guli.covers(&caller.0, *district, &wanted).await?;
+        let page = app.guli.covers(&caller.0, &moment, *district, &wanted).await?;
         covers.extend(page.covers);
         wanted.after = page.end.or(wanted.after);
         wanted.limit -= page.read;
@@ -267,6 +272,7 @@ pub async fn covers(State(app): State<App>, caller: Caller, RawQuery(query): Raw
 #[utoipa::path(
     get, path = "/v1/covers/{code}", tag = "registry", security(("key" = [])),
     params(
+        ("as_of" = Option<jiff::Timestamp>, Query, description = say::AS_OF),
         ("code" = String, Path, description = "16 digits (2013) or 17 (2026)", example = "3702030103000123"),
         ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
     ),
@@ -285,12 +291,14 @@ pub async fn cover(
 ) -> Outcome {
     let mut params = Params::read(query.as_deref())?;
     let out = Out::from_params(&mut params)?;
-    params.finish("out_crs")?;
+    let as_of = params.as_of()?;
+    params.finish("out_crs, as_of")?;
     caller.known()?;
     let code: CoverCode = code.parse().map_err(|e: CodeError| ServiceError::NotFound(format!("this cover ({e})")))?;
-    let cover = match app.guli.cover(&caller.0, code) {
+    let moment = app.guli.moment(as_of, Reach::District(code.district())).await?;
+    let cover = match app.guli.cover(&caller.0, &moment, code) {
         Ok(cover) => cover,
-        Err(ServiceError::NotFound(hidden)) => match app.guli.present_code(&caller.0, code).await? {
+        Err(ServiceError::NotFound(hidden)) if as_of.is_none() => match app.guli.present_code(&caller.0, code).await? {
             Some(present) => return Ok(moved(&format!("/v1/covers/{present}"), query.as_deref())),
             None => return Err(ServiceError::NotFound(hidden).into()),
         },

@@ -18,7 +18,9 @@ use super::{App, body, json, words};
 use crate::domain::catalog::CategoryCode;
 use crate::domain::resolve::{Match, Pin};
 use crate::index::{Index, OpenOrder, Resolution};
+use crate::service::Guli;
 use crate::service::error::{At, Result, ServiceError};
+use crate::service::moment::Reach;
 
 /// A pin resolved.
 #[derive(Debug, Serialize, ToSchema)]
@@ -156,7 +158,7 @@ fn category(text: Option<&str>, source: Source<'_>) -> Result<Option<CategoryCod
     .transpose()
 }
 
-const KNOWN: &str = "lon, lat, x, y, crs, out_crs, accuracy_m, category, limit, include";
+const KNOWN: &str = "lon, lat, x, y, crs, out_crs, accuracy_m, category, limit, include, as_of";
 
 /// Resolve a pin
 ///
@@ -176,23 +178,28 @@ const KNOWN: &str = "lon, lat, x, y, crs, out_crs, accuracy_m, category, limit, 
         ),
         ("category" = Option<String>, Query, description = "What the pin is thought to be: a hint", example = "0103"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 50, description = "Candidates; 5 unless said"),
-        ("include" = Option<String>, Query, description = "open_orders"),
+        ("include" = Option<String>, Query, description = "open_orders; of the present only"),
+        ("as_of" = Option<jiff::Timestamp>, Query, description = say::AS_OF),
     ),
     responses((status = 200, description = "What the pin means", body = ResolutionOut), Outside),
 )]
 pub async fn get(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Outcome {
-    json(StatusCode::OK, &answer(&app.guli.context.index, query.as_deref(), audience(&caller))?)
+    json(StatusCode::OK, &answer(&app.guli, query.as_deref(), audience(&caller)).await?)
 }
 
 /// Answers a query for whoever asks, over HTTP or at the command line.
-pub fn answer(index: &Index, query: Option<&str>, audience: Audience) -> Result<ResolutionOut> {
+pub async fn answer(guli: &Guli, query: Option<&str>, audience: Audience) -> Result<ResolutionOut> {
     let mut params = Params::read(query)?;
     let position = PositionIn::from_params(&mut params)?;
     let category = category(params.text("category").as_deref(), Source::Query)?;
     let limit = params.limit(Pin::DEFAULT_LIMIT, 50)?;
     let out = Out::from_params(&mut params)?;
+    let as_of = params.as_of()?;
     let include = match params.text("include").as_deref() {
         None => Include::Nothing,
+        Some("open_orders") if as_of.is_some() => {
+            return Err(ServiceError::parameter("include", "open orders are those of now: leave as_of out"));
+        }
         Some("open_orders") => Include::OpenOrders,
         Some(other) => {
             let detail = format!("open_orders can be included, got {other:?}");
@@ -202,6 +209,8 @@ pub fn answer(index: &Index, query: Option<&str>, audience: Audience) -> Result<
     params.finish(KNOWN)?;
     let east = if position.x.is_some() { "x" } else { "lon" };
     let pin = position.pin(Source::Query, category, limit)?;
+    let moment = guli.moment(as_of, Reach::Near(pin.position())).await?;
+    let index = moment.index(guli);
     let found = index.resolve(&pin).map_err(|_| ServiceError::OutsideServiceArea(At::Parameter(east.to_owned())))?;
     show(index, &found, &pin, out, audience, include)
 }

@@ -72,8 +72,8 @@ impl Index {
 
     /// Puts a district in service, or in the place of the one with its code. The caller sees to it
     /// that no change of the covers falls between the reading of the snapshot and this.
-    pub fn replace(&self, district: DistrictIndex) {
-        let district = Arc::new(district);
+    pub fn replace(&self, district: impl Into<Arc<DistrictIndex>>) {
+        let district = district.into();
         self.atlas.rcu(|atlas| atlas.with(&district));
     }
 
@@ -93,6 +93,11 @@ impl Index {
     /// The served districts by code.
     pub fn districts(&self) -> Vec<Arc<Named<DistrictCode>>> {
         self.atlas.load().districts().iter().map(|d| Arc::clone(&d.ground.district)).collect()
+    }
+
+    /// The served districts that a pin at this position may be resolved in.
+    pub fn districts_near(&self, at: Position<Wgs84>) -> Vec<DistrictCode> {
+        self.atlas.load().near(at, Pin::FARTHEST_M).map(|district| district.code()).collect()
     }
 
     pub fn serves(&self, code: DistrictCode) -> bool {

@@ -99,8 +99,8 @@ pub fn handle(guli: &Arc<Guli>, request: Request, tell: &mut dyn FnMut(Message) 
             export(guli, ask, tell).map_err(failed)
         }
         Request::Resolve { query } => {
-            let index = &guli.context.index;
-            let answer = crate::http::resolve::answer(index, Some(&query), Audience::Staff).map_err(failed)?;
+            let answer = crate::http::resolve::answer(guli, Some(&query), Audience::Staff);
+            let answer = runtime.block_on(answer).map_err(failed)?;
             serde_json::to_value(answer).map_err(|error| error.to_string())
         }
         Request::CreateKey { role, scopes, name } => {
@@ -145,7 +145,7 @@ fn owner() -> Actor {
 
 fn export(guli: &Arc<Guli>, ask: Ask, tell: &mut dyn FnMut(Message) -> bool) -> crate::service::error::Result<Value> {
     let runtime = tokio::runtime::Handle::current();
-    let mut export = Export::new(Arc::clone(guli), Arc::new(owner()), ask, None)?;
+    let mut export = runtime.block_on(Export::new(Arc::clone(guli), Arc::new(owner()), ask, None))?;
     let mut all = 0;
     // Only the making of a piece is inside the runtime: whoever takes it may block.
     while let Some(piece) = runtime.block_on(export.next())? {

@@ -16,10 +16,25 @@ const ORGANIZATIONS: i64 = 100_000;
 
 /// Builds the index of one district from what the connection sees.
 pub(super) async fn district(context: &Context, conn: &mut Conn<'_>, district: District) -> Result<DistrictIndex> {
+    district_at(context, conn, district, None).await
+}
+
+/// The index of one district as it is, or as it was after the event `as_of`. Names of people and
+/// organisations are always today's.
+pub(super) async fn district_at(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    district: District,
+    as_of: Option<i64>,
+) -> Result<DistrictIndex> {
     let code = district.code;
-    let parts = areas::all(conn, code).await?;
+    let parts = areas::all(conn, code, as_of).await?;
     let leaders = leaders(context, conn, &district).await?;
-    let registry_seq = head::read(conn, code).await?.map_or(0, |head| head.registry_seq.unsigned_abs());
+    let registry_seq = match as_of {
+        Some(seq) => seq,
+        None => head::read(conn, code).await?.map_or(0, |head| head.registry_seq),
+    };
+    let registry_seq = registry_seq.unsigned_abs();
     let mut builder = DistrictBuilder::new(DistrictSnapshot {
         district,
         subdistricts: parts.subdistricts,
@@ -38,7 +53,7 @@ pub(super) async fn district(context: &Context, conn: &mut Conn<'_>, district: D
     })
     .map_err(|e| corrupt("a district", e))?;
     let mut failed = None;
-    covers::each_of(conn, code, |cover| {
+    covers::each_of(conn, code, as_of, |cover| {
         if let Err(error) = builder.cover(cover) {
             failed.get_or_insert(error);
         }

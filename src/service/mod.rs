@@ -11,6 +11,7 @@ mod idempotent;
 pub mod import;
 pub mod keys;
 mod load;
+pub mod moment;
 pub mod orders;
 pub mod registry;
 pub mod reply;
@@ -88,6 +89,7 @@ pub struct Guli {
     store: Store,
     writer: Writer,
     importing: tokio::sync::Mutex<()>,
+    past: moment::PastDistricts,
     ready: AtomicBool,
 }
 
@@ -129,6 +131,7 @@ impl Guli {
             store,
             writer,
             importing: tokio::sync::Mutex::new(()),
+            past: moment::PastDistricts::default(),
             ready: AtomicBool::new(true),
         };
         let keys = crate::store::keys::all(&mut guli.store.read().await?.conn()).await?;

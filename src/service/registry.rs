@@ -2,6 +2,7 @@
 
 use super::Guli;
 use super::error::{Result, ServiceError};
+use super::moment::Moment;
 use crate::domain::actor::{self, Action, Actor, Privacy, Resource};
 use crate::domain::cover::Cover;
 use crate::domain::grid::Duty;
@@ -47,22 +48,31 @@ pub struct CoverVersion {
 
 impl Guli {
     /// Areas of one level within a district, sub-district or community; boundaries are public.
-    pub async fn areas(&self, level: Level, within: u64, after: u64, limit: usize) -> Result<Vec<Area>> {
+    pub async fn areas(
+        &self,
+        moment: &Moment,
+        level: Level,
+        within: u64,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Area>> {
         let digits = within.ilog10() + 1;
         let district = DistrictCode::from_number(within / 10u64.pow(digits - 6))
             .ok_or_else(|| ServiceError::NotFound(format!("district {within}")))?;
         self.serves(district)?;
         let mut reader = self.store.read().await?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        Ok(areas::list(&mut reader.conn(), district, level.within(within), after, limit).await?)
+        let as_of = moment.change(district);
+        Ok(areas::list(&mut reader.conn(), district, as_of, level.within(within), after, limit).await?)
     }
 
     /// One area by its code.
-    pub async fn area(&self, district: DistrictCode, code: u64) -> Result<Area> {
+    pub async fn area(&self, moment: &Moment, district: DistrictCode, code: u64) -> Result<Area> {
         let hidden = || ServiceError::NotFound(format!("{code}"));
         self.serves(district).map_err(|_| hidden())?;
         let mut reader = self.store.read().await?;
-        areas::known(&mut reader.conn(), district, &[code]).await?.pop().ok_or_else(hidden)
+        let as_of = moment.change(district);
+        areas::list(&mut reader.conn(), district, as_of, (code, code), 0, 1).await?.pop().ok_or_else(hidden)
     }
 
     /// Every district served, with its outline.
@@ -169,13 +179,19 @@ impl Guli {
     }
 
     /// At most `wanted.limit` covers by code, as far as the caller's districts reach.
-    pub async fn covers(&self, actor: &Actor, district: DistrictCode, wanted: &Wanted) -> Result<CoverPage> {
+    pub async fn covers(
+        &self,
+        actor: &Actor,
+        moment: &Moment,
+        district: DistrictCode,
+        wanted: &Wanted,
+    ) -> Result<CoverPage> {
         self.serves(district)?;
         actor::authorize(actor, Action::ReadCovers, Resource::District(district))
             .map_err(|r| ServiceError::refused(r, format!("district {district}")))?;
         let mut reader = self.store.read().await?;
         let one_more = Wanted { limit: wanted.limit + 1, ..wanted.clone() };
-        let mut codes = covers::list(&mut reader.conn(), district, &one_more).await?;
+        let mut codes = covers::list(&mut reader.conn(), district, moment.change(district), &one_more).await?;
         let limit = usize::try_from(wanted.limit).unwrap_or(0);
         let more = codes.len() > limit;
         codes.truncate(limit);
@@ -184,7 +200,7 @@ impl Guli {
             end: codes.last().copied(),
             more,
             // What an import is just writing is in the database but not yet in the registry.
-            covers: codes.into_iter().filter_map(|code| self.context.index.cover(code)).collect(),
+            covers: codes.into_iter().filter_map(|code| moment.index(self).cover(code)).collect(),
         })
     }
 
@@ -224,11 +240,11 @@ impl Guli {
     }
 
     /// One cover.
-    pub fn cover(&self, actor: &Actor, code: CoverCode) -> Result<CoverView> {
+    pub fn cover(&self, actor: &Actor, moment: &Moment, code: CoverCode) -> Result<CoverView> {
         let hidden = || ServiceError::NotFound(format!("cover {code}"));
         actor::authorize(actor, Action::ReadCovers, Resource::District(code.district()))
             .map_err(|r| ServiceError::refused(r, format!("cover {code}")))?;
-        let cover = self.context.index.cover(code).ok_or_else(hidden)?;
+        let cover = moment.index(self).cover(code).ok_or_else(hidden)?;
         if cover.status == crate::domain::cover::Status::Removed {
             return Err(ServiceError::removed(code));
         }

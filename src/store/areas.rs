@@ -89,17 +89,23 @@ pub async fn put_district(conn: &mut Conn<'_>, district: &District) -> Result<()
     Ok(())
 }
 
-/// The areas of one level, by code, after `after`.
+const COLUMNS: &str = "code, name, supervising_department, outline, version";
+
+/// The areas of one level, by code, after `after`; as they are, or as they were after the event `as_of`.
 pub async fn list(
     conn: &mut Conn<'_>,
     district: DistrictCode,
+    as_of: Option<i64>,
     range: (u64, u64),
     after: u64,
     limit: i64,
 ) -> Result<Vec<Area>> {
-    const SQL: &str = "SELECT code, name, supervising_department, outline, version FROM area \
-        WHERE district = $1 AND code BETWEEN $2 AND $3 AND code > $4 ORDER BY code LIMIT $5";
-    let rows: Vec<Row> = each!(conn, c => sqlx::query_as(SQL)
+    let from = super::at("area", &format!("district, {COLUMNS}"), as_of);
+    let sql = format!(
+        "SELECT {COLUMNS} FROM {from} WHERE district = $1 AND code BETWEEN $2 AND $3 AND code > $4 \
+         ORDER BY code LIMIT $5"
+    );
+    let rows: Vec<Row> = each!(conn, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(district.as_i64()).bind(range.0.cast_signed()).bind(range.1.cast_signed()).bind(after.cast_signed()).bind(limit)
         .fetch_all(c).await?);
     rows.into_iter().map(Row::read).collect()
@@ -113,9 +119,9 @@ pub struct Areas {
     pub grids: Vec<Grid>,
 }
 
-pub async fn all(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Areas> {
+pub async fn all(conn: &mut Conn<'_>, district: DistrictCode, as_of: Option<i64>) -> Result<Areas> {
     let mut areas = Areas::default();
-    for area in list(conn, district, (0, i64::MAX.unsigned_abs()), 0, i64::MAX).await? {
+    for area in list(conn, district, as_of, (0, i64::MAX.unsigned_abs()), 0, i64::MAX).await? {
         let Area { code, name, supervising_department, outline, version } = area;
         if let Some(code) = SubdistrictCode::from_number(code) {
             areas.subdistricts.push(Subdistrict { code, name, outline, version });

@@ -98,10 +98,18 @@ impl Row {
     }
 }
 
-/// Gives every cover of a district to `take`, in no order and without holding them all.
-pub async fn each_of(conn: &mut Conn<'_>, district: DistrictCode, mut take: impl FnMut(Cover)) -> Result<()> {
+/// Gives every cover of a district to `take`, in no order and without holding them all; as they are, or
+/// as they were after the event `as_of`.
+pub async fn each_of(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    as_of: Option<i64>,
+    mut take: impl FnMut(Cover),
+) -> Result<()> {
     each!(conn, c => {
-        let mut sql = QueryBuilder::<Db>::new(format!("SELECT code, id, version, {FIELDS} FROM cover WHERE district = "));
+        let columns = format!("code, id, version, {FIELDS}");
+        let from = super::at("cover", &format!("district, {columns}"), as_of);
+        let mut sql = QueryBuilder::<Db>::new(format!("SELECT {columns} FROM {from} WHERE district = "));
         sql.push_bind(district.as_i64());
         let mut query = sql.build_query_as::<Row>();
         // Read once at the start: nothing of it is worth a place among the prepared statements.
@@ -132,9 +140,16 @@ pub struct Wanted {
 }
 
 /// The codes of covers as wanted, by code. Removed ones are not listed.
-pub async fn list(conn: &mut Conn<'_>, district: DistrictCode, wanted: &Wanted) -> Result<Vec<CoverCode>> {
+pub async fn list(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    as_of: Option<i64>,
+    wanted: &Wanted,
+) -> Result<Vec<CoverCode>> {
+    let from = super::at("cover", "district, code, status, grid, lon, lat, owner, responsible_unit", as_of);
     let numbers: Vec<i64> = each!(conn, c => {
-        let mut sql = QueryBuilder::<Db>::new("SELECT code FROM cover WHERE status <> 'removed' AND district = ");
+        let mut sql =
+            QueryBuilder::<Db>::new(format!("SELECT code FROM {from} WHERE status <> 'removed' AND district = "));
         sql.push_bind(district.as_i64());
         if let Some((from, to)) = wanted.grids {
             sql.push(" AND grid BETWEEN ").push_bind(from.cast_signed()).push(" AND ").push_bind(to.cast_signed());

@@ -86,3 +86,28 @@ pub async fn numbered(conn: &mut Conn<'_>, district: DistrictCode, numbers: &[i6
     }
     Ok(found)
 }
+
+/// The last event at or before an instant; time order is the order of the numbers.
+pub async fn last_before(conn: &mut Conn<'_>, district: DistrictCode, instant: Timestamp, head: i64) -> Result<i64> {
+    const SQL: &str = "SELECT at FROM event WHERE district = $1 AND seq = $2";
+    // The numbers have no gaps: halve what is left.
+    let (mut before, mut after) = (0, head + 1);
+    while after - before > 1 {
+        let middle = i64::midpoint(before, after);
+        let at: Option<i64> = each!(&mut *conn, c =>
+            sqlx::query_scalar(SQL).bind(district.as_i64()).bind(middle).fetch_optional(c).await?);
+        if at.is_some_and(|at| at > instant.as_microsecond()) {
+            after = middle;
+        } else {
+            before = middle;
+        }
+    }
+    Ok(before)
+}
+
+/// The last change of the registry among the events up to `seq`.
+pub async fn last_of_registry(conn: &mut Conn<'_>, district: DistrictCode, seq: i64) -> Result<Option<i64>> {
+    const SQL: &str = "SELECT seq FROM event WHERE district = $1 AND seq <= $2 AND kind NOT LIKE 'work_order.%' \
+                       ORDER BY seq DESC LIMIT 1";
+    Ok(each!(conn, c => sqlx::query_scalar(SQL).bind(district.as_i64()).bind(seq).fetch_optional(c).await?))
+}

@@ -98,6 +98,18 @@ pub(crate) fn corrupt(what: &'static str, value: impl std::fmt::Debug) -> StoreE
 
 pub type Result<T> = std::result::Result<T, StoreError>;
 
+/// A table that keeps its past: its rows as they are, or as they were after the event `as_of`.
+/// `columns` are those that are read, `district` among them.
+fn at(table: &'static str, columns: &str, as_of: Option<i64>) -> String {
+    match as_of {
+        None => table.to_owned(),
+        Some(seq) => format!(
+            "(SELECT {columns} FROM {table} WHERE seq_from <= {seq} UNION ALL \
+             SELECT {columns} FROM {table}_version WHERE seq_from <= {seq} AND seq_to > {seq}) AS {table}"
+        ),
+    }
+}
+
 /// A borrowed connection to either database.
 #[derive(Debug)]
 pub enum Conn<'c> {

@@ -29,7 +29,7 @@ pub struct Compared<T> {
 impl Guli {
     /// All areas of a district.
     pub async fn all_areas(&self, district: DistrictCode) -> Result<Areas> {
-        Ok(areas::all(&mut self.store.read().await?.conn(), district).await?)
+        Ok(areas::all(&mut self.store.read().await?.conn(), district, None).await?)
     }
 
     /// All organisations.

@@ -1,0 +1,140 @@
+//! The registry at a moment: now, or as it was. Its time is that of the commits, so an instant names the
+//! last event before it, and what was answered then is answered again.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+use super::error::{Result, ServiceError};
+use super::{Context, Guli, load};
+use crate::domain::id::DistrictCode;
+use crate::domain::position::{Position, Wgs84};
+use crate::index::{DistrictIndex, Index};
+use crate::store::{Conn, Result as StoreResult, areas, events, head};
+
+/// Districts of the past that are kept in memory for who asks again.
+const KEPT: usize = 4;
+
+/// Most districts that one question about the past is read for.
+const MOST: usize = 32;
+
+/// When to read the registry.
+#[derive(Debug, Clone)]
+pub enum Moment {
+    Now,
+    Then(Arc<Past>),
+}
+
+/// The registry as it was.
+#[derive(Debug)]
+pub struct Past {
+    index: Index,
+    /// The last change of each district by then.
+    changes: BTreeMap<DistrictCode, i64>,
+}
+
+/// What of the past is asked about.
+#[derive(Debug, Clone, Copy)]
+pub enum Reach {
+    District(DistrictCode),
+    Near(Position<Wgs84>),
+    Everywhere,
+}
+
+/// Districts as they were, the last used at the end.
+#[derive(Debug, Default)]
+pub(super) struct PastDistricts(Mutex<VecDeque<(i64, Arc<DistrictIndex>)>>);
+
+impl PastDistricts {
+    fn get(&self, district: DistrictCode, change: i64) -> Option<Arc<DistrictIndex>> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = kept.iter().position(|(seq, index)| *seq == change && index.code() == district)?;
+        let found = kept.remove(at)?;
+        let index = Arc::clone(&found.1);
+        kept.push_back(found);
+        Some(index)
+    }
+
+    fn keep(&self, change: i64, index: Arc<DistrictIndex>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() == KEPT {
+            kept.pop_front();
+        }
+        kept.push_back((change, index));
+    }
+}
+
+impl Moment {
+    pub fn index<'a>(&'a self, guli: &'a Guli) -> &'a Index {
+        match self {
+            Self::Now => &guli.context.index,
+            Self::Then(past) => &past.index,
+        }
+    }
+
+    /// The event that a district's rows are read after; `None` now.
+    pub(super) fn change(&self, district: DistrictCode) -> Option<i64> {
+        match self {
+            Self::Now => None,
+            // A district that was not there yet had no rows.
+            Self::Then(past) => Some(past.changes.get(&district).copied().unwrap_or(0)),
+        }
+    }
+}
+
+impl Guli {
+    /// The moment `as_of`, for what is asked about; `None` is now.
+    pub async fn moment(&self, as_of: Option<Timestamp>, reach: Reach) -> Result<Moment> {
+        let Some(instant) = as_of else { return Ok(Moment::Now) };
+        if instant > self.context.clock.now() {
+            return Err(ServiceError::parameter("as_of", format!("{instant} is still to come")));
+        }
+        let asked = match reach {
+            Reach::District(district) => vec![district],
+            Reach::Near(at) => self.context.index.districts_near(at),
+            Reach::Everywhere => self.districts(),
+        };
+        if asked.len() > MOST {
+            return Err(ServiceError::parameter(
+                "as_of",
+                format!("{MOST} districts at once at most: narrow it to one"),
+            ));
+        }
+        let mut reader = self.store.read().await?;
+        let conn = &mut reader.conn();
+        let mut past = Past { index: Index::default(), changes: BTreeMap::new() };
+        for district in &asked {
+            if let Some((change, index)) = self.past(conn, *district, instant).await? {
+                past.changes.insert(*district, change);
+                past.index.replace(index);
+            }
+        }
+        if past.changes.is_empty() && !asked.is_empty() {
+            return Err(ServiceError::parameter("as_of", format!("the registry began after {instant}")));
+        }
+        Ok(Moment::Then(Arc::new(past)))
+    }
+
+    /// A district as it was, with the last change by then; `None` before its first.
+    async fn past(
+        &self,
+        conn: &mut Conn<'_>,
+        district: DistrictCode,
+        instant: Timestamp,
+    ) -> StoreResult<Option<(i64, Arc<DistrictIndex>)>> {
+        let head = head::read(conn, district).await?.map_or(0, |head| head.seq);
+        let last = events::last_before(conn, district, instant, head).await?;
+        let Some(change) = events::last_of_registry(conn, district, last).await? else { return Ok(None) };
+        if let Some(kept) = self.past.get(district, change) {
+            return Ok(Some((change, kept)));
+        }
+        let Some(record) = areas::districts(conn).await?.into_iter().find(|record| record.code == district) else {
+            return Ok(None);
+        };
+        let context: &Context = &self.context;
+        let index = Arc::new(load::district_at(context, conn, record, Some(change)).await?);
+        self.past.keep(change, Arc::clone(&index));
+        Ok(Some((change, index)))
+    }
+}
