@@ -295,7 +295,7 @@ fn districts(guli: &Guli, actor: &Actor, ask: &Ask) -> Result<Vec<DistrictCode>>
 fn stamp(guli: &Guli, moment: &Moment, actor: &Actor, ask: &Ask, districts: &[DistrictCode]) -> String {
     /// Orders are counted from the start of the process, so another process is another count.
     static START: LazyLock<u64> = LazyLock::new(|| u64::from_le_bytes(crate::service::clock::random()));
-    let index = moment.index(guli);
+    let index = moment.registry(guli);
     let mut from = format!("{} {ask:?}", env!("CARGO_PKG_VERSION"));
     for district in districts {
         let _ = write!(from, " {district}:{}", index.registry_seq(*district).unwrap_or(0));

@@ -75,7 +75,7 @@ impl Source {
                 Ok(Some(met.map(|area| Row::Area(Box::new(AreaRow::district(area)))).collect()))
             }
             Self::Areas(areas) => areas.next(guli, moment).await,
-            Self::Covers(covers) => Ok(covers.next(moment.index(guli))),
+            Self::Covers(covers) => Ok(covers.next(moment.registry(guli))),
             Self::Orders(orders) => orders.next(guli).await,
         }
     }
@@ -107,7 +107,7 @@ impl Areas {
             _ => drop(self.within.pop_front()),
         }
         let met = found.into_iter().filter(|area| meets(area, self.bounds));
-        let index = moment.index(guli);
+        let index = moment.registry(guli);
         Ok(Some(met.map(|area| Row::Area(Box::new(AreaRow::new(area, self.layer, index)))).collect()))
     }
 }

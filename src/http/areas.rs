@@ -190,8 +190,10 @@ async fn list(
         }
     }
     let Items { items, next } = page(found, limit, |area| area.code.to_string());
-    let items =
-        items.iter().map(|area| area_out(moment.index(&app.guli), area, &caller, out)).collect::<Result<Vec<_>>>()?;
+    let items = items
+        .iter()
+        .map(|area| area_out(moment.registry(&app.guli), area, &caller, out))
+        .collect::<Result<Vec<_>>>()?;
     json(StatusCode::OK, &Items { items, next })
 }
 
@@ -208,7 +210,7 @@ async fn one(
     let (district, number) = code.map_err(|e| ServiceError::NotFound(format!("this area ({e})")))?;
     let moment = app.guli.moment(as_of, Reach::District(district)).await?;
     let area = app.guli.area(&moment, district, number).await?;
-    versioned(area.version, &area_out(moment.index(&app.guli), &area, &caller, out)?)
+    versioned(area.version, &area_out(moment.registry(&app.guli), &area, &caller, out)?)
 }
 
 /// A single resource with its version.

@@ -210,7 +210,7 @@ pub async fn answer(guli: &Guli, query: Option<&str>, audience: Audience) -> Res
     let east = if position.x.is_some() { "x" } else { "lon" };
     let pin = position.pin(Source::Query, category, limit)?;
     let moment = guli.moment(as_of, Reach::Near(pin.position())).await?;
-    let index = moment.index(guli);
+    let index = moment.registry(guli);
     let found = index.resolve(&pin).map_err(|_| ServiceError::OutsideServiceArea(At::Parameter(east.to_owned())))?;
     show(index, &found, &pin, out, audience, include)
 }

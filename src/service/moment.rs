@@ -66,7 +66,7 @@ impl PastDistricts {
 }
 
 impl Moment {
-    pub fn index<'a>(&'a self, guli: &'a Guli) -> &'a Index {
+    pub fn registry<'a>(&'a self, guli: &'a Guli) -> &'a Index {
         match self {
             Self::Now => &guli.context.index,
             Self::Then(past) => &past.index,

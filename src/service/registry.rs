@@ -200,7 +200,7 @@ impl Guli {
             end: codes.last().copied(),
             more,
             // What an import is just writing is in the database but not yet in the registry.
-            covers: codes.into_iter().filter_map(|code| moment.index(self).cover(code)).collect(),
+            covers: codes.into_iter().filter_map(|code| moment.registry(self).cover(code)).collect(),
         })
     }
 
@@ -244,7 +244,7 @@ impl Guli {
         let hidden = || ServiceError::NotFound(format!("cover {code}"));
         actor::authorize(actor, Action::ReadCovers, Resource::District(code.district()))
             .map_err(|r| ServiceError::refused(r, format!("cover {code}")))?;
-        let cover = moment.index(self).cover(code).ok_or_else(hidden)?;
+        let cover = moment.registry(self).cover(code).ok_or_else(hidden)?;
         if cover.status == crate::domain::cover::Status::Removed {
             return Err(ServiceError::removed(code));
         }

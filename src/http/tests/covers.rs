@@ -201,7 +201,7 @@ async fn what_cannot_be_is_refused_and_nothing_is_stored() {
 #[tokio::test]
 async fn what_was_answered_then_is_answered_again() {
     let town = Town::open().await;
-    let now = || jiff::Timestamp::now().to_string();
+    let now = || town.guli.context.clock.now().to_string();
     let reads = [
         "/v1/resolve?lon=120.375&lat=36.12".to_owned(),
         path(ALONE),
