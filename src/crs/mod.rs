@@ -35,6 +35,7 @@ mod service;
 pub mod bd09;
 pub mod gcj02;
 pub mod mercator;
+pub mod outline;
 
 pub use converter::{Converter, CrsError};
 pub use service::CrsService;

@@ -227,6 +227,10 @@ pub enum Action {
     ActFor,
     /// To create, change or remove a cover.
     EditCover,
+    /// To redraw, name, create or remove areas.
+    EditAreas,
+    /// To change organisations, people and duties.
+    EditOffices,
     /// Batches beyond what anonymous callers may resolve.
     ResolveInBulk,
 }
@@ -305,6 +309,8 @@ fn may_in_district(role: Role, action: Action) -> bool {
             role,
             Role::GridLeader | Role::Officer | Role::Dispatcher | Role::Supervisor | Role::Department | Role::Admin
         ),
+        Action::EditAreas => matches!(role, Role::Planner | Role::Admin),
+        Action::EditOffices => role == Role::Admin,
         Action::ReadOrder | Action::Act(_) | Action::ActFor | Action::EditCover => false,
     }
 }

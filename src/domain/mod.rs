@@ -13,6 +13,7 @@ pub mod grid;
 pub mod id;
 pub mod order;
 pub mod organization;
+pub mod partition;
 pub mod position;
 pub mod report;
 pub mod resolve;

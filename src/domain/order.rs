@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::catalog::{Catalog, DamageCode};
 use super::cover::words;
 use super::deadline::{DamageRule, Limits, Target, WorkCalendar};
-use super::id::{CoverCode, CoverId, DistrictCode, GridCode, OrderCode, OrgCode, SubdistrictCode};
+use super::id::{CommunityCode, CoverCode, CoverId, DistrictCode, GridCode, OrderCode, OrgCode, SubdistrictCode};
 use super::position::{Position, Wgs84};
 use super::task::{GUARD_LIMIT, Task, TaskKind, TaskStatus, VERIFY_LIMIT};
 
@@ -247,6 +247,26 @@ impl Order {
                 matches!(self.status, Registered | Dispatched | Accepted | Arrived | Secured | Suspended)
             }
         }
+    }
+
+    /// The same in another grid: boundaries were redrawn. What was the old grid's to do is the new one's.
+    #[must_use]
+    pub fn regrid(mut self, grid: GridCode) -> Self {
+        let old = self.grid;
+        let handed = |assignee: &Assignee| match assignee {
+            Assignee::Grid(code) if *code == old => Assignee::Grid(grid),
+            Assignee::Subdistrict(code) if *code == SubdistrictCode::of(CommunityCode::of(old)) => {
+                Assignee::Subdistrict(SubdistrictCode::of(CommunityCode::of(grid)))
+            }
+            other => other.clone(),
+        };
+        self.assignee = handed(&self.assignee);
+        for task in self.tasks.iter_mut().filter(|task| task.status == TaskStatus::Open) {
+            task.assignee = handed(&task.assignee);
+        }
+        self.grid = grid;
+        self.version += 1;
+        self
     }
 
     /// The order after the action.

@@ -39,7 +39,7 @@ pub struct GeometryOut {
 }
 
 impl GeometryOut {
-    fn new(outline: &MultiPolygon<f64>, out: Out) -> Result<Self> {
+    pub(super) fn new(outline: &MultiPolygon<f64>, out: Out) -> Result<Self> {
         let ring =
             |line: &geo::LineString<f64>| line.0.iter().map(|at| pair(at.x, at.y, out)).collect::<Result<Vec<_>>>();
         let oriented = outline.orient(Direction::Default);
@@ -92,7 +92,7 @@ pub struct AreaOut {
     pub geometry: GeometryOut,
 }
 
-fn area_out(index: &Index, area: &Area, caller: &Caller, out: Out) -> Result<AreaOut> {
+pub(super) fn area_out(index: &Index, area: &Area, caller: &Caller, out: Out) -> Result<AreaOut> {
     let number = area.code;
     let grid = GridCode::from_number(number);
     let community = CommunityCode::from_number(number).or(grid.map(CommunityCode::of));

@@ -27,6 +27,7 @@ use crate::service::edit::Asking;
 use crate::service::edit::covers::{CoverEdit, Redraft};
 use crate::service::error::{Result, ServiceError};
 use crate::service::registry::CoverVersion;
+use crate::store::events::Event;
 
 /// The cover that a path names.
 fn code(text: &str) -> Result<CoverCode> {
@@ -279,6 +280,18 @@ pub struct VersionOut {
     pub changes: Vec<FieldChangeOut>,
 }
 
+/// Who made a change, as its event says.
+pub(super) fn by(app: &App, event: &Event) -> ByOut {
+    let data: Value = serde_json::from_str(&event.data).unwrap_or_default();
+    let unit = data["unit"].as_str().and_then(|code| code.parse().ok());
+    let unit = unit.and_then(|code| app.guli.context.index.organization(&code));
+    ByOut {
+        // Imports are the operator's, who needs no key.
+        role: data["role"].as_str().unwrap_or("admin").to_owned(),
+        unit: unit.map(|unit| Ref::organization(&unit).into_owned()),
+    }
+}
+
 fn versions(app: &App, versions: Vec<CoverVersion>) -> Vec<VersionOut> {
     let mut before: Option<(CoverCode, Value)> = None;
     let mut out = Vec::with_capacity(versions.len());
@@ -292,19 +305,10 @@ fn versions(app: &App, versions: Vec<CoverVersion>) -> Vec<VersionOut> {
             }
         }
         before = Some((cover.code, present));
-        let by = event.as_ref().map(|event| {
-            let data: Value = serde_json::from_str(&event.data).unwrap_or_default();
-            let unit = data["unit"].as_str().and_then(|code| code.parse().ok());
-            let unit = unit.and_then(|code| app.guli.context.index.organization(&code));
-            ByOut {
-                // Imports are the operator's, who needs no key.
-                role: data["role"].as_str().unwrap_or("admin").to_owned(),
-                unit: unit.map(|unit| Ref::organization(&unit).into_owned()),
-            }
-        });
+        let by = event.as_ref().map(|event| by(app, event));
         out.push(VersionOut {
             version: cover.version,
-            at: event.as_ref().map(crate::store::events::Event::at),
+            at: event.as_ref().map(Event::at),
             by,
             reason: event.and_then(|event| event.reason),
             source: import.map(|(import, row)| DeliveryOut { import, row }),

@@ -28,7 +28,7 @@ pub struct RefIn {
 }
 
 impl CodeIn {
-    fn text(&self) -> &str {
+    pub fn text(&self) -> &str {
         match self {
             Self::Code(code) => code,
             Self::Ref(reference) => &reference.code,

@@ -52,6 +52,9 @@ impl ChangeOut {
         let at = match event.kind.split('.').next() {
             Some("work_order") => Some("work-orders"),
             Some("cover") => Some("covers"),
+            Some("grid") => Some("grids"),
+            Some("community") => Some("communities"),
+            Some("subdistrict") => Some("subdistricts"),
             _ => None,
         };
         let href = at.map(|at| format!("/v1/{at}/{}", event.subject));

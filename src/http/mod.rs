@@ -1,6 +1,7 @@
 //! The router is the table of contents of the API.
 
 pub mod actions;
+pub mod area_edit;
 pub mod areas;
 pub mod body;
 pub mod cover_edit;
@@ -97,10 +98,23 @@ routes! {
     get "/v1/districts/{code}" areas::district;
     get "/v1/subdistricts" areas::subdistricts;
     get "/v1/subdistricts/{code}" areas::subdistrict;
+    put "/v1/subdistricts/{code}" area_edit::put_subdistrict;
+    patch "/v1/subdistricts/{code}" area_edit::patch_subdistrict;
+    delete "/v1/subdistricts/{code}" area_edit::delete_subdistrict;
+    get "/v1/subdistricts/{code}/history" area_edit::subdistrict_history;
     get "/v1/communities" areas::communities;
     get "/v1/communities/{code}" areas::community;
+    put "/v1/communities/{code}" area_edit::put_community;
+    patch "/v1/communities/{code}" area_edit::patch_community;
+    delete "/v1/communities/{code}" area_edit::delete_community;
+    get "/v1/communities/{code}/history" area_edit::community_history;
     get "/v1/grids" areas::grids;
     get "/v1/grids/{code}" areas::grid;
+    put "/v1/grids/{code}" area_edit::put_grid;
+    patch "/v1/grids/{code}" area_edit::patch_grid;
+    delete "/v1/grids/{code}" area_edit::delete_grid;
+    get "/v1/grids/{code}/history" area_edit::grid_history;
+    post "/v1/grids/redraw" area_edit::redraw;
     get "/v1/organizations" registry::organizations;
     get "/v1/organizations/{code}" registry::organization;
     get "/v1/people" registry::people;

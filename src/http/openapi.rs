@@ -16,13 +16,14 @@ use utoipa::openapi::{Ref, RefOr, Response as Answer, ResponseBuilder};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
 use super::problem::Problem;
-use super::{actions, areas, cover_edit, feed, layers, me, ops, registry, reports, resolve, work_orders};
+use super::{actions, area_edit, areas, cover_edit, feed, layers, me, ops, registry, reports, resolve, work_orders};
 use crate::crs::Crs;
 
 /// What many parameters and headers say of themselves.
 pub mod say {
     pub const AS_OF: &str = "As it was at this instant: between the first change of the registry and now";
     pub const CURSOR: &str = "`next` of the page before, with the same query";
+    pub const DRY_RUN: &str = "true: change nothing, and say what would change";
     pub const IDEMPOTENCY_KEY: &str = "16–128 visible ASCII; the same key and body give the same answer for 7 days";
     pub const IF_MATCH: &str = "The version that this is meant for, in quotes, or * for any";
     pub const IN_AREA: &str = "Only what lies in this area";
@@ -192,6 +193,8 @@ faults! {
         (412, "stale-version", stale), (428, "precondition-required", required)
     ];
     UndoFaults [FORBIDDEN, NOT_FOUND, MISMATCH, (409, "conflict", conflict)];
+    RedrawFaults [FORBIDDEN, NOT_FOUND, INVALID, UNKNOWN_CRS, MISMATCH, (409, "conflict", conflict)];
+    AreaGone [(410, "gone", gone)];
     CoverGone [(410, "gone", gone)];
     TokenGone [(410, "gone", void_token)];
 }
@@ -286,7 +289,7 @@ fn describe(operation: &mut Operation) {
         areas::subdistrict, areas::communities, areas::community, areas::grids, areas::grid,
         registry::organizations, registry::organization, registry::people, registry::person, registry::covers,
         registry::cover, cover_edit::create, cover_edit::put, cover_edit::patch, cover_edit::delete,
-        cover_edit::history, cover_edit::undo, feed::changes, feed::events, layers::get, me::get, ops::healthz, ops::readyz, ops::metrics,
+        cover_edit::history, cover_edit::undo, area_edit::put_subdistrict, area_edit::patch_subdistrict, area_edit::delete_subdistrict, area_edit::put_community, area_edit::patch_community, area_edit::delete_community, area_edit::put_grid, area_edit::patch_grid, area_edit::delete_grid, area_edit::subdistrict_history, area_edit::community_history, area_edit::grid_history, area_edit::redraw, feed::changes, feed::events, layers::get, me::get, ops::healthz, ops::readyz, ops::metrics,
         ops::index, get,
     ),
     components(schemas(Problem)),

@@ -47,7 +47,7 @@ pub struct Served {
 
 impl Served {
     /// A district and its outline in WGS 84, holes turned against outer rings (as
-    /// [`outline`](super::shape::outline) gives it).
+    /// [`outline`](crate::crs::outline::outline) gives it).
     pub fn new(code: DistrictCode, outline: MultiPolygon<f64>) -> Self {
         Self { code, edges: IntervalTreeMultiPolygon::new(&outline), bounds: outline.bounding_rect(), outline }
     }

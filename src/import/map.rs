@@ -7,7 +7,7 @@ use super::field::{Field, Kind};
 use super::finding::{Finding, FindingCode};
 use super::profile::Profile;
 use super::record::RawRecord;
-use super::shape;
+
 use super::{Row, draft::Original};
 use super::{map_catalog, map_cover};
 use crate::crs::CrsService;
@@ -124,7 +124,9 @@ impl<'a> Reading<'a> {
     fn area_with<C>(&mut self, code: Option<C>) -> Option<AreaDraft<C>> {
         let name = self.need_text(Field::Name);
         let outline = match &self.record.geometry {
-            Some(geometry) => shape::outline(geometry, self.profile.crs, self.crs).map_err(|error| error.to_string()),
+            Some(geometry) => {
+                crate::crs::outline::outline(geometry, self.profile.crs, self.crs).map_err(|error| error.to_string())
+            }
             None => Err("an area needs a geometry".to_owned()),
         };
         let outline = outline.map_err(|detail| {

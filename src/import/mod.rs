@@ -26,7 +26,6 @@ pub mod field;
 pub mod finding;
 pub mod profile;
 pub mod run;
-pub mod shape;
 
 mod check_cover;
 mod csv;

@@ -8,6 +8,7 @@ use hashbrown::HashTable;
 use rstar::{RStarInsertionStrategy, RTree, RTreeObject, RTreeParams};
 
 use super::IndexError;
+use super::district::Regridded;
 use super::frame::{Box32, Frame, Ruler, Spot};
 use super::ground::{GridInfo, Ground};
 use super::layers::CoverVersion;
@@ -332,6 +333,30 @@ impl Covers {
             ControlFlow::<()>::Continue(())
         });
         debug_assert!(all.is_continue());
+    }
+
+    /// Puts every cover that is not removed into the grid that it lies in; says which have moved. Those outside every grid stay.
+    pub(super) fn regrid(&mut self, ground: &Ground) -> Vec<Regridded> {
+        let mut moved = Vec::new();
+        // What was removed stays where it was.
+        let slots: Vec<u32> = self.tree.iter().map(|entry| entry.slot).collect();
+        for slot in slots {
+            let record = &self.records[slot as usize];
+            let at = ground.frame.position(record.spot);
+            let found = ground.ruler(at).and_then(|(spot, ruler)| ground.grid_or_nearest(&ruler, spot));
+            let to = found.map(|grid| grid.code);
+            let from = ground.grid(record.grid).map(|grid| grid.code);
+            if from == to {
+                continue;
+            }
+            let Some(code) = Self::code(record, ground) else { continue };
+            moved.push(Regridded { id: record.id, code, from, to });
+            let record = &mut self.records[slot as usize];
+            record.grid = to.and_then(|grid| ground.grid_index(grid)).unwrap_or(NO_GRID);
+            record.version += 1;
+        }
+        moved.sort_by_key(|moved| moved.code);
+        moved
     }
 
     /// Order of two covers by their codes, within one district.

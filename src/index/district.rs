@@ -10,8 +10,9 @@ use super::ground::Ground;
 use crate::domain::catalog::Catalog;
 use crate::domain::cover::Cover;
 use crate::domain::grid::{Community, District, Grid, Subdistrict};
-use crate::domain::id::DistrictCode;
+use crate::domain::id::{CoverCode, CoverId, DistrictCode, GridCode};
 use crate::domain::organization::Organization;
+use crate::domain::position::{Position, Wgs84};
 
 /// A district as the store has it at one `registry_seq`, without its covers: those follow one by one.
 #[derive(Debug, Clone)]
@@ -74,6 +75,15 @@ impl DistrictBuilder {
     }
 }
 
+/// A cover that has come into another grid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Regridded {
+    pub id: CoverId,
+    pub code: CoverCode,
+    pub from: Option<GridCode>,
+    pub to: Option<GridCode>,
+}
+
 /// Numbers districts as they are built.
 static SERIAL: AtomicU64 = AtomicU64::new(0);
 
@@ -97,6 +107,17 @@ impl DistrictIndex {
         self.read().len()
     }
 
+    /// The covers whose grid is no longer the one that they lie in, with that one; and puts them there.
+    pub fn regrid(&self) -> Vec<Regridded> {
+        self.write().regrid(&self.ground)
+    }
+
+    /// The grid that a position in this district belongs to: the nearest one in a sliver, `None` outside.
+    pub fn grid_at(&self, at: Position<Wgs84>) -> Option<GridCode> {
+        let (spot, ruler) = self.ground.ruler(at)?;
+        self.ground.grid_or_nearest(&ruler, spot).map(|grid| grid.code)
+    }
+
     // A panic while the lock is held leaves at worst one cover half listed; readers go on.
     pub(super) fn read(&self) -> RwLockReadGuard<'_, Covers> {
         self.covers.read().unwrap_or_else(PoisonError::into_inner)
@@ -112,6 +133,11 @@ impl DistrictIndex {
 
     pub(super) fn serial(&self) -> u64 {
         self.serial
+    }
+
+    /// Says that every change up to `seq` is in, before the district is put in service.
+    pub fn set_change(&self, seq: u64) {
+        self.set_seq(seq);
     }
 
     pub(super) fn set_seq(&self, seq: u64) {

@@ -162,6 +162,14 @@ impl Ground {
             .and_then(|(distance, grid)| Some((self.grid(grid)?, distance)))
     }
 
+    /// The grid that the spot lies in, or in a sliver within the outline the nearest one.
+    pub(super) fn grid_or_nearest(&self, ruler: &Ruler, spot: Spot) -> Option<&Arc<GridInfo>> {
+        self.grid_at(ruler, spot).or_else(|| {
+            let inside = self.outline.side(spot) != Side::Outside;
+            inside.then(|| self.nearest_grid(ruler)).flatten().map(|(grid, _)| grid)
+        })
+    }
+
     /// The spot and ruler of a position; `None` when it is too far away to be of this district.
     pub(super) fn ruler(&self, at: Position<Wgs84>) -> Option<(Spot, Ruler)> {
         let spot = self.frame.spot_of(at)?;

@@ -36,7 +36,7 @@ use atlas::Atlas;
 use orders::Orders;
 
 pub use covers::CoverView;
-pub use district::{DistrictBuilder, DistrictIndex, DistrictSnapshot};
+pub use district::{DistrictBuilder, DistrictIndex, DistrictSnapshot, Regridded};
 pub use ground::{GridInfo, Named};
 pub use layers::{CoverVersion, NamesStamp};
 pub use orders::OpenOrder;

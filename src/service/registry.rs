@@ -72,7 +72,14 @@ impl Guli {
         self.serves(district).map_err(|_| hidden())?;
         let mut reader = self.store.read().await?;
         let as_of = moment.change(district);
-        areas::list(&mut reader.conn(), district, as_of, (code, code), 0, 1).await?.pop().ok_or_else(hidden)
+        let conn = &mut reader.conn();
+        match areas::list(conn, district, as_of, (code, code), 0, 1).await?.pop() {
+            Some(area) => Ok(area),
+            None if as_of.is_none() && !areas::states(conn, district, code).await?.is_empty() => {
+                Err(super::edit::areas::removed(code))
+            }
+            None => Err(hidden()),
+        }
     }
 
     /// Every district served, with its outline.

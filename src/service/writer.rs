@@ -74,12 +74,25 @@ impl Writer {
         work: impl for<'c> FnOnce(&'c mut WriteConn) -> BoxFuture<'c, StoreResult<T>> + Send + 'static,
         then: impl FnOnce(T) -> U + Send + 'static,
     ) -> StoreResult<U> {
+        self.run(work, |_| End::Commit, then).await
+    }
+
+    /// Runs `work` in a transaction of its own and `then` once it has ended as `end` says of what it gave.
+    pub(super) async fn run<T: Send + 'static, U: Send + 'static>(
+        &self,
+        work: impl for<'c> FnOnce(&'c mut WriteConn) -> BoxFuture<'c, StoreResult<T>> + Send + 'static,
+        end: impl FnOnce(&T) -> End + Send + 'static,
+        then: impl FnOnce(T) -> U + Send + 'static,
+    ) -> StoreResult<U> {
         let (result, got) = oneshot::channel();
         let work: Work = Box::new(move |conn| {
             Box::pin(async move {
                 conn.begin().await?;
                 let value = work(conn).await?;
-                conn.commit().await?;
+                match end(&value) {
+                    End::Commit => conn.commit().await?,
+                    End::Rollback => conn.rollback().await?,
+                }
                 // The asker may be gone; the work is done all the same.
                 let _ = result.send(then(value));
                 Ok(())
@@ -91,6 +104,14 @@ impl Writer {
         finished.await.map_err(|_| gone())??;
         got.await.map_err(|_| gone())
     }
+}
+
+/// How a transaction ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Commit,
+    /// It was only tried what would become of it.
+    Rollback,
 }
 
 /// Why a group was not answered.

@@ -193,3 +193,66 @@ pub async fn put(conn: &mut Conn<'_>, district: DistrictCode, seq: i64, areas: &
     }
     Ok(())
 }
+
+/// Puts areas into the past: from the event `seq` on they are no more.
+pub async fn remove(conn: &mut Conn<'_>, district: DistrictCode, seq: i64, codes: &[u64]) -> Result<()> {
+    for chunk in codes.chunks(super::ROWS_PER_STATEMENT) {
+        each!(&mut *conn, c => {
+            let mut past = QueryBuilder::<Db>::new(format!(
+                "INSERT INTO area_version (district, {COLUMNS}, seq_from, seq_to) SELECT district, {COLUMNS}, seq_from, "
+            ));
+            past.push_bind(seq).push(" FROM area WHERE district = ").push_bind(district.as_i64()).push(" AND code IN (");
+            let mut list = past.separated(", ");
+            chunk.iter().for_each(|code| { list.push_bind(code.cast_signed()); });
+            past.push(")");
+            past.build().execute(&mut *c).await.map(drop)?;
+            let mut gone = QueryBuilder::<Db>::new("DELETE FROM area WHERE district = ");
+            gone.push_bind(district.as_i64()).push(" AND code IN (");
+            let mut list = gone.separated(", ");
+            chunk.iter().for_each(|code| { list.push_bind(code.cast_signed()); });
+            gone.push(")");
+            gone.build().execute(c).await.map(drop)?;
+        });
+    }
+    Ok(())
+}
+
+/// Every state of an area with the event that it is from, the oldest first, and the event that ended the last one.
+pub async fn states(conn: &mut Conn<'_>, district: DistrictCode, code: u64) -> Result<Vec<AreaState>> {
+    let sql = format!(
+        "SELECT {COLUMNS}, seq_from, seq_to FROM area_version WHERE district = $1 AND code = $2 UNION ALL \
+         SELECT {COLUMNS}, seq_from, NULL FROM area WHERE district = $1 AND code = $2 ORDER BY seq_from"
+    );
+    let rows: Vec<StateRow> = each!(conn, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(district.as_i64()).bind(code.cast_signed()).fetch_all(c).await?);
+    rows.into_iter()
+        .map(|StateRow { row, seq_from, seq_to }| Ok(AreaState { area: row.read()?, seq_from, seq_to }))
+        .collect()
+}
+
+/// An area as it was from one event on, until another.
+#[derive(Debug, Clone)]
+pub struct AreaState {
+    pub area: Area,
+    pub seq_from: i64,
+    /// `None` for the present.
+    pub seq_to: Option<i64>,
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct StateRow {
+    #[sqlx(flatten)]
+    row: Row,
+    seq_from: i64,
+    seq_to: Option<i64>,
+}
+
+/// The highest code within a range that an area has or once had: none is given twice.
+pub async fn last_code(conn: &mut Conn<'_>, district: DistrictCode, (first, last): (u64, u64)) -> Result<Option<u64>> {
+    const SQL: &str = "SELECT max(last) FROM (\
+        SELECT max(code) AS last FROM area WHERE district = $1 AND code BETWEEN $2 AND $3 UNION ALL \
+        SELECT max(code) AS last FROM area_version WHERE district = $1 AND code BETWEEN $2 AND $3) AS given";
+    let last: Option<i64> = each!(conn, c => sqlx::query_scalar(SQL)
+        .bind(district.as_i64()).bind(first.cast_signed()).bind(last.cast_signed()).fetch_one(c).await?);
+    Ok(last.map(i64::unsigned_abs))
+}

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::covers::{FIELDS, Row, bind_fields};
 use super::{Conn, Result, corrupt, each};
 use crate::domain::cover::Cover;
-use crate::domain::id::{CoverCode, CoverId, DistrictCode};
+use crate::domain::id::{CoverCode, CoverId, DistrictCode, GridCode};
 
 /// A cover as it was from the event `seq` on.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,6 +103,38 @@ pub async fn put(conn: &mut Conn<'_>, state: &CoverState) -> Result<()> {
         row.push_unseparated(")");
         sql.build().execute(c).await.map(drop)?;
     });
+    Ok(())
+}
+
+/// Puts covers into other grids, each as a new version from the event `seq` on.
+pub async fn regrid(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    seq: i64,
+    grid: Option<GridCode>,
+    covers: &[CoverId],
+) -> Result<()> {
+    for chunk in covers.chunks(super::ROWS_PER_STATEMENT) {
+        each!(&mut *conn, c => {
+            let mut past = QueryBuilder::<Db>::new(format!(
+                "INSERT INTO cover_version (district, code, id, version, seq_from, source, seq_to, {FIELDS}) \
+                 SELECT district, code, id, version, seq_from, source, "
+            ));
+            past.push_bind(seq).push(format!(", {FIELDS} FROM cover WHERE district = "));
+            past.push_bind(district.as_i64()).push(" AND id IN (");
+            let mut list = past.separated(", ");
+            chunk.iter().for_each(|id| { list.push_bind(id.0.as_bytes().to_vec()); });
+            past.push(")");
+            past.build().execute(&mut *c).await.map(drop)?;
+            let mut present = QueryBuilder::<Db>::new("UPDATE cover SET version = version + 1, seq_from = ");
+            present.push_bind(seq).push(", grid = ").push_bind(grid.map(|grid| grid.number().cast_signed()));
+            present.push(" WHERE district = ").push_bind(district.as_i64()).push(" AND id IN (");
+            let mut list = present.separated(", ");
+            chunk.iter().for_each(|id| { list.push_bind(id.0.as_bytes().to_vec()); });
+            present.push(")");
+            present.build().execute(c).await.map(drop)?;
+        });
+    }
     Ok(())
 }
 

@@ -16,6 +16,11 @@ pub(super) async fn commit(mut conn: Conn<'_>) -> Result<()> {
     Ok(())
 }
 
+pub(super) async fn rollback(mut conn: Conn<'_>) -> Result<()> {
+    each!(&mut conn, c => sqlx::raw_sql("ROLLBACK").execute(c).await.map(drop)?);
+    Ok(())
+}
+
 /// `SQLite` folds its log into the database; `PostgreSQL` does so by itself.
 pub(super) async fn checkpoint(mut conn: Conn<'_>) -> Result<()> {
     match &mut conn {

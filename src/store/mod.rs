@@ -157,6 +157,11 @@ impl WriteConn {
         dialect::commit(self.conn()).await
     }
 
+    /// Takes everything since [`begin`](Self::begin) back.
+    pub async fn rollback(&mut self) -> Result<()> {
+        dialect::rollback(self.conn()).await
+    }
+
     /// Folds the write-ahead log back and closes; at a graceful end.
     pub async fn close(mut self) -> Result<()> {
         dialect::checkpoint(self.conn()).await?;

@@ -1,6 +1,7 @@
 //! Edits of the registry: one thing at a time, each in a transaction of its own, as a new version
 //! with who, when and why.
 
+pub mod areas;
 pub mod covers;
 
 use std::sync::Arc;
@@ -13,10 +14,11 @@ use super::error::{Result, ServiceError};
 use super::{Context, idempotent};
 use crate::domain::actor::Actor;
 use crate::domain::id::DistrictCode;
+use crate::domain::order::Order;
 use crate::domain::text::Text;
 use crate::store::events::Event;
 use crate::store::head::Head;
-use crate::store::{Conn, Result as StoreResult, corrupt, events, head, idempotency};
+use crate::store::{Conn, Result as StoreResult, corrupt, events, head, idempotency, orders};
 
 /// Who asks for an edit, why, and under which key.
 #[derive(Debug, Clone)]
@@ -74,28 +76,49 @@ impl Open {
 
     /// Logs the change and keeps its answer.
     async fn finish(
-        mut self,
+        self,
         context: &Context,
         conn: &mut Conn<'_>,
         asking: &Asking,
         change: Change,
         rendered: Rendered,
     ) -> StoreResult<Answer> {
-        let seq = self.head.next_seq();
-        self.head.registry_seq = seq;
+        self.finish_with(context, conn, asking, vec![change], &[], rendered).await
+    }
+
+    /// Logs the changes and the orders that they moved, and keeps the answer.
+    async fn finish_with(
+        mut self,
+        context: &Context,
+        conn: &mut Conn<'_>,
+        asking: &Asking,
+        changes: Vec<Change>,
+        moved: &[Order],
+        rendered: Rendered,
+    ) -> StoreResult<Answer> {
         let by = json!({ "role": asking.actor.role.as_str(), "unit": asking.actor.unit().map(ToString::to_string) });
-        let event = Event {
-            seq,
-            at: self.now.as_microsecond(),
-            actor: asking.actor.log_name(),
-            kind: change.kind.to_owned(),
-            subject: change.subject,
-            version: change.version,
-            data: by.to_string(),
-            reason: asking.reason.as_ref().map(|text| text.as_str().to_owned()),
-        };
-        events::append(conn, self.district, &[event]).await?;
-        let reply = rendered.reply(format!("{}:{seq}", self.district));
+        let at = self.now.as_microsecond();
+        let mut log = Vec::with_capacity(changes.len() + moved.len());
+        for change in changes {
+            self.head.registry_seq = self.head.next_seq();
+            log.push(Event {
+                seq: self.head.seq,
+                at,
+                actor: asking.actor.log_name(),
+                kind: change.kind.to_owned(),
+                subject: change.subject,
+                version: change.version,
+                data: by.to_string(),
+                reason: asking.reason.as_ref().map(|text| text.as_str().to_owned()),
+            });
+        }
+        for order in moved {
+            let seq = self.head.next_seq();
+            log.push(areas::moved_event(order, seq, at, asking.actor.log_name()));
+        }
+        orders::save(conn, self.district, &moved.iter().collect::<Vec<_>>(), self.now).await?;
+        events::append(conn, self.district, &log).await?;
+        let reply = rendered.reply(format!("{}:{}", self.district, self.head.seq));
         if let Some(asked) = &asking.idempotency {
             let kept = idempotent::keep(&context.seal, asked, &reply, self.now)?;
             idempotency::keep(conn, self.district, &[kept]).await?;

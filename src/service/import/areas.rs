@@ -11,6 +11,7 @@ use crate::domain::deadline::DamageRule;
 use crate::domain::grid::District;
 use crate::domain::id::DistrictCode;
 use crate::domain::organization::Organization;
+use crate::service::edit::areas::regrid;
 use crate::service::error::Result;
 use crate::service::{Guli, load};
 use crate::store::areas::{self, Area, Areas};
@@ -138,7 +139,13 @@ impl Guli {
                     }
                     note(conn, &file, &counts, context.clock.now()).await?;
                     let record = areas::districts(conn).await?.into_iter().find(|record| record.code == district);
-                    load::district(&context, conn, record.ok_or_else(|| corrupt("district", district))?).await
+                    let record = record.ok_or_else(|| corrupt("district", district))?;
+                    let fresh = load::district(&context, conn, record).await?;
+                    // Where outlines were redrawn, covers lie in other grids now.
+                    if matches!(changed, Changed::Areas(_) | Changed::District(_)) {
+                        regrid(conn, &fresh, seq).await?;
+                    }
+                    Ok(fresh)
                 })
             },
             move |district| served.index.replace(district),

@@ -3,11 +3,14 @@
 use geo::{MultiPolygon, Orient as _, Validation as _, orient::Direction};
 use geojson::{Geometry, GeometryValue, Position};
 
-use crate::crs::{Crs, CrsService};
+use super::{Crs, CrsService};
 
 /// More vertices than any real area has (the demo's district has 570). Finding a crossing compares
 /// every edge with every other, so the number is looked at first.
 pub const MAX_VERTICES: usize = 20_000;
+
+/// The same for what comes over HTTP.
+pub const MAX_PUBLIC_VERTICES: usize = 2_000;
 
 /// Why a geometry is no outline.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -16,8 +19,8 @@ pub enum OutlineError {
     NotAPolygon(&'static str),
     #[error("the geometry is empty")]
     Empty,
-    #[error("{0} vertices; at most {MAX_VERTICES} are read")]
-    TooManyVertices(usize),
+    #[error("{got} vertices; at most {most} are read")]
+    TooManyVertices { got: usize, most: usize },
     #[error("{what} has {got} positions; a ring needs at least 4")]
     TooFewPositions { what: String, got: usize },
     #[error("{what} is not closed: its first and last positions differ")]
@@ -36,6 +39,16 @@ pub enum OutlineError {
 /// Anything but a polygon whose rings are closed, cross neither themselves nor each other, and
 /// lie where the coordinate system is used.
 pub fn outline(geometry: &Geometry, crs: Crs, service: CrsService) -> Result<MultiPolygon<f64>, OutlineError> {
+    outline_of(geometry, crs, service, MAX_VERTICES)
+}
+
+/// The same with at most `most` vertices.
+pub fn outline_of(
+    geometry: &Geometry,
+    crs: Crs,
+    service: CrsService,
+    most: usize,
+) -> Result<MultiPolygon<f64>, OutlineError> {
     let polygons: &[Vec<Vec<Position>>] = match &geometry.value {
         GeometryValue::Polygon { coordinates } => std::slice::from_ref(coordinates),
         GeometryValue::MultiPolygon { coordinates } => coordinates,
@@ -45,8 +58,8 @@ pub fn outline(geometry: &Geometry, crs: Crs, service: CrsService) -> Result<Mul
         return Err(OutlineError::Empty);
     }
     let vertices = polygons.iter().flatten().map(Vec::len).sum();
-    if vertices > MAX_VERTICES {
-        return Err(OutlineError::TooManyVertices(vertices));
+    if vertices > most {
+        return Err(OutlineError::TooManyVertices { got: vertices, most });
     }
     let mut converted = Vec::with_capacity(polygons.len());
     for (p, rings) in polygons.iter().enumerate() {

@@ -1,0 +1,98 @@
+//! Areas that share their ground without gap or overlap (网格无缝划分): what a change of outlines would leave.
+
+use geo::{Area as _, BooleanOps as _, Euclidean, GeodesicArea as _, Length as _, MapCoords as _, MultiPolygon, coord};
+
+use super::position::Metres;
+
+/// Thinner than this on the average, in metres, is what rounding to 1e-8° leaves along an edge.
+const THIN_M: f64 = 0.003;
+
+/// A piece of ground.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ground {
+    pub outline: MultiPolygon<f64>,
+    /// On the ellipsoid.
+    pub square_metres: f64,
+}
+
+impl Ground {
+    /// The parts of an outline that are wider than what rounding leaves; `None` if there are none.
+    fn of(outline: MultiPolygon<f64>) -> Option<Self> {
+        let wide: Vec<_> = outline.into_iter().filter(is_wide).collect();
+        if wide.is_empty() {
+            return None;
+        }
+        let outline = MultiPolygon::new(wide);
+        Some(Self { square_metres: square_metres(&outline), outline })
+    }
+}
+
+fn is_wide(polygon: &geo::Polygon<f64>) -> bool {
+    let Some(first) = polygon.exterior().0.first() else { return false };
+    let metres = Metres::at(first.y);
+    let (x0, y0) = (first.x, first.y);
+    let plane = polygon.map_coords(|at| {
+        coord! {
+            x: (at.x - x0) * metres.per_degree_east, y: (at.y - y0) * metres.per_degree_north,
+        }
+    });
+    let edges = Euclidean.length(plane.exterior()) + plane.interiors().iter().map(|r| Euclidean.length(r)).sum::<f64>();
+    2.0 * plane.unsigned_area() > THIN_M * edges
+}
+
+/// The area of an outline on the ellipsoid, in m².
+pub fn square_metres(outline: &MultiPolygon<f64>) -> f64 {
+    outline.geodesic_area_unsigned()
+}
+
+/// The ground that two outlines share.
+pub fn overlap(a: &MultiPolygon<f64>, b: &MultiPolygon<f64>) -> Option<Ground> {
+    Ground::of(a.intersection(b))
+}
+
+/// The ground of `before` that is not in `after`.
+pub fn lost(before: &MultiPolygon<f64>, after: &MultiPolygon<f64>) -> Option<Ground> {
+    Ground::of(before.difference(after))
+}
+
+/// All outlines as one.
+pub fn union<'a>(outlines: impl IntoIterator<Item = &'a MultiPolygon<f64>>) -> MultiPolygon<f64> {
+    outlines.into_iter().fold(MultiPolygon::new(Vec::new()), |all, outline| all.union(outline))
+}
+
+#[cfg(test)]
+mod tests {
+    use geo::{BoundingRect as _, Rect};
+
+    use super::*;
+
+    fn rect(west: f64, south: f64, east: f64, north: f64) -> MultiPolygon<f64> {
+        MultiPolygon::new(vec![Rect::new(coord! { x: west, y: south }, coord! { x: east, y: north }).to_polygon()])
+    }
+
+    #[test]
+    fn neighbours_share_an_edge_and_no_ground() {
+        let (west, east) = (rect(120.37, 36.11, 120.38, 36.13), rect(120.38, 36.11, 120.39, 36.13));
+        assert_eq!(overlap(&west, &east), None);
+        assert_eq!(lost(&union([&west, &east]), &rect(120.37, 36.11, 120.39, 36.13)), None);
+        // An edge that is a millimetre off.
+        assert_eq!(overlap(&west, &rect(120.379_999_99, 36.11, 120.39, 36.13)), None);
+    }
+
+    /// Rounding of the overlay moves corners by less than a micrometre.
+    fn assert_is(ground: &Ground, expected: &MultiPolygon<f64>) {
+        let (found, expected) = (ground.outline.bounding_rect().unwrap(), expected.bounding_rect().unwrap());
+        let off = (found.min() - expected.min(), found.max() - expected.max());
+        assert!([off.0.x, off.0.y, off.1.x, off.1.y].iter().all(|off| off.abs() < 1e-10), "{found:?} {expected:?}");
+    }
+
+    #[test]
+    fn ground_that_two_want_is_found_and_measured() {
+        let (west, east) = (rect(120.37, 36.11, 120.381, 36.13), rect(120.38, 36.11, 120.39, 36.13));
+        let shared = overlap(&west, &east).unwrap();
+        assert_is(&shared, &rect(120.38, 36.11, 120.381, 36.13));
+        // 0.001° of longitude are 90.06 m here, 0.02° of latitude 2,219.4 m.
+        assert!((shared.square_metres - 199_880.0).abs() < 300.0, "{}", shared.square_metres);
+        assert_is(&lost(&west, &east).unwrap(), &rect(120.37, 36.11, 120.38, 36.13));
+    }
+}

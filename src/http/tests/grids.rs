@@ -1,0 +1,178 @@
+//! Redrawing grids: what it would do, what it does, and that no ground is lost or given twice.
+
+use super::*;
+
+const PLANNER: &str = "demo-planner";
+
+fn rect(west: f64, south: f64, east: f64, north: f64) -> Value {
+    json!({"type": "Polygon", "coordinates": [[[west, south], [east, south], [east, north], [west, north], [west, south]]]})
+}
+
+fn grid(code: &str) -> String {
+    format!("/v1/grids/{code}")
+}
+
+impl Town {
+    async fn grid_at(&self, lon: f64) -> Value {
+        let got = self.get(&format!("/v1/resolve?lon={lon}&lat=36.12")).get().await;
+        got.body["grid"]["code"].clone()
+    }
+}
+
+#[tokio::test]
+async fn a_name_is_changed_with_memory() {
+    let town = Town::open().await;
+    let patch =
+        town.ask("PATCH", &format!("{}?reason=new%20sign", grid(WEST))).key(PLANNER).header("if-match", "\"1\"");
+    let got = patch.json(json!({"name": "西网格", "supervising_department": null})).await;
+    assert_eq!(
+        (got.status.as_u16(), got.header("etag"), &got.body["name"]),
+        (200, "\"2\"", &json!("西网格")),
+        "{}",
+        got.body
+    );
+    assert_eq!(got.body["supervising_department"], Value::Null);
+    let resolved = town.get("/v1/resolve?lon=120.375&lat=36.12").get().await.body;
+    assert_eq!(
+        (&resolved["grid"]["name"], &resolved["candidates"][0]["cover"]["grid"]["name"]),
+        (&json!("西网格"), &json!("西网格"))
+    );
+    let whole = town.get(&grid(WEST)).key("demo-admin").get().await.body;
+    let same = town.ask("PUT", &grid(WEST)).key("demo-admin").header("if-match", "*").json(whole).await;
+    assert_eq!(same.status, 200, "{}", same.body);
+    let history = town.get(&format!("{}/history", grid(WEST))).get().await.body;
+    let changed = &history["items"][1];
+    assert_eq!((&changed["reason"], &changed["by"]["role"]), (&json!("new sign"), &json!("planner")), "{history}");
+    assert_eq!(changed["changes"][0], json!({"pointer": "/name", "from": "海晏社区第一网格", "to": "西网格"}));
+    let feed = town.get("/v1/changes?after=1").key(PLANNER).get().await.body;
+    assert_eq!((&feed["items"][0]["kind"], &feed["items"][0]["href"]), (&json!("grid.updated"), &json!(grid(WEST))));
+}
+
+#[tokio::test]
+async fn an_edge_moves_with_the_covers_and_orders_beside_it() {
+    let town = Town::open().await;
+    let order = town.report().await;
+    let body = json!({"grids": [
+        {"code": WEST, "name": "西", "geometry": rect(120.37, 36.11, 120.374, 36.13)},
+        {"code": EAST, "name": "东", "geometry": rect(120.374, 36.11, 120.39, 36.13)},
+    ]});
+    let dry = town.post("/v1/grids/redraw?dry_run=true").key(PLANNER).json(body.clone()).await;
+    assert_eq!((dry.status.as_u16(), &dry.body["dry_run"]), (200, &json!(true)), "{}", dry.body);
+    let effects = &dry.body["effects"];
+    assert_eq!(effects["covers"], json!([{"code": ALONE, "from": WEST, "to": EAST}]));
+    assert_eq!(effects["orders"], json!([{"code": order, "from": WEST, "to": EAST}]));
+    assert_eq!((&effects["overlaps"], &effects["gaps"], &effects["outside"]), (&json!([]), &json!([]), &json!([])));
+    let size = |n: usize, when: &str| effects["sizes"][n][when].as_f64().unwrap();
+    let lost = size(0, "before_m2") - size(0, "after_m2");
+    assert!((lost - (size(1, "after_m2") - size(1, "before_m2"))).abs() < 0.1 && lost > 1e6, "{effects}");
+    // Nothing happened.
+    assert_eq!(town.grid_at(120.375).await, WEST);
+    assert_eq!(town.get(&grid(WEST)).get().await.header("etag"), "\"1\"");
+    let real = town.post("/v1/grids/redraw").key(PLANNER).json(body).await;
+    assert_eq!((real.status.as_u16(), real.header("guli-feed")), (200, "370203:5"), "{}", real.body);
+    assert_eq!(town.grid_at(120.375).await, EAST);
+    let cover = town.get(&format!("/v1/covers/{ALONE}")).key(PLANNER).get().await;
+    assert_eq!((&cover.body["grid"]["code"], cover.header("etag")), (&json!(EAST), "\"2\""));
+    let moved = town.get(&format!("/v1/work-orders/{order}")).key("demo-admin").get().await;
+    assert_eq!((&moved.body["grid"]["code"], moved.header("etag")), (&json!(EAST), "\"2\""), "{}", moved.body);
+    assert!(
+        moved.body["tasks"].as_array().unwrap().iter().all(|task| task["assignee"]["code"] != WEST),
+        "{}",
+        moved.body
+    );
+    // It was in the west then.
+    let feed = town.get("/v1/changes?after=2").key("demo-admin").get().await.body;
+    let kinds: Vec<_> = feed["items"].as_array().unwrap().iter().map(|item| item["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["grid.updated", "grid.updated", "work_order.regridded"]);
+}
+
+#[tokio::test]
+async fn a_grid_is_split_and_merged_again() {
+    let town = Town::open().await;
+    let split = json!({"grids": [
+        {"code": WEST, "name": "西", "geometry": rect(120.37, 36.11, 120.38, 36.12)},
+        {"name": "北", "geometry": rect(120.37, 36.12, 120.38, 36.13)},
+    ]});
+    let got = town.post("/v1/grids/redraw").key(PLANNER).json(split).await;
+    assert_eq!(got.status, 200, "{}", got.body);
+    let new = got.body["areas"][1]["code"].as_str().unwrap().to_owned();
+    assert_eq!(new, "370203005001003");
+    // On the shared edge the lowest code wins.
+    assert_eq!(town.grid_at(120.375).await, WEST);
+    let merge = json!({
+        "grids": [{"code": WEST, "name": "西", "geometry": rect(120.37, 36.11, 120.38, 36.13)}], "remove": [new],
+    });
+    let got = town.post("/v1/grids/redraw").key(PLANNER).json(merge).await;
+    assert_eq!(got.status, 200, "{}", got.body);
+    let gone = town.get(&grid(&new)).get().await;
+    assert_eq!((gone.fault().1, &gone.body["history"]), ("gone", &json!(format!("{}/history", grid(&new)))));
+    let history = town.get(&format!("{}/history", grid(&new))).get().await.body;
+    assert_eq!(
+        (history["items"].as_array().unwrap().len(), &history["items"][1]["changes"][0]["to"]),
+        (2, &Value::Null)
+    );
+    // Its code is not given again.
+    let again = json!({"grids": [
+        {"code": WEST, "name": "西", "geometry": rect(120.37, 36.11, 120.38, 36.12)},
+        {"name": "北", "geometry": rect(120.37, 36.12, 120.38, 36.13)},
+    ]});
+    let got = town.post("/v1/grids/redraw").key(PLANNER).json(again).await;
+    assert_eq!(got.body["areas"][1]["code"], "370203005001004", "{}", got.body);
+}
+
+#[tokio::test]
+async fn ground_is_neither_lost_nor_given_twice() {
+    let town = Town::open().await;
+    let before = town.get("/v1/changes").key("demo-admin").get().await.body;
+    let patch = |geometry: Value| {
+        town.ask("PATCH", &grid(WEST)).key(PLANNER).header("if-match", "*").json(json!({"geometry": geometry}))
+    };
+    for (geometry, detail) in [
+        (rect(120.37, 36.11, 120.385, 36.13), "would overlap 370203005001002"),
+        (rect(120.37, 36.11, 120.379, 36.13), "would belong to nobody"),
+        (rect(120.36, 36.11, 120.38, 36.13), "would lie outside"),
+        (json!({"type": "Point", "coordinates": [120.37, 36.11]}), "Polygon"),
+        (
+            json!({"type": "Polygon", "coordinates": [[[120.37, 36.11], [120.38, 36.13], [120.38, 36.11], [120.37, 36.13], [120.37, 36.11]]]}),
+            "self-intersection",
+        ),
+        (json!({"type": "Polygon", "coordinates": [[[120.37, 36.11], [120.38, 36.11], [120.38, 36.13]]]}), "4"),
+        (json!("here"), ""),
+    ] {
+        let got = patch(geometry.clone()).await;
+        assert_eq!(got.fault(), (422, "invalid", "/geometry".to_owned()), "{geometry}");
+        assert!(got.body["errors"].to_string().contains(detail), "{geometry} {}", got.body);
+    }
+    let ring: Vec<_> = (0..2_001).map(|n| json!([120.37 + f64::from(n) * 1e-6, 36.11])).collect();
+    let many = patch(json!({"type": "Polygon", "coordinates": [ring]})).await;
+    assert!(many.body["detail"].as_str().unwrap().contains("2000"), "{}", many.body);
+    for (method, uri, key, body, status) in [
+        ("PATCH", grid(WEST), PLANNER, json!({"code": WEST}), 422),
+        ("PATCH", grid(WEST), PLANNER, json!({"name": null}), 422),
+        ("PATCH", grid(WEST), PLANNER, json!({"name": " "}), 422),
+        ("PATCH", grid(WEST), PLANNER, json!({"supervising_department": "370203-XXX01"}), 422),
+        ("PATCH", grid("370203005001099"), PLANNER, json!({"name": "x"}), 404),
+        ("PATCH", grid(WEST), "demo-crew", json!({"name": "x"}), 403),
+        ("PATCH", grid(WEST), "demo-grid", json!({"name": "x"}), 403),
+        ("DELETE", grid(WEST), PLANNER, json!({}), 422),
+        ("DELETE", "/v1/communities/370203005001".to_owned(), PLANNER, json!({}), 409),
+        ("POST", "/v1/grids/redraw".to_owned(), PLANNER, json!({"grids": []}), 422),
+        ("POST", "/v1/grids/redraw".to_owned(), PLANNER, json!({"grids": [], "remove": ["370203005001099"]}), 422),
+        ("POST", "/v1/grids/redraw?dry_run=perhaps".to_owned(), PLANNER, json!({"grids": []}), 422),
+    ] {
+        let got = town.ask(method, &uri).key(key).header("if-match", "*").json(body.clone()).await;
+        assert_eq!(got.fault().0, status, "{method} {uri} {body} {}", got.body);
+    }
+    assert_eq!(town.ask("PATCH", &grid(WEST)).json(json!({"name": "x"})).await.fault().0, 401);
+    assert_eq!(town.ask("PATCH", &grid(WEST)).key(PLANNER).json(json!({"name": "x"})).await.fault().0, 428);
+    let stale =
+        town.ask("PATCH", &grid(WEST)).key(PLANNER).header("if-match", "\"9\"").json(json!({"name": "x"})).await;
+    assert_eq!((stale.fault().0, &stale.body["current"]), (412, &json!(1)));
+    // A dry run says all of it instead.
+    let dry = town.ask("PATCH", &format!("{}?dry_run=true", grid(WEST))).key(PLANNER).header("if-match", "*");
+    let dry = dry.json(json!({"geometry": rect(120.365, 36.11, 120.379, 36.13)})).await;
+    assert_eq!(dry.status, 200, "{}", dry.body);
+    assert!(dry.body["effects"]["gaps"][0]["area_m2"].as_f64().unwrap() > 1e5, "{}", dry.body);
+    assert_eq!(dry.body["effects"]["outside"][0]["code"], WEST);
+    assert_eq!(town.get("/v1/changes").key("demo-admin").get().await.body, before);
+}

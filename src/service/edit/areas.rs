@@ -1,0 +1,521 @@
+//! Edits of areas: their names, who supervises them, and their outlines, which share the ground without gap
+//! or overlap before and after.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use geo::{BoundingRect as _, Intersects as _, MultiPolygon};
+use serde_json::json;
+
+use super::{Asking, Begun, Change, Open, check};
+use crate::domain::actor::{self, Action, Resource};
+use crate::domain::id::{CommunityCode, DistrictCode, GridCode, OrderCode, OrgCode, SubdistrictCode};
+use crate::domain::order::Order;
+use crate::domain::partition::{self, Ground};
+use crate::index::{DistrictIndex, Index, Regridded};
+use crate::service::command::{Answer, Precondition, Rendered};
+use crate::service::error::{Fault, Result, ServiceError};
+use crate::service::writer::End;
+use crate::service::{Context, Guli, load, settle};
+use crate::store::areas::{Area, Level};
+use crate::store::events::Event;
+use crate::store::{Conn, Result as StoreResult, areas, corrupt, cover_history, orders};
+
+/// Says what an area is to be, from what it is.
+pub type Redraft = Arc<dyn Redrafting>;
+
+/// A function from what an area is to what it is to be.
+pub trait Redrafting: Fn(&Area) -> Result<Area> + Send + Sync {}
+
+impl<F: Fn(&Area) -> Result<Area> + Send + Sync> Redrafting for F {}
+
+/// What is to be done to areas of a district.
+#[derive(Clone)]
+pub enum AreaEdit {
+    Change {
+        code: u64,
+        precondition: Precondition,
+        redraft: Redraft,
+    },
+    Remove {
+        code: u64,
+        precondition: Precondition,
+    },
+    /// Several at once, so that what one gives another can take: what has no code (0) is new.
+    Redraw {
+        put: Vec<Area>,
+        remove: Vec<GridCode>,
+    },
+}
+
+/// Whether it is done, or only said what it would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Run {
+    Real,
+    Dry,
+}
+
+/// What an edit of areas does besides.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Covers that come into another grid.
+    pub covers: Vec<Regridded>,
+    /// Open orders that do: the grid before and after.
+    pub orders: Vec<(OrderCode, GridCode, GridCode)>,
+    /// Square metres before and after, by code.
+    pub sizes: Vec<(u64, f64, f64)>,
+    /// Ground that two areas of a level would have: of the changed one and another.
+    pub overlaps: Vec<(u64, u64, Ground)>,
+    /// Ground that no area of the level would have any more.
+    pub gap: Option<Ground>,
+    /// Ground outside the area that a changed one lies in.
+    pub outside: Vec<(u64, Ground)>,
+}
+
+/// What became of an edit.
+pub struct AreaOutcome {
+    /// The registry with the areas as they now are.
+    pub registry: Index,
+    pub areas: Vec<Area>,
+    pub effects: Effects,
+}
+
+/// Turns the outcome into the bytes of the answer.
+pub type RenderAreas = Arc<dyn Fn(&AreaOutcome) -> Rendered + Send + Sync>;
+
+struct Done {
+    answer: Answer,
+    district: Option<DistrictIndex>,
+    orders: Vec<Order>,
+}
+
+impl Done {
+    fn refused(error: ServiceError) -> Self {
+        Self { answer: Answer::Refused(error), district: None, orders: Vec::new() }
+    }
+}
+
+impl Guli {
+    /// Has an edit of areas decided, and committed unless it is a dry run.
+    pub async fn edit_areas(
+        &self,
+        district: DistrictCode,
+        edit: AreaEdit,
+        asking: Asking,
+        run: Run,
+        render: RenderAreas,
+    ) -> Answer {
+        let refused = self.serves(district).and_then(|()| {
+            actor::authorize(&asking.actor, Action::EditAreas, Resource::District(district))
+                .map_err(|refusal| ServiceError::refused(refusal, "this area"))
+        });
+        if let Err(refused) = refused {
+            return Answer::Refused(refused);
+        }
+        let (context, shown) = (Arc::clone(&self.context), Arc::clone(&self.context));
+        let end = match run {
+            Run::Real => End::Commit,
+            Run::Dry => End::Rollback,
+        };
+        let done = self.writer.run(
+            move |conn| {
+                Box::pin(async move { edited(&context, &mut conn.conn(), district, edit, &asking, run, &render).await })
+            },
+            move |_| end,
+            move |Done { answer, district, orders }| {
+                if let Some(district) = district.filter(|_| run == Run::Real) {
+                    shown.index.replace(district);
+                    orders.iter().for_each(|order| load::show(&shown, order));
+                }
+                answer
+            },
+        );
+        done.await.unwrap_or_else(|error| Answer::Refused(error.into()))
+    }
+
+    /// Every state of an area, with the events that began and ended them.
+    pub async fn area_history(&self, district: DistrictCode, code: u64) -> Result<(Vec<areas::AreaState>, Vec<Event>)> {
+        let hidden = || ServiceError::NotFound(format!("area {code}"));
+        self.serves(district).map_err(|_| hidden())?;
+        let mut reader = self.store.read().await?;
+        let conn = &mut reader.conn();
+        let states = areas::states(conn, district, code).await?;
+        if states.is_empty() {
+            return Err(hidden());
+        }
+        let numbers: Vec<i64> =
+            states.iter().flat_map(|state| [Some(state.seq_from), state.seq_to]).flatten().collect();
+        let events = crate::store::events::numbered(conn, district, &numbers).await?;
+        Ok((states, events))
+    }
+}
+
+/// What is to be the present: areas as they are to be with what they were, and areas that are to be no more.
+#[derive(Default)]
+struct Plan {
+    put: Vec<(Option<Area>, Area)>,
+    remove: Vec<Area>,
+}
+
+async fn edited(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    edit: AreaEdit,
+    asking: &Asking,
+    run: Run,
+    render: &RenderAreas,
+) -> StoreResult<Done> {
+    let open = match Open::begin(context, conn, district, asking).await? {
+        Begun::Answered(answer) => return Ok(Done { answer, district: None, orders: Vec::new() }),
+        Begun::Open(open) => open,
+    };
+    let plan = match plan(context, conn, district, edit).await? {
+        Ok(plan) => plan,
+        Err(refused) => return Ok(Done::refused(refused)),
+    };
+    let mut effects = measure(conn, district, &plan).await?;
+    if run == Run::Real
+        && let Err(refused) = seamless(&effects)
+    {
+        return Ok(Done::refused(refused));
+    }
+    let seq = open.seq();
+    let put: Vec<Area> = plan.put.iter().map(|(_, area)| area.clone()).collect();
+    let removed: Vec<u64> = plan.remove.iter().map(|area| area.code).collect();
+    areas::put(conn, district, seq, &put).await?;
+    areas::remove(conn, district, seq, &removed).await?;
+    let fresh = reload(context, conn, district).await?;
+    effects.covers = regrid(conn, &fresh, seq).await?;
+    let moved = moved_orders(context, conn, district, &fresh).await?;
+    effects.orders = moved.iter().map(|(from, order)| (order.code, *from, order.grid)).collect();
+    let mut changes: Vec<Change> = plan.put.iter().map(|(before, area)| change_of(before.as_ref(), area)).collect();
+    changes.extend(plan.remove.iter().map(|area| Change {
+        kind: kind_of(area.code, ["subdistrict.removed", "community.removed", "grid.removed"]),
+        subject: area.code.to_string(),
+        version: area.version,
+    }));
+    let last = seq + i64::try_from(changes.len()).unwrap_or(0) - 1;
+    fresh.set_change(last.unsigned_abs());
+    let outcome = AreaOutcome { registry: Index::default(), areas: put, effects };
+    let fresh = Arc::new(fresh);
+    outcome.registry.replace(Arc::clone(&fresh));
+    let rendered = render(&outcome);
+    drop(outcome);
+    let moved: Vec<Order> = moved.into_iter().map(|(_, order)| order).collect();
+    let answer = open.finish_with(context, conn, asking, changes, &moved, rendered).await?;
+    Ok(Done { answer, district: Arc::into_inner(fresh), orders: moved })
+}
+
+/// The district as the transaction sees it.
+async fn reload(context: &Context, conn: &mut Conn<'_>, district: DistrictCode) -> StoreResult<DistrictIndex> {
+    let record = areas::districts(conn).await?.into_iter().find(|record| record.code == district);
+    load::district(context, conn, record.ok_or_else(|| corrupt("district", district))?).await
+}
+
+/// Puts every cover into the grid that it lies in, in memory and in the database.
+pub(in crate::service) async fn regrid(
+    conn: &mut Conn<'_>,
+    fresh: &DistrictIndex,
+    seq: i64,
+) -> StoreResult<Vec<Regridded>> {
+    let moved = fresh.regrid();
+    let mut by_grid: BTreeMap<Option<GridCode>, Vec<_>> = BTreeMap::new();
+    for moved in &moved {
+        by_grid.entry(moved.to).or_default().push(moved.id);
+    }
+    for (grid, covers) in by_grid {
+        cover_history::regrid(conn, fresh.code(), seq, grid, &covers).await?;
+    }
+    Ok(moved)
+}
+
+/// The open orders that lie in another grid now, with the one before.
+async fn moved_orders(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    fresh: &DistrictIndex,
+) -> StoreResult<Vec<(GridCode, Order)>> {
+    let elsewhere = |order: &Order| fresh.grid_at(order.position).filter(|grid| *grid != order.grid);
+    let open = orders::open(conn, district).await?.into_iter();
+    let codes: Vec<OrderCode> = open.filter(|o| elsewhere(&o.order).is_some()).map(|o| o.order.code).collect();
+    // Read again with their tasks, which are the grid's to do too.
+    let moved = orders::load(conn, district, &[], &codes).await?.into_iter().filter_map(|stored| {
+        let mut order = stored.order;
+        let to = elsewhere(&order)?;
+        order.cover = settle::subject_by_id(&context.index, stored.cover);
+        Some((order.grid, order.regrid(to)))
+    });
+    Ok(moved.collect())
+}
+
+fn change_of(before: Option<&Area>, area: &Area) -> Change {
+    let kinds = match before {
+        Some(_) => ["subdistrict.updated", "community.updated", "grid.updated"],
+        None => ["subdistrict.created", "community.created", "grid.created"],
+    };
+    Change { kind: kind_of(area.code, kinds), subject: area.code.to_string(), version: area.version }
+}
+
+fn kind_of(code: u64, [subdistrict, community, grid]: [&'static str; 3]) -> &'static str {
+    match level(code) {
+        Level::Subdistrict => subdistrict,
+        Level::Community => community,
+        Level::Grid => grid,
+    }
+}
+
+fn level(code: u64) -> Level {
+    match code.checked_ilog10().unwrap_or(0) {
+        8 => Level::Subdistrict,
+        11 => Level::Community,
+        _ => Level::Grid,
+    }
+}
+
+async fn plan(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    edit: AreaEdit,
+) -> StoreResult<Result<Plan>> {
+    match edit {
+        AreaEdit::Change { code, precondition, redraft } => {
+            let decided = match known(conn, district, code).await? {
+                Ok(area) => check(precondition, area.version).and_then(|()| {
+                    let mut after = redraft(&area)?;
+                    after.version = area.version + 1;
+                    sound(context, &after, "")?;
+                    Ok(Plan { put: vec![(Some(area), after)], remove: Vec::new() })
+                }),
+                Err(refused) => Err(refused),
+            };
+            Ok(decided)
+        }
+        AreaEdit::Remove { code, precondition } => {
+            let area = match known(conn, district, code).await? {
+                Ok(area) => area,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            if let Err(refused) = check(precondition, area.version) {
+                return Ok(Err(refused));
+            }
+            let below = match level(code) {
+                Level::Subdistrict => Some(Level::Community),
+                Level::Community => Some(Level::Grid),
+                Level::Grid => None,
+            };
+            if let Some(below) = below
+                && !areas::list(conn, district, None, below.within(code), 0, 1).await?.is_empty()
+            {
+                let detail = format!("{code} is not empty: remove the areas within it first");
+                return Ok(Err(ServiceError::Conflict(detail)));
+            }
+            Ok(Ok(Plan { put: Vec::new(), remove: vec![area] }))
+        }
+        AreaEdit::Redraw { put, remove } => redraw(context, conn, district, put, remove).await,
+    }
+}
+
+async fn redraw(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    put: Vec<Area>,
+    remove: Vec<GridCode>,
+) -> StoreResult<Result<Plan>> {
+    let mut plan = Plan::default();
+    for (n, code) in remove.iter().enumerate() {
+        match known(conn, district, code.number()).await? {
+            Ok(area) => plan.remove.push(area),
+            Err(_) => {
+                return Ok(Err(ServiceError::invalid(format!("/remove/{n}"), format!("grid {code} does not exist"))));
+            }
+        }
+    }
+    let mut given: BTreeMap<u64, u64> = BTreeMap::new();
+    for (n, mut area) in put.into_iter().enumerate() {
+        let pointer = format!("/grids/{n}");
+        if let Err(refused) = sound(context, &area, &pointer) {
+            return Ok(Err(refused));
+        }
+        if area.code == 0 {
+            let Some(community) = community_of(conn, district, &area.outline).await? else {
+                let detail = "it lies in no community: say its code";
+                return Ok(Err(ServiceError::invalid(format!("{pointer}/geometry"), detail)));
+            };
+            let range = Level::Grid.within(community.number());
+            let last = match given.get(&community.number()) {
+                Some(last) => *last,
+                None => areas::last_code(conn, district, range).await?.unwrap_or(range.0),
+            };
+            area.code = last + 1;
+            given.insert(community.number(), area.code);
+        }
+        let before = areas::known(conn, district, &[area.code]).await?.pop();
+        if before.is_none() && !areas::states(conn, district, area.code).await?.is_empty() {
+            let detail = format!("{} was a grid's; no code is used again", area.code);
+            return Ok(Err(ServiceError::invalid(format!("{pointer}/code"), detail)));
+        }
+        let parent = area.code / 1_000;
+        if before.is_none() && areas::known(conn, district, &[parent]).await?.is_empty() {
+            let detail = format!("grid {}: community {parent} does not exist", area.code);
+            return Ok(Err(ServiceError::invalid(format!("{pointer}/code"), detail)));
+        }
+        area.version = before.as_ref().map_or(1, |before| before.version + 1);
+        plan.put.push((before, area));
+    }
+    Ok(Ok(plan))
+}
+
+async fn known(conn: &mut Conn<'_>, district: DistrictCode, code: u64) -> StoreResult<Result<Area>> {
+    if let Some(area) = areas::known(conn, district, &[code]).await?.pop() {
+        return Ok(Ok(area));
+    }
+    let was = !areas::states(conn, district, code).await?.is_empty();
+    Ok(Err(if was { removed(code) } else { ServiceError::NotFound(format!("area {code}")) }))
+}
+
+/// An area that is no more.
+pub fn removed(code: u64) -> ServiceError {
+    let level = match level(code) {
+        Level::Subdistrict => "subdistricts",
+        Level::Community => "communities",
+        Level::Grid => "grids",
+    };
+    ServiceError::Gone {
+        detail: format!("area {code} was removed"),
+        history: Some(format!("/v1/{level}/{code}/history")),
+    }
+}
+
+/// Whether what is said of an area can be; `base` is where it stands in the request.
+fn sound(context: &Context, area: &Area, base: &str) -> Result<()> {
+    let mut faults = Vec::new();
+    if area.name.trim().is_empty() || area.name.chars().count() > 100 || area.name.contains('\0') {
+        faults.push(Fault::pointer(format!("{base}/name"), "a name has 1 to 100 characters"));
+    }
+    if let Some(department) = &area.supervising_department {
+        let known = department.parse::<OrgCode>().ok().and_then(|code| context.index.organization(&code));
+        if known.is_none() {
+            let detail = format!("organization {department} does not exist");
+            faults.push(Fault::pointer(format!("{base}/supervising_department"), detail));
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(ServiceError::Invalid(faults)) }
+}
+
+/// The community that an outline lies in for the most part.
+async fn community_of(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    outline: &MultiPolygon<f64>,
+) -> StoreResult<Option<CommunityCode>> {
+    let communities =
+        areas::list(conn, district, None, Level::Community.within(district.number()), 0, i64::MAX).await?;
+    let shared = communities.iter().filter_map(|community| {
+        let shared = near(&community.outline, outline).then(|| partition::overlap(&community.outline, outline))??;
+        Some((community.code, shared.square_metres))
+    });
+    let most = shared.max_by(|a, b| a.1.total_cmp(&b.1));
+    Ok(most.and_then(|(code, _)| CommunityCode::from_number(code)))
+}
+
+fn near(a: &MultiPolygon<f64>, b: &MultiPolygon<f64>) -> bool {
+    a.bounding_rect().zip(b.bounding_rect()).is_some_and(|(a, b)| a.intersects(&b))
+}
+
+/// What the plan does to the ground of its level.
+async fn measure(conn: &mut Conn<'_>, district: DistrictCode, plan: &Plan) -> StoreResult<Effects> {
+    let mut effects = Effects::default();
+    let redrawn =
+        |(before, after): &&(Option<Area>, Area)| before.as_ref().is_none_or(|before| before.outline != after.outline);
+    let redrawn: Vec<&(Option<Area>, Area)> = plan.put.iter().filter(redrawn).collect();
+    for (before, after) in &plan.put {
+        let size = before.as_ref().map_or(0.0, |before| partition::square_metres(&before.outline));
+        effects.sizes.push((after.code, size, partition::square_metres(&after.outline)));
+    }
+    effects.sizes.extend(plan.remove.iter().map(|area| (area.code, partition::square_metres(&area.outline), 0.0)));
+    let Some(first) = redrawn.first().map(|(_, area)| area.code).or(plan.remove.first().map(|area| area.code)) else {
+        return Ok(effects);
+    };
+    let level = level(first);
+    let present = areas::list(conn, district, None, level.within(district.number()), 0, i64::MAX).await?;
+    let changed = |code: u64| {
+        plan.put.iter().any(|(_, area)| area.code == code) || plan.remove.iter().any(|area| area.code == code)
+    };
+    let staying: Vec<&Area> = present.iter().filter(|area| !changed(area.code)).collect();
+    for (n, (_, area)) in redrawn.iter().enumerate() {
+        let others = staying.iter().copied().chain(redrawn[n + 1..].iter().map(|(_, other)| other));
+        for other in others.filter(|other| near(&other.outline, &area.outline)) {
+            if let Some(shared) = partition::overlap(&area.outline, &other.outline) {
+                effects.overlaps.push((area.code, other.code, shared));
+            }
+        }
+        if let Some(parent) = parent(conn, district, area.code).await?
+            && let Some(outside) = partition::lost(&area.outline, &parent)
+        {
+            effects.outside.push((area.code, outside));
+        }
+    }
+    let before = redrawn.iter().filter_map(|(before, _)| before.as_ref()).chain(&plan.remove);
+    let before = partition::union(before.map(|area| &area.outline));
+    let after = redrawn.iter().map(|(_, area)| area).chain(staying.iter().copied());
+    let after = partition::union(after.filter(|area| near(&area.outline, &before)).map(|area| &area.outline));
+    effects.gap = partition::lost(&before, &after);
+    Ok(effects)
+}
+
+/// The outline of the area that an area lies in.
+async fn parent(conn: &mut Conn<'_>, district: DistrictCode, code: u64) -> StoreResult<Option<MultiPolygon<f64>>> {
+    let parent = match level(code) {
+        Level::Grid => GridCode::from_number(code).map(|code| CommunityCode::of(code).number()),
+        Level::Community => CommunityCode::from_number(code).map(|code| SubdistrictCode::of(code).number()),
+        Level::Subdistrict => {
+            let record = areas::districts(conn).await?.into_iter().find(|record| record.code == district);
+            return Ok(record.map(|record| record.outline));
+        }
+    };
+    let Some(parent) = parent else { return Ok(None) };
+    Ok(areas::known(conn, district, &[parent]).await?.pop().map(|area| area.outline))
+}
+
+/// Whether no ground is left to nobody or given to two.
+fn seamless(effects: &Effects) -> Result<()> {
+    let mut faults = Vec::new();
+    for (code, other, shared) in &effects.overlaps {
+        let detail = format!("{code} would overlap {other} by {:.2} m²", shared.square_metres);
+        faults.push(Fault::pointer("/geometry", detail));
+    }
+    for (code, outside) in &effects.outside {
+        let detail = format!("{:.2} m² of {code} would lie outside the area that it belongs to", outside.square_metres);
+        faults.push(Fault::pointer("/geometry", detail));
+    }
+    if let Some(gap) = &effects.gap {
+        let detail = format!(
+            "{:.2} m² would belong to nobody: give them to a neighbour in the same call (POST /v1/grids/redraw)",
+            gap.square_metres
+        );
+        faults.push(Fault::pointer("/geometry", detail));
+    }
+    if faults.is_empty() { Ok(()) } else { Err(ServiceError::Invalid(faults)) }
+}
+
+/// The event of an order that came into another grid.
+pub(super) fn moved_event(order: &Order, seq: i64, at: i64, actor: String) -> Event {
+    let data = json!({
+        "action": "regrid", "from": order.status.as_str(), "to": order.status.as_str(), "role": "planner",
+        "grid": order.grid.to_string(),
+    });
+    Event {
+        seq,
+        at,
+        actor,
+        kind: "work_order.regridded".to_owned(),
+        subject: order.code.to_string(),
+        version: i64::from(order.version),
+        data: data.to_string(),
+        reason: None,
+    }
+}
