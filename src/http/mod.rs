@@ -24,6 +24,7 @@ pub mod reports;
 pub mod resolve;
 #[cfg(test)]
 mod tests;
+pub mod tiles;
 pub mod wire;
 pub mod words;
 pub mod work_orders;
@@ -41,6 +42,7 @@ use tokio::sync::Semaphore;
 use crate::export::Cache;
 use crate::service::Guli;
 use crate::service::error::ServiceError;
+use crate::tiles::Tiles;
 use problem::{Failure, Outcome};
 
 /// What every handler can reach. Cheap to clone.
@@ -51,6 +53,8 @@ pub struct App {
     pub public_url: Arc<str>,
     /// Layers as they were written last.
     pub layers: Arc<Cache>,
+    /// Tiles as they were drawn last.
+    pub tiles: Arc<Tiles>,
     limits: Arc<Limits>,
 }
 
@@ -64,7 +68,8 @@ struct Limits {
 impl App {
     pub fn new(guli: Arc<Guli>, public_url: &str, concurrency: usize) -> Self {
         let limits = Limits { reads: Semaphore::new(concurrency), writes: Semaphore::new(concurrency) };
-        Self { guli, public_url: public_url.into(), layers: Arc::default(), limits: Arc::new(limits) }
+        let (layers, tiles) = Default::default();
+        Self { guli, public_url: public_url.into(), layers, tiles, limits: Arc::new(limits) }
     }
 }
 
@@ -130,6 +135,8 @@ routes! {
     get "/v1/changes" feed::changes;
     get "/v1/events" feed::events;
     get "/v1/layers/{file}" layers::get;
+    get "/tiles/{file}" tiles::json;
+    get "/tiles/{layer}/{z}/{x}/{file}" tiles::get;
     get "/v1/me" me::get;
     get "/healthz" ops::healthz;
     get "/readyz" ops::readyz;

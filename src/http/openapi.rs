@@ -16,7 +16,9 @@ use utoipa::openapi::{Ref, RefOr, Response as Answer, ResponseBuilder};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
 use super::problem::Problem;
-use super::{actions, area_edit, areas, cover_edit, feed, layers, me, ops, registry, reports, resolve, work_orders};
+use super::{
+    actions, area_edit, areas, cover_edit, feed, layers, me, ops, registry, reports, resolve, tiles, work_orders,
+};
 use crate::crs::Crs;
 
 /// What many parameters and headers say of themselves.
@@ -289,7 +291,11 @@ fn describe(operation: &mut Operation) {
         areas::subdistrict, areas::communities, areas::community, areas::grids, areas::grid,
         registry::organizations, registry::organization, registry::people, registry::person, registry::covers,
         registry::cover, cover_edit::create, cover_edit::put, cover_edit::patch, cover_edit::delete,
-        cover_edit::history, cover_edit::undo, area_edit::put_subdistrict, area_edit::patch_subdistrict, area_edit::delete_subdistrict, area_edit::put_community, area_edit::patch_community, area_edit::delete_community, area_edit::put_grid, area_edit::patch_grid, area_edit::delete_grid, area_edit::subdistrict_history, area_edit::community_history, area_edit::grid_history, area_edit::redraw, feed::changes, feed::events, layers::get, me::get, ops::healthz, ops::readyz, ops::metrics,
+        cover_edit::history, cover_edit::undo, area_edit::put_subdistrict, area_edit::patch_subdistrict,
+        area_edit::delete_subdistrict, area_edit::subdistrict_history, area_edit::put_community,
+        area_edit::patch_community, area_edit::delete_community, area_edit::community_history, area_edit::put_grid,
+        area_edit::patch_grid, area_edit::delete_grid, area_edit::grid_history, area_edit::redraw, feed::changes,
+        feed::events, layers::get, tiles::json, tiles::get, me::get, ops::healthz, ops::readyz, ops::metrics,
         ops::index, get,
     ),
     components(schemas(Problem)),
@@ -299,6 +305,7 @@ fn describe(operation: &mut Operation) {
         (name = "work orders", description = "From dispatch to closing"),
         (name = "registry", description = "Areas, organisations, people, covers"),
         (name = "layers", description = "Whole layers, for maps and tables"),
+        (name = "tiles", description = "Vector tiles, for maps"),
         (name = "keys", description = "Who is calling"),
         (name = "operations", description = "Alive, ready, how it fares"),
     ),
