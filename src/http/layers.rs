@@ -75,7 +75,8 @@ pub fn is_known(headers: &HeaderMap, stamp: &str) -> bool {
     })
 }
 
-fn takes_gzip(headers: &HeaderMap) -> bool {
+/// Whether the caller reads gzip.
+pub fn takes_gzip(headers: &HeaderMap) -> bool {
     let given = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     given.flat_map(|value| value.split(',')).any(|part| {
         let (name, quality) = part.split_once(";q=").unwrap_or((part, "1"));

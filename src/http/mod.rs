@@ -11,6 +11,7 @@ pub mod openapi;
 pub mod ops;
 pub mod order_out;
 pub mod page;
+pub mod pages;
 pub mod params;
 pub mod problem;
 pub mod registry;
@@ -35,6 +36,7 @@ use tokio::sync::Semaphore;
 use crate::export::Cache;
 use crate::service::Guli;
 use crate::service::error::ServiceError;
+use pages::Pages;
 use problem::{Failure, Outcome};
 
 /// What every handler can reach. Cheap to clone.
@@ -45,6 +47,7 @@ pub struct App {
     pub public_url: Arc<str>,
     /// Layers as they were written last.
     pub layers: Arc<Cache>,
+    pub pages: Pages,
     limits: Arc<Limits>,
 }
 
@@ -58,7 +61,13 @@ struct Limits {
 impl App {
     pub fn new(guli: Arc<Guli>, public_url: &str, concurrency: usize) -> Self {
         let limits = Limits { reads: Semaphore::new(concurrency), writes: Semaphore::new(concurrency) };
-        Self { guli, public_url: public_url.into(), layers: Arc::default(), limits: Arc::new(limits) }
+        Self { guli, public_url: public_url.into(), layers: Arc::default(), pages: Pages::BuiltIn, limits: Arc::new(limits) }
+    }
+
+    /// With pages from elsewhere.
+    #[must_use]
+    pub fn with_pages(self, pages: Pages) -> Self {
+        Self { pages, ..self }
     }
 }
 
@@ -111,6 +120,7 @@ routes! {
     get "/metrics" ops::metrics;
     get "/openapi.json" openapi::get;
     get "/" ops::index;
+    get "/assets/{version}/{*file}" pages::asset;
 }
 
 /// All addresses of the API.
