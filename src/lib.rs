@@ -14,12 +14,14 @@
 //! | [`service`] | the use cases, which join store and index; the one task that writes |
 //! | [`import`] | departments' files in, as a stream of drafts and findings |
 //! | [`export`] | layers out, as a stream of pieces |
+//! | [`tiles`] | what a map shows of a layer, as vector tiles out of the index |
 //! | [`http`] | the API; its [`http::router`] is the table of contents |
 //! | [`local`] | what the command line asks, of a running server or in its own process |
 //! | [`demo`] | the generator of the demo district and of larger worlds |
 //! | [`config`] | settings of file, environment and flags as one checked value |
 //!
-//! Dependencies point one way: `domain ← crs, index, store ← service ← import, export ← http ← local ← main`.
+//! Dependencies point one way: `domain ← crs, index, store ← service ← import, export ← http ← local ← main`;
+//! `tiles` needs no more than `domain`, `crs` and `index`.
 //!
 //! # What always holds
 //!
@@ -41,3 +43,4 @@ pub mod local;
 pub mod service;
 pub mod store;
 pub mod table;
+pub mod tiles;

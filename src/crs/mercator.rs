@@ -6,6 +6,9 @@ use std::f64::consts::{FRAC_PI_2, FRAC_PI_4};
 
 const R: f64 = 6_378_137.0;
 
+/// Half the side of the square of the web's tiles in metres: the equator's half, to the east and to the north.
+pub const HALF_SQUARE: f64 = std::f64::consts::PI * R;
+
 /// Where the square of the web's tiles ends, in degrees.
 pub const MAX_LAT: f64 = 85.06;
 

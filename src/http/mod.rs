@@ -19,6 +19,7 @@ pub mod reports;
 pub mod resolve;
 #[cfg(test)]
 mod tests;
+pub mod tiles;
 pub mod wire;
 pub mod words;
 pub mod work_orders;
@@ -36,6 +37,7 @@ use tokio::sync::Semaphore;
 use crate::export::Cache;
 use crate::service::Guli;
 use crate::service::error::ServiceError;
+use crate::tiles::Tiles;
 use pages::Pages;
 use problem::{Failure, Outcome};
 
@@ -47,6 +49,8 @@ pub struct App {
     pub public_url: Arc<str>,
     /// Layers as they were written last.
     pub layers: Arc<Cache>,
+    /// Tiles as they were drawn last.
+    pub tiles: Arc<Tiles>,
     pub pages: Pages,
     limits: Arc<Limits>,
 }
@@ -61,7 +65,9 @@ struct Limits {
 impl App {
     pub fn new(guli: Arc<Guli>, public_url: &str, concurrency: usize) -> Self {
         let limits = Limits { reads: Semaphore::new(concurrency), writes: Semaphore::new(concurrency) };
-        Self { guli, public_url: public_url.into(), layers: Arc::default(), pages: Pages::BuiltIn, limits: Arc::new(limits) }
+        let (layers, tiles) = Default::default();
+        let limits = Arc::new(limits);
+        Self { guli, public_url: public_url.into(), layers, tiles, pages: Pages::BuiltIn, limits }
     }
 
     /// With pages from elsewhere.
@@ -114,6 +120,8 @@ routes! {
     get "/v1/changes" feed::changes;
     get "/v1/events" feed::events;
     get "/v1/layers/{file}" layers::get;
+    get "/tiles/{file}" tiles::json;
+    get "/tiles/{layer}/{z}/{x}/{file}" tiles::get;
     get "/v1/me" me::get;
     get "/healthz" ops::healthz;
     get "/readyz" ops::readyz;

@@ -16,7 +16,7 @@ use utoipa::openapi::{Ref, RefOr, Response as Answer, ResponseBuilder};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
 use super::problem::Problem;
-use super::{actions, areas, feed, layers, me, ops, pages, registry, reports, resolve, work_orders};
+use super::{actions, areas, feed, layers, me, ops, pages, registry, reports, resolve, tiles, work_orders};
 use crate::crs::Crs;
 
 /// What many parameters and headers say of themselves.
@@ -250,8 +250,8 @@ fn describe(operation: &mut Operation) {
         actions::identify, actions::reassign, areas::districts, areas::district, areas::subdistricts,
         areas::subdistrict, areas::communities, areas::community, areas::grids, areas::grid,
         registry::organizations, registry::organization, registry::people, registry::person, registry::covers,
-        registry::cover, feed::changes, feed::events, layers::get, me::get, ops::healthz, ops::readyz, ops::metrics,
-        ops::index, pages::asset, get,
+        registry::cover, feed::changes, feed::events, layers::get, tiles::json, tiles::get, me::get, ops::healthz,
+        ops::readyz, ops::metrics, ops::index, pages::asset, get,
     ),
     components(schemas(Problem)),
     tags(
@@ -260,6 +260,7 @@ fn describe(operation: &mut Operation) {
         (name = "work orders", description = "From dispatch to closing"),
         (name = "registry", description = "Areas, organisations, people, covers"),
         (name = "layers", description = "Whole layers, for maps and tables"),
+        (name = "tiles", description = "Vector tiles, for maps"),
         (name = "keys", description = "Who is calling"),
         (name = "operations", description = "Alive, ready, how it fares"),
     ),

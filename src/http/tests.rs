@@ -6,6 +6,7 @@ mod layers;
 mod orders;
 mod refusals;
 mod registry;
+mod tiles;
 
 use std::sync::Arc;
 

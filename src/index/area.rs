@@ -1,4 +1,4 @@
-//! Point in polygon, exactly, on integers.
+//! Outlines as integers: point in polygon, exactly, and what is drawn of them.
 
 use geo::{BoundingRect as _, MultiPolygon};
 
@@ -14,11 +14,19 @@ pub(super) enum Side {
     Inside,
 }
 
-/// The rings of a multipolygon, closed, outer and inner alike: a valid multipolygon is what an odd
+/// A closed ring.
+#[derive(Debug)]
+pub(super) struct Ring {
+    pub(super) spots: Box<[Spot]>,
+    /// Whether it is a hole in the last ring before it that is none.
+    pub(super) hole: bool,
+}
+
+/// The rings of a multipolygon, outer and inner alike: a valid multipolygon is what an odd
 /// number of them enclose.
 #[derive(Debug)]
 pub(super) struct Area {
-    rings: Box<[Box<[Spot]>]>,
+    rings: Box<[Ring]>,
     low: Spot,
     high: Spot,
 }
@@ -26,8 +34,14 @@ pub(super) struct Area {
 impl Area {
     /// `None` when the outline is empty or reaches further than 10° from the frame's origin.
     pub(super) fn new(outline: &MultiPolygon<f64>, frame: Frame) -> Option<Self> {
-        let rings = outline.iter().flat_map(|polygon| std::iter::once(polygon.exterior()).chain(polygon.interiors()));
-        let rings = rings.map(|ring| ring.coords().map(|c| frame.spot(c.x, c.y)).collect::<Option<Box<[Spot]>>>());
+        let rings = outline.iter().flat_map(|polygon| {
+            let holes = polygon.interiors().iter().map(|ring| (ring, true));
+            std::iter::once((polygon.exterior(), false)).chain(holes)
+        });
+        let rings = rings.map(|(ring, hole)| {
+            let spots = ring.coords().map(|c| frame.spot(c.x, c.y)).collect::<Option<_>>()?;
+            Some(Ring { spots, hole })
+        });
         let rect = outline.bounding_rect()?;
         Some(Self {
             rings: rings.collect::<Option<_>>()?,
@@ -41,7 +55,44 @@ impl Area {
     }
 
     fn edges(&self) -> impl Iterator<Item = (Spot, Spot)> {
-        self.rings.iter().flat_map(|ring| ring.windows(2).map(|pair| (pair[0], pair[1])))
+        self.rings.iter().flat_map(|ring| ring.spots.windows(2).map(|pair| (pair[0], pair[1])))
+    }
+
+    pub(super) fn rings(&self) -> &[Ring] {
+        &self.rings
+    }
+
+    /// The south-west and north-east corners.
+    pub(super) fn corners(&self) -> (Spot, Spot) {
+        (self.low, self.high)
+    }
+
+    /// A spot inside, away from the edges where that is easily had: in the middle of the widest crossing of
+    /// three lines from west to east, at the half and the quarters of the height. The same for the same outline.
+    pub(super) fn label(&self) -> Spot {
+        let (low, height) = (i64::from(self.low.y), i64::from(self.high.y) - i64::from(self.low.y));
+        let mut widest = (0, self.low);
+        for quarters in [2, 1, 3] {
+            let y = low + height * quarters / 4;
+            // An edge counts with its lower end and without its upper one, so a line through a corner is cut once.
+            let cut = self.edges().filter(|(a, b)| (i64::from(a.y) > y) != (i64::from(b.y) > y));
+            let mut cuts: Vec<i64> = cut
+                .map(|(a, b)| {
+                    let (dx, dy) = difference(a, b);
+                    i64::from(a.x) + dx * (y - i64::from(a.y)) / dy
+                })
+                .collect();
+            cuts.sort_unstable();
+            for pair in cuts.chunks_exact(2) {
+                let middle = i64::midpoint(pair[0], pair[1]);
+                if pair[1] - pair[0] > widest.0
+                    && let (Ok(x), Ok(y)) = (i32::try_from(middle), i32::try_from(y))
+                {
+                    widest = (pair[1] - pair[0], Spot { x, y });
+                }
+            }
+        }
+        widest.1
     }
 
     pub(super) fn side(&self, p: Spot) -> Side {

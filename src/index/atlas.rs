@@ -56,6 +56,14 @@ impl Atlas {
         self.districts.binary_search_by_key(&code, |d| d.code()).ok().map(|i| &self.districts[i])
     }
 
+    /// The districts whose outline's box meets west, south, east, north, by code.
+    pub(super) fn within(&self, [west, south, east, north]: [f64; 4]) -> Vec<&Arc<DistrictIndex>> {
+        let reach = AABB::from_corners([west, south], [east, north]);
+        let mut found: Vec<_> = self.boxes.locate_in_envelope_intersecting(&reach).map(|b| b.data).collect();
+        found.sort_unstable();
+        found.into_iter().map(|i| &self.districts[i]).collect()
+    }
+
     /// The districts whose outline's box comes within the radius, one millimetre more at least.
     pub(super) fn near(&self, at: Position<Wgs84>, radius_m: f64) -> impl Iterator<Item = &Arc<DistrictIndex>> {
         let metres = Metres::at(at.lat());

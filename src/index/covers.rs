@@ -324,15 +324,39 @@ impl Covers {
 
     /// Every cover not removed within west, south, east, north or on the edge.
     pub(super) fn in_box(&self, bounds: [f64; 4], ground: &Ground, mut visit: impl FnMut(CoverCode)) {
+        self.spots_in(bounds, ground.frame, |entry, _| {
+            Self::code(&self.records[entry.slot as usize], ground).into_iter().for_each(&mut visit);
+        });
+    }
+
+    /// The same as the tree has them, with longitude and latitude.
+    pub(super) fn spots_in(&self, bounds: [f64; 4], frame: Frame, mut visit: impl FnMut(&Entry, (f64, f64))) {
         let [west, south, east, north] = bounds;
-        let all = self.tree.locate_in_envelope_int(&ground.frame.reach(bounds), |entry| {
-            let at = ground.frame.position(entry.spot);
-            if (west..=east).contains(&at.lon()) && (south..=north).contains(&at.lat()) {
-                Self::code(&self.records[entry.slot as usize], ground).into_iter().for_each(&mut visit);
+        let all = self.tree.locate_in_envelope_int(&frame.reach(bounds), |entry| {
+            let (lon, lat) = frame.degrees(entry.spot);
+            if (west..=east).contains(&lon) && (south..=north).contains(&lat) {
+                visit(entry, (lon, lat));
             }
             ControlFlow::<()>::Continue(())
         });
         debug_assert!(all.is_continue());
+    }
+
+    /// Numbers of the organisations that own it and that must act, and its sequence.
+    pub(super) fn units_of(&self, slot: u32) -> (Option<u16>, Option<u16>, u32) {
+        let record = &self.records[slot as usize];
+        let known = |number: u16| (number != NO_UNIT).then_some(number);
+        (known(record.owner), known(record.unit), record.sequence)
+    }
+
+    /// How many organisations there are.
+    pub(super) fn unit_count(&self) -> usize {
+        self.units.all.len()
+    }
+
+    /// The organisation with this number.
+    pub(super) fn unit_numbered(&self, number: u16) -> Option<Arc<Organization>> {
+        self.units.get(number)
     }
 
     /// Order of two covers by their codes, within one district.

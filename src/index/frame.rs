@@ -55,10 +55,15 @@ impl Frame {
         AABB::from_corners(low, corner(near(east, self.east) + SLACK, near(north, self.north) + SLACK))
     }
 
-    pub(super) fn position(self, spot: Spot) -> Position<Wgs84> {
+    /// Longitude and latitude.
+    pub(super) fn degrees(self, spot: Spot) -> (f64, f64) {
         let degrees = |origin: i64, difference: i32| (origin + i64::from(difference)) as f64 / UNITS;
-        Position::new(degrees(self.east, spot.x), degrees(self.north, spot.y))
-            .expect("a spot is made of a position, and back again it is one")
+        (degrees(self.east, spot.x), degrees(self.north, spot.y))
+    }
+
+    pub(super) fn position(self, spot: Spot) -> Position<Wgs84> {
+        let (lon, lat) = self.degrees(spot);
+        Position::new(lon, lat).expect("a spot is made of a position, and back again it is one")
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use geo::BoundingRect as _;
+use geo::{BoundingRect as _, MultiPolygon};
 use rstar::{RTree, RTreeObject};
 
 use super::IndexError;
@@ -61,6 +61,9 @@ pub(super) struct Ground {
     /// By rising code: a lower index is a lower code.
     grids: Vec<(Arc<GridInfo>, Area)>,
     boxes: RTree<GridBox>,
+    /// Those with an outline, by rising code.
+    pub(super) subdistricts: Vec<(Arc<Named<SubdistrictCode>>, Area)>,
+    pub(super) communities: Vec<(Arc<Named<CommunityCode>>, Area)>,
     pub(super) catalog: Arc<Catalog>,
     category_names: Vec<(CategoryCode, Arc<str>)>,
 }
@@ -83,12 +86,10 @@ impl Ground {
         let frame = Frame::at(rect.center().x, rect.center().y);
         let outline = Area::new(&snapshot.district.outline, frame).ok_or_else(too_wide)?;
         let district = Arc::new(Named { code, name: snapshot.district.name });
-        let subdistricts =
-            snapshot.subdistricts.into_iter().map(|s| (s.code, Arc::new(Named { code: s.code, name: s.name })));
-        let subdistricts: HashMap<_, _> = subdistricts.collect();
-        let communities =
-            snapshot.communities.into_iter().map(|c| (c.code, Arc::new(Named { code: c.code, name: c.name })));
-        let communities: HashMap<_, _> = communities.collect();
+        let subdistricts = snapshot.subdistricts.into_iter().map(|s| (Named { code: s.code, name: s.name }, s.outline));
+        let (subdistricts, drawn_subdistricts) = named(subdistricts, frame);
+        let communities = snapshot.communities.into_iter().map(|c| (Named { code: c.code, name: c.name }, c.outline));
+        let (communities, drawn_communities) = named(communities, frame);
         let mut grids = Vec::with_capacity(snapshot.grids.len());
         for (grid, leader) in snapshot.grids {
             let area = Area::new(&grid.outline, frame).ok_or_else(|| IndexError::Outline(grid.code.to_string()))?;
@@ -116,6 +117,8 @@ impl Ground {
             bounds: [rect.min().x, rect.min().y, rect.max().x, rect.max().y],
             grids,
             boxes: RTree::bulk_load(boxes),
+            subdistricts: drawn_subdistricts,
+            communities: drawn_communities,
             catalog: Arc::new(snapshot.catalog),
             category_names: names,
         })
@@ -138,6 +141,13 @@ impl Ground {
 
     pub(super) fn grids(&self) -> impl Iterator<Item = &Arc<GridInfo>> {
         self.grids.iter().map(|(info, _)| info)
+    }
+
+    /// The grids whose box meets the box, by code, with their outlines; a few beside it too.
+    pub(super) fn grids_near(&self, reach: Box32) -> impl Iterator<Item = &(Arc<GridInfo>, Area)> {
+        let mut found: Vec<u32> = self.boxes.locate_in_envelope_intersecting(&reach).map(|b| b.grid).collect();
+        found.sort_unstable();
+        found.into_iter().filter_map(|grid| self.grids.get(grid as usize))
     }
 
     /// The grid of the lowest code that the spot lies in or on the edge of.
@@ -172,6 +182,22 @@ impl Ground {
 /// As exact as the positions are: what differs by less is equally far.
 fn millimetres(metres: f64) -> f64 {
     (metres * 1_000.0).round()
+}
+
+/// Areas by their codes, and the outlines of those that have one in reach.
+#[expect(clippy::type_complexity, reason = "two tables of the same areas")]
+fn named<C: Copy + Eq + Ord + std::hash::Hash>(
+    areas: impl Iterator<Item = (Named<C>, MultiPolygon<f64>)>,
+    frame: Frame,
+) -> (HashMap<C, Arc<Named<C>>>, Vec<(Arc<Named<C>>, Area)>) {
+    let (mut by_code, mut drawn) = (HashMap::new(), Vec::new());
+    for (area, outline) in areas {
+        let area = Arc::new(area);
+        drawn.extend(Area::new(&outline, frame).map(|outline| (Arc::clone(&area), outline)));
+        by_code.insert(area.code, area);
+    }
+    drawn.sort_by_key(|(area, _)| area.code);
+    (by_code, drawn)
 }
 
 fn nameless<C: ToString>(code: C) -> Arc<Named<C>> {

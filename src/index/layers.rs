@@ -77,10 +77,6 @@ impl Index {
 
     /// The served districts whose outline's box meets west, south, east, north.
     pub fn districts_in(&self, bounds: [f64; 4]) -> Vec<DistrictCode> {
-        let atlas = self.atlas.load();
-        let meets = |[west, south, east, north]: [f64; 4]| {
-            west <= bounds[2] && east >= bounds[0] && south <= bounds[3] && north >= bounds[1]
-        };
-        atlas.districts().iter().filter(|d| meets(d.ground.bounds)).map(|d| d.code()).collect()
+        self.atlas.load().within(bounds).into_iter().map(|d| d.code()).collect()
     }
 }

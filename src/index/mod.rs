@@ -17,6 +17,7 @@ mod district;
 mod frame;
 mod ground;
 mod layers;
+mod map;
 mod orders;
 mod resolve;
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub use covers::CoverView;
 pub use district::{DistrictBuilder, DistrictIndex, DistrictSnapshot};
 pub use ground::{GridInfo, Named};
 pub use layers::{CoverVersion, NamesStamp};
+pub use map::{AreaLevel, CoverMark, CoverMarks, CoverSpot, MapStamp, Outline};
 pub use orders::OpenOrder;
 pub use resolve::{Candidate, GridHit, Resolution, ResolveError};
 

@@ -9,6 +9,7 @@ use rstar::{AABB, RTree};
 
 use crate::domain::catalog::DamageCode;
 use crate::domain::id::{CoverId, GridCode, OrderCode};
+use crate::domain::order::Assignee;
 use crate::domain::position::{Metres, Position, Wgs84};
 
 /// What the map needs to know of an order that is neither closed nor cancelled.
@@ -23,6 +24,16 @@ pub struct OpenOrder {
     pub report_count: u32,
     pub grid: GridCode,
     pub due_at: Timestamp,
+    /// When it was repaired: from then on nothing is overdue any more.
+    pub repaired_at: Option<Timestamp>,
+    pub assignee: Assignee,
+}
+
+impl OpenOrder {
+    /// Whether it is past its limit; what was repaired in time stays so.
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        self.repaired_at.unwrap_or(now) > self.due_at
+    }
 }
 
 type Point = GeomWithData<[f64; 2], OrderCode>;

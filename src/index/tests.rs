@@ -259,6 +259,8 @@ fn order(n: u32, on: Option<u32>, x: f64, y: f64) -> OpenOrder {
         report_count: 1,
         grid: "370203005001001".parse().unwrap(),
         due_at: reported_at,
+        repaired_at: None,
+        assignee: crate::domain::order::Assignee::Unit("370203-WAT01".parse().unwrap()),
     }
 }
 
@@ -334,4 +336,36 @@ proptest! {
             prop_assert_eq!(changed.cover_by_id(cover.id).unwrap().position, cover.position);
         }
     }
+}
+
+#[test]
+fn a_label_stands_inside_its_area() {
+    let index = index([]);
+    let mut seen = Vec::new();
+    index.outlines_in(AreaLevel::Grid, [WEST, SOUTH, WEST + 3e-3, SOUTH + 3e-3], |outline| {
+        let (lon, lat) = outline.label();
+        let at = Position::new(lon, lat).unwrap();
+        assert_eq!(index.grid_at(at).unwrap().grid.code.number(), outline.code, "{} at {lon} {lat}", outline.name);
+        seen.push(outline.code);
+    });
+    assert!(seen.len() == 11 && seen.is_sorted(), "{seen:?}");
+}
+
+#[test]
+fn a_map_shows_what_its_box_holds() {
+    let index = index([cover(1, 50.0, 50.0), cover(2, 150.0, 50.0), cover(3, 400.0, 50.0)]);
+    let all = [WEST, SOUTH, WEST + 5e-3, SOUTH + 3e-3];
+    let districts: Vec<_> = index.map_stamps(all).into_iter().map(|(district, _)| district.to_string()).collect();
+    assert_eq!(districts, ["370202", "370203"]);
+    let shibei = "370203".parse().unwrap();
+    let marks = index.cover_marks(shibei, all);
+    assert_eq!(marks.marks.iter().map(|mark| mark.sequence).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(index.cover_marks(shibei, [WEST, SOUTH, WEST + 1e-3, SOUTH + 1e-3]).marks.len(), 1);
+    assert_eq!(index.cover_spots(shibei, all).len(), 2);
+    let before = index.map_stamps(all);
+    index.put_cover(Cover { status: Status::Abandoned, ..cover(2, 150.0, 50.0) }).unwrap();
+    index.set_registry_seq(shibei, 8).unwrap();
+    let after = index.map_stamps(all);
+    assert!(before[0] == after[0] && before[1] != after[1]);
+    assert_eq!(before[1].1.of_areas(), after[1].1.of_areas());
 }

@@ -97,5 +97,7 @@ pub(super) fn show(context: &Context, order: &Order) {
         report_count: order.report_count,
         grid: order.grid,
         due_at: order.due_at(),
+        repaired_at: order.repaired_at,
+        assignee: order.assignee.clone(),
     });
 }

@@ -17,7 +17,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("service", &["domain", "crs", "index", "store"]),
     ("import", &["domain", "crs", "index", "store", "service", "table"]),
     ("export", &["domain", "crs", "index", "store", "service"]),
-    ("http", &["domain", "crs", "index", "store", "service", "export"]),
+    ("tiles", &["domain", "crs", "index"]),
+    ("http", &["domain", "crs", "index", "store", "service", "export", "tiles"]),
     ("local", &["domain", "crs", "index", "store", "service", "import", "export", "http"]),
 ];
 
