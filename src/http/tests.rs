@@ -4,6 +4,7 @@ mod feed;
 mod journey;
 mod layers;
 mod orders;
+mod pages;
 mod refusals;
 mod registry;
 mod tiles;

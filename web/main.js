@@ -1,0 +1,96 @@
+// The page: fetches its words, draws its parts, and redraws what changed.
+import { html, render } from './vendor/lit-html/lit-html.js';
+import { get, key } from './api.js';
+import { preferred, speak } from './i18n.js';
+import { aim } from './map/aim.js';
+import { look, make, map, reloadCovers, showCovers } from './map/map.js';
+import { nameSubdistricts } from './map/names.js';
+import { drawOrders } from './map/orders-layer.js';
+import { drawPin } from './map/pin-layer.js';
+import { onCovers, resume } from './orders.js';
+import { drop } from './pin.js';
+import { onChange, set, state } from './state.js';
+import { fromAddress } from './track.js';
+import { locate } from './views/locate.js';
+import { orders } from './views/orders.js';
+import { report, sent } from './views/report.js';
+import { dialogs, header, over, ways } from './views/shell.js';
+import { track } from './views/track.js';
+
+const place = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+function view() {
+  if (state.view === 'track') return track();
+  if (state.view === 'orders') return orders();
+  if (state.step === 'report') return report();
+  return state.step === 'sent' ? sent() : locate();
+}
+
+let shownView = '';
+
+function draw() {
+  render(header(), place('header'));
+  render(html`${ways()}<div class="view">${view()}</div>`, place('panel'));
+  render(over(), place('over'));
+  render(dialogs(), place('dialogs'));
+  const now = `${state.view} ${state.step}`;
+  if (now !== shownView) place('panel').scrollTop = 0;
+  shownView = now;
+  if (map) {
+    drawPin(map);
+    drawOrders(map);
+  }
+}
+
+/** Looks at a new pin that is not in sight. */
+let looked = '';
+function lookAtPin() {
+  const { pin, resolution } = state;
+  if (!pin || !resolution) return;
+  const now = `${pin.lon} ${pin.lat}`;
+  if (now === looked) return;
+  looked = now;
+  look(pin.lon, pin.lat, 18);
+}
+
+let known = false;
+function followKey() {
+  if (known === Boolean(state.me)) return;
+  known = Boolean(state.me);
+  showCovers(known);
+}
+
+/** Once a second: what counts down. */
+function tick() {
+  if (state.me && !document.hidden) set({});
+}
+
+async function start() {
+  const [, tiles] = await Promise.all([speak(preferred()), get('/tiles/grids.json')]);
+  document.body.classList.add('ready');
+  known = Boolean(key());
+  draw();
+  onChange(draw);
+  make(tiles.bounds, known);
+  if (map) {
+    map.on('click', (/** @type {any} */ { lngLat }) => drop(lngLat.lng, lngLat.lat));
+    map.once('load', () => {
+      draw();
+      onChange(lookAtPin);
+      onChange(followKey);
+      nameSubdistricts(map).catch(() => {});
+    });
+    aim(map);
+  }
+  let later = 0;
+  onCovers(() => {
+    clearTimeout(later);
+    later = window.setTimeout(reloadCovers, 2000);
+  });
+  fromAddress();
+  addEventListener('hashchange', fromAddress);
+  setInterval(tick, 1000);
+  await resume();
+}
+
+start();
