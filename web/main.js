@@ -1,7 +1,7 @@
 // The page: fetches its words, draws its parts, and redraws what changed.
 import { html, render } from './vendor/lit-html/lit-html.js';
 import { get, key } from './api.js';
-import { preferred, speak } from './i18n.js';
+import { preferred, speak, t } from './i18n.js';
 import { aim } from './map/aim.js';
 import { look, make, map, reloadCovers, showCovers } from './map/map.js';
 import { nameSubdistricts } from './map/names.js';
@@ -31,6 +31,8 @@ let shownView = '';
 function draw() {
   render(header(), place('header'));
   render(html`${ways()}<div class="view">${view()}</div>`, place('panel'));
+  place('place').setAttribute('aria-label', t('place'));
+  map?.getCanvas().setAttribute('aria-label', t('map.label'));
   render(over(), place('over'));
   render(dialogs(), place('dialogs'));
   const now = `${state.view} ${state.step}`;
@@ -50,7 +52,7 @@ function lookAtPin() {
   const now = `${pin.lon} ${pin.lat}`;
   if (now === looked) return;
   looked = now;
-  look(pin.lon, pin.lat, 18);
+  look(pin.lon, pin.lat, 17.3);
 }
 
 let known = false;

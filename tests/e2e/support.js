@@ -20,10 +20,11 @@ const FLAGS = [
 
 /**
  * Runs a story in a browser of its own, then looks at what went wrong unsaid.
- * @param {{ size?: keyof typeof SIZES, args?: string[], language?: string }} how
+ * @param {{ size?: keyof typeof SIZES, args?: string[], language?: string, refused?: number[] }} how `refused`: statuses
+ *   that are part of the story; the browser writes each on its console
  * @param {(page: import('playwright-core').Page) => Promise<void>} story
  */
-export async function browse({ size = 'desktop', args = [], language = 'zh-CN' }, story) {
+export async function browse({ size = 'desktop', args = [], language = 'zh-CN', refused = [] }, story) {
   const folder = await mkdtemp(join(tmpdir(), 'guli-e2e-'));
   const context = await chromium.launchPersistentContext(folder, {
     executablePath: process.env.GULI_CHROMIUM ?? '/usr/bin/chromium',
@@ -42,7 +43,9 @@ export async function browse({ size = 'desktop', args = [], language = 'zh-CN' }
   });
   const page = context.pages()[0] ?? (await context.newPage());
   page.on('console', (message) => {
-    if (message.type() === 'error') wrong.push(`console: ${message.text()}`);
+    const text = message.text();
+    const told = refused.some((status) => text.includes(`responded with a status of ${status}`));
+    if (message.type() === 'error' && !told) wrong.push(`console: ${text}`);
   });
   page.on('pageerror', (error) => wrong.push(`page: ${error.message}`));
   page.setDefaultTimeout(20_000);

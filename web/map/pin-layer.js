@@ -30,8 +30,10 @@ function circle(lon, lat, metres) {
 /** @param {any} geometry @param {any} properties */
 const feature = (geometry, properties) => ({ type: 'Feature', geometry, properties });
 
-function features() {
-  const { pin, resolution, choice } = state;
+/** @param {import('../state.js').Pin | null} pin */
+function features(pin) {
+  const { choice, view } = state;
+  const resolution = view === 'locate' ? state.resolution : null;
   if (!pin) return [];
   const found = [feature(circle(pin.lon, pin.lat, pin.accuracy_m), { kind: 'reach' })];
   for (const [nth, candidate] of (resolution?.candidates ?? []).entries()) {
@@ -48,11 +50,13 @@ function features() {
 /** @param {any} map */
 export function drawPin(map) {
   if (!map?.getSource('pin')) return;
-  const { pin, resolution, choice } = state;
+  const { choice, view, tracked } = state;
+  const resolution = view === 'locate' ? state.resolution : null;
+  const pin = view === 'locate' ? state.pin : view === 'track' && tracked ? { ...tracked.report.position, accuracy_m: 3 } : null;
   const now = JSON.stringify([pin, resolution?.candidates.map((/** @type {any} */ c) => c.cover.code), choice]);
   if (now === drawn) return;
   drawn = now;
-  map.getSource('pin').setData({ type: 'FeatureCollection', features: features() });
+  map.getSource('pin').setData({ type: 'FeatureCollection', features: features(pin) });
   if (pin) {
     marker ??= new Marker({ element: picture(), anchor: 'bottom' });
     marker.setLngLat([pin.lon, pin.lat]).addTo(map);

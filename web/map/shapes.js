@@ -36,7 +36,7 @@ function draw(shown) {
 
 /** @param {any} map */
 export function shapes(map) {
-  map.on('styleimagemissing', (/** @type {any} */ { id }) => {
-    if (ALL.includes(id) && !map.hasImage(id)) map.addImage(id, draw(id), { pixelRatio: SCALE });
+  map.once('style.load', () => {
+    for (const shown of ALL) map.addImage(shown, draw(shown), { pixelRatio: SCALE });
   });
 }

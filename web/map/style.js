@@ -61,7 +61,7 @@ export function style(known) {
         id: 'load', type: 'fill', source: 'grids', 'source-layer': 'grids',
         paint: {
           'fill-color': ['step', OPEN, '#ffffff', 1, '#d9dcec', 2, '#b3b5dc', 4, '#8582c4', 7, '#5b55a6'],
-          'fill-opacity': ['case', ['>', OPEN, 0], ['interpolate', ['linear'], ['zoom'], 14, 0.85, 17, 0.3], 0],
+          'fill-opacity': ['interpolate', ['linear'], ['zoom'], 14, ['case', ['>', OPEN, 0], 0.85, 0], 17, ['case', ['>', OPEN, 0], 0.3, 0]],
         },
       },
       {

@@ -74,7 +74,7 @@ const candidate = (/** @type {any} */ found, /** @type {number} */ nth) =>
     </span>
     <span class="how">
       <strong class="number">${distance(found.distance_m)}</strong>
-      <span class="number quiet"><span class="unseen">${t('confidence')} </span>${percent(found.confidence)}</span>
+      <span class="number quiet">${t('confidence')} ${percent(found.confidence)}</span>
       <meter min="0" max="1" .value=${found.confidence} aria-hidden="true"></meter>
     </span>`);
 
@@ -93,7 +93,7 @@ const meaning = (/** @type {any} */ { grid, match, candidates, open_orders, none
       ? option('none', html`
           <span class="letter is-none" aria-hidden="true">?</span>
           <span class="what"><strong>${t('none')}</strong><span>${t('none.lead')}</span></span>
-          <span class="how"><span class="number quiet">${percent(none_confidence)}</span></span>`)
+          <span class="how"><span class="number quiet">${t('confidence')} ${percent(none_confidence)}</span></span>`)
       : html`<p class="lead">${t('unregistered.lead')}</p>`}
   </fieldset>
   <details class="fold">
