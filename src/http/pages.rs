@@ -82,7 +82,7 @@ static BUILT_IN: LazyLock<Arc<Site>> = LazyLock::new(|| {
         hash.update(file.metadata.sha256_hash());
         files.insert(name.into_owned(), File::new(file.data));
     }
-    let version = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let version: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let files = files.into_iter().map(|(name, file)| if name == INDEX { (name, placed(&file, &version)) } else { (name, file) });
     Arc::new(Site { files: files.collect(), version })
 });
