@@ -2,7 +2,7 @@
 # Installs the system packages that Guli is built and tested with; quick and silent when all are there.
 #
 #   scripts/system-packages.sh build   what building needs
-#   scripts/system-packages.sh test    and a PostgreSQL server for the tests of the store
+#   scripts/system-packages.sh test    and a PostgreSQL server for the tests of the store, GDAL for those of the tiles
 set -euo pipefail
 
 say() { printf '%s\n' "$*" >&2; }
@@ -35,8 +35,9 @@ have make || missing+=(make)
 have pkg-config || missing+=(pkg-config)
 have curl || missing+=(curl)
 needed=${#missing[@]}
-if [[ $purpose == test ]] && ! have_initdb; then
-    missing+=(postgresql)
+if [[ $purpose == test ]]; then
+    have_initdb || missing+=(postgresql)
+    have ogr2ogr || missing+=(gdal-bin)
 fi
 ((${#missing[@]} > 0)) || exit 0
 
@@ -45,16 +46,16 @@ if ((EUID != 0)); then
     as_root=(sudo)
 fi
 
-# Says what a person must do; fatal unless only PostgreSQL is missing, without which tests are skipped.
+# Says what a person must do; fatal unless only PostgreSQL or GDAL is missing, without which tests are skipped.
 by_hand() {
     say "guli: $1"
     say "guli: please install: ${missing[*]}"
     say "      (as Debian names them: CMake, the sqlite3 command, a C++ compiler, make, pkg-config, curl;"
-    say "       for the tests a PostgreSQL server with its initdb)"
-    if ((needed > 0)) || [[ -n ${GULI_TEST_REQUIRE_POSTGRES:-} ]]; then
+    say "       for the tests a PostgreSQL server with its initdb, and GDAL's ogr2ogr)"
+    if ((needed > 0)) || [[ -n ${GULI_TEST_REQUIRE_POSTGRES:-}${GULI_TEST_REQUIRE_GDAL:-} ]]; then
         exit 1
     fi
-    say "guli: going on; the tests on PostgreSQL will be skipped"
+    say "guli: going on; the tests that need them will be skipped"
     exit 0
 }
 

@@ -14,15 +14,16 @@ use super::world::Worlds;
 const CLIENTS: usize = 64;
 
 /// One load on one server.
-struct Cost {
+pub(crate) struct Cost {
     per_second: f64,
-    cpu: Duration,
+    pub(crate) cpu: Duration,
     p50: Duration,
     p99: Duration,
-    body: usize,
+    /// Bytes of an answer's body, on the average.
+    pub(crate) body: usize,
 }
 
-fn load(server: &Server, requests: &[Vec<u8>], length: Duration) -> Result<Cost> {
+pub(crate) fn load(server: &Server, requests: &[Vec<u8>], length: Duration) -> Result<Cost> {
     run(server.address, CLIENTS, length / 8, requests, Supply::Again)?;
     let before = server.cpu()?;
     let mut load = run(server.address, CLIENTS, length, requests, Supply::Again)?;
@@ -38,7 +39,7 @@ fn load(server: &Server, requests: &[Vec<u8>], length: Duration) -> Result<Cost>
 }
 
 /// The run with the median cost.
-fn median(mut costs: Vec<Cost>) -> Cost {
+pub(crate) fn median(mut costs: Vec<Cost>) -> Cost {
     costs.sort_by_key(|cost| cost.cpu);
     costs.remove(costs.len() / 2)
 }

@@ -154,8 +154,8 @@ pub async fn json(
 ///
 /// Mapbox Vector Tile 2.1 in the scheme of the web's maps (Web Mercator, `y` from the north), one layer of the same
 /// name in it, 4096 units wide. `districts`, `subdistricts`, `communities` and `grids` (areas) and `grid_label`
-/// (points) are for anyone at any zoom; `covers` are points with their category from zoom 16, and with a key all that
-/// their list says in short from zoom 14; `work-orders` are the open orders that the caller may see. Features that
+/// (points) are for anyone at any zoom; `covers` are points with their category from zoom 16 (those in service
+/// or abandoned), and with a key, from zoom 14, code, units, status and accuracy too; `work-orders` are the open orders that the caller may see. Features that
 /// have a code have an `id` that stays.
 #[utoipa::path(
     get, path = "/tiles/{layer}/{z}/{x}/{file}", operation_id = "tile", tag = "tiles",

@@ -23,7 +23,7 @@ const LABELLED: i64 = 32;
 
 /// The degrees that a layer's tile is drawn from.
 pub(super) fn bounds(layer: Layer, tile: Tile) -> [f64; 4] {
-    let points = matches!(layer, Layer::Covers | Layer::WorkOrders);
+    let points = matches!(layer, Layer::Covers | Layer::WorkOrders | Layer::GridLabel);
     tile.bounds(if points { POINT_MARGIN } else { AREA_MARGIN })
 }
 
@@ -41,8 +41,7 @@ pub(super) fn areas(index: &Index, layer: Layer, tile: Tile) -> Vec<u8> {
     let (scale, mut cutter) = (Scale::of(tile), Cutter::default());
     let mut drawn = encode::Layer::new(layer.as_str(), layer.keys(Detail::Full));
     let labels = layer == Layer::GridLabel;
-    let bounds = tile.bounds(if labels { POINT_MARGIN } else { AREA_MARGIN });
-    index.outlines_in(level(layer), bounds, |outline| {
+    index.outlines_in(level(layer), bounds(layer, tile), |outline| {
         let [west, south, east, north] = outline.bounds();
         let ((left, top), (right, bottom)) = (scale.place(west, north), scale.place(east, south));
         if labels {
@@ -189,18 +188,20 @@ pub(super) fn orders(index: &Index, actor: &Actor, tile: Tile, now: Timestamp) -
     let scale = Scale::of(tile);
     let mut drawn = encode::Layer::new(Layer::WorkOrders.as_str(), Layer::WorkOrders.keys(Detail::Full));
     let (visible, mut values) = (OrderFilter::of(actor), HashMap::<String, Value>::new());
-    let mut district = Repeated::<DistrictCode>::default();
+    let mut readable: Option<(DistrictCode, bool)> = None;
     let flags = [drawn.flag(false), drawn.flag(true)];
-    let mut readable = |code: DistrictCode| {
-        let may = || actor::authorize(actor, Action::ReadOrders, Resource::District(code)).is_ok();
-        district.get(code, || flags[usize::from(may())]) == flags[1]
-    };
     let owners = matches!(&visible, OrderFilter::Of { owners, .. } if !owners.is_empty());
     for order in index.orders_in(bounds(Layer::WorkOrders, tile)) {
         let Some(at) = scale.spot((order.position.lon(), order.position.lat()), POINT_MARGIN) else { continue };
+        let district = order.code.district();
+        let may = match readable {
+            Some((known, may)) if known == district => may,
+            _ => actor::authorize(actor, Action::ReadOrders, Resource::District(district)).is_ok(),
+        };
+        readable = Some((district, may));
         let owner = order.cover.filter(|_| owners).and_then(|cover| index.cover_by_id(cover)?.owner.clone());
         let owner = owner.as_ref().map(|owner| &owner.code);
-        if !readable(order.code.district()) || !visible.admits(order.grid, &order.assignee, owner) {
+        if !may || !visible.admits(order.grid, &order.assignee, owner) {
             continue;
         }
         let mut text = |text: String| {

@@ -7,4 +7,5 @@ mod durability;
 mod house;
 mod journeys;
 mod support;
+mod tiles;
 mod two_databases;

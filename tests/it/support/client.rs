@@ -39,6 +39,13 @@ impl Client {
         Reply::read(request.send().await.unwrap()).await.unwrap()
     }
 
+    /// The bytes of a successful answer.
+    pub(crate) async fn get_bytes(&self, path: &str) -> Vec<u8> {
+        let response = self.signed(self.http.get(format!("{}{path}", self.address))).send().await.unwrap();
+        assert!(response.status().is_success(), "{path}: {}", response.status());
+        response.bytes().await.unwrap().to_vec()
+    }
+
     /// Posts; an error is a connection that broke.
     pub(crate) async fn try_post(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> reqwest::Result<Reply> {
         let mut request = self.signed(self.http.post(format!("{}{path}", self.address))).json(body);
