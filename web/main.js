@@ -7,8 +7,8 @@ import { look, make, map, reloadCovers, showCovers } from './map/map.js';
 import { nameSubdistricts } from './map/names.js';
 import { drawOrders } from './map/orders-layer.js';
 import { drawPin } from './map/pin-layer.js';
+import { touch } from './map/touch.js';
 import { onCovers, resume } from './orders.js';
-import { drop } from './pin.js';
 import { onChange, set, state } from './state.js';
 import { fromAddress } from './track.js';
 import { locate } from './views/locate.js';
@@ -75,7 +75,7 @@ async function start() {
   onChange(draw);
   make(tiles.bounds, known);
   if (map) {
-    map.on('click', (/** @type {any} */ { lngLat }) => drop(lngLat.lng, lngLat.lat));
+    touch(map);
     map.once('load', () => {
       draw();
       onChange(lookAtPin);

@@ -26,7 +26,7 @@ for (const size of /** @type {const} */ (Object.keys(SIZES))) {
       await page.waitForTimeout(800);
       const box = await page.locator('#map').boundingBox();
       const asked = page.waitForRequest((request) => request.url().includes('/v1/resolve'));
-      await page.mouse.click(box.x + box.width / 2 + 6, box.y + box.height / 2);
+      await page.mouse.click(box.x + box.width / 2 + 40, box.y + box.height / 2);
       const clicked = new URL((await asked).url()).searchParams;
       assert.ok(Math.abs(Number(clicked.get('lon')) - ALONE.lon) < 0.0005, clicked.toString());
       await page.getByRole('radio', { name: ALONE.cover }).check();
