@@ -68,11 +68,13 @@ function tick() {
 }
 
 async function start() {
+  performance.mark('guli.start');
   const [, tiles] = await Promise.all([speak(preferred()), get('/tiles/grids.json')]);
   document.body.classList.add('ready');
   known = Boolean(key());
   draw();
   onChange(draw);
+  performance.mark('guli.words');
   make(tiles.bounds, known);
   if (map) {
     touch(map);

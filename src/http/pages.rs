@@ -83,7 +83,9 @@ static BUILT_IN: LazyLock<Arc<Site>> = LazyLock::new(|| {
         files.insert(name.into_owned(), File::new(file.data));
     }
     let version: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let files = files.into_iter().map(|(name, file)| if name == INDEX { (name, placed(&file, &version)) } else { (name, file) });
+    let files = files
+        .into_iter()
+        .map(|(name, file)| if name == INDEX { (name, placed(&file, &version)) } else { (name, file) });
     Arc::new(Site { files: files.collect(), version })
 });
 
@@ -122,7 +124,9 @@ impl Pages {
 /// Whether a browser asks: others get the index in JSON.
 pub fn wanted(headers: &HeaderMap) -> bool {
     let given = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    given.flat_map(|value| value.split(',')).any(|part| part.split(';').next().is_some_and(|kind| kind.trim() == "text/html"))
+    given
+        .flat_map(|value| value.split(','))
+        .any(|part| part.split(';').next().is_some_and(|kind| kind.trim() == "text/html"))
 }
 
 fn media_type(name: &str) -> &'static str {

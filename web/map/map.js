@@ -1,18 +1,23 @@
 // The map itself: made once, moved by mouse, finger and keys.
-import { Map as MapLibre, ScaleControl, setWorkerUrl } from '../vendor/maplibre-gl/maplibre-gl.mjs';
+import { Map as MapLibre, ScaleControl, prewarm, setWorkerUrl } from '../vendor/maplibre-gl/maplibre-gl.mjs';
 import { headers } from '../api.js';
 import { t } from '../i18n.js';
 import { set } from '../state.js';
 import { shapes } from './shapes.js';
-import { COVER_LAYER, coversSource, style } from './style.js';
+import { COVER_LAYER, LATER, coversSource, style } from './style.js';
 
 setWorkerUrl(new URL('../vendor/maplibre-gl/maplibre-gl-worker.mjs', import.meta.url).href);
+// The worker is fetched and read while the page still waits for its words.
+prewarm();
 
 /** @type {any} */
 export let map = null;
 
 /** @type {number[] | undefined} */
 let extent;
+
+/** Room for what lies over the map's lower edge. */
+const PADDING = { top: 24, right: 24, bottom: innerWidth > 760 ? 64 : 32, left: 24 };
 
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
@@ -28,7 +33,7 @@ export function make(bounds, known) {
       container: 'map',
       style: style(known),
       bounds,
-      fitBoundsOptions: { padding: 24 },
+      fitBoundsOptions: { padding: PADDING },
       minZoom: 9,
       maxZoom: 20,
       attributionControl: false,
@@ -52,6 +57,8 @@ export function make(bounds, known) {
   map.on('zoomend', () => set({ zoom: map.getZoom() }));
   map.once('load', () => {
     performance.mark('guli.map');
+    for (const [name, source] of Object.entries(LATER.sources)) map.addSource(name, source);
+    for (const layer of LATER.layers) map.addLayer(layer);
     set({ zoom: map.getZoom(), district: districtName() });
   });
   return map;
@@ -90,4 +97,4 @@ export function look(lon, lat, zoom) {
 
 export const zoomBy = (/** @type {number} */ by) => map?.easeTo({ zoom: map.getZoom() + by, duration: calm.matches ? 0 : 200 });
 
-export const whole = () => map?.fitBounds(extent, { padding: 24, duration: calm.matches ? 0 : 450 });
+export const whole = () => map?.fitBounds(extent, { padding: PADDING, duration: calm.matches ? 0 : 450 });

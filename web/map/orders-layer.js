@@ -42,6 +42,9 @@ function countGrids(map) {
   for (const order of state.orders.values()) {
     if (shown(order) !== 'closed') now.set(order.grid.code, (now.get(order.grid.code) ?? 0) + 1);
   }
+  if ((now.size > 0) !== (counted.size > 0)) {
+    map.setLayoutProperty('load', 'visibility', now.size > 0 ? 'visible' : 'none');
+  }
   for (const id of new Set([...now.keys(), ...counted.keys()])) {
     const open = now.get(id) ?? 0;
     if (open !== (counted.get(id) ?? 0)) map.setFeatureState({ source: 'grids', sourceLayer: 'grids', id }, { open });

@@ -67,6 +67,7 @@ export function drawPin(map) {
   const light = (/** @type {string} */ id, /** @type {boolean} */ on) =>
     id && map.setFeatureState({ source: 'grids', sourceLayer: 'grids', id }, { here: on });
   if (grid !== here) {
+    map.setLayoutProperty('grid-here', 'visibility', grid ? 'visible' : 'none');
     light(here, false);
     light(grid, true);
     here = grid;

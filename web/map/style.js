@@ -50,16 +50,16 @@ export function style(known) {
       grids: tiles('grids', { promoteId: 'code' }),
       grid_label: tiles('grid_label', { minzoom: 14 }),
       covers: coversSource(known),
-      names: empty,
-      pin: empty,
-      orders: { ...empty, promoteId: 'code' },
     },
     layers: [
       { id: 'ground', type: 'background', paint: { 'background-color': '#e4e9ef' } },
       { id: 'district', type: 'fill', source: 'districts', 'source-layer': 'districts', paint: { 'fill-color': '#fafbfc', 'fill-antialias': false } },
       {
+        // Hidden until there is something to show: what is drawn clear costs as much as what is seen.
         id: 'load', type: 'fill', source: 'grids', 'source-layer': 'grids',
+        layout: { visibility: 'none' },
         paint: {
+          'fill-antialias': false,
           'fill-color': ['step', OPEN, '#ffffff', 1, '#d9dcec', 2, '#b3b5dc', 4, '#8582c4', 7, '#5b55a6'],
           'fill-opacity': ['interpolate', ['linear'], ['zoom'], 14, ['case', ['>', OPEN, 0], 0.85, 0], 17, ['case', ['>', OPEN, 0], 0.3, 0]],
         },
@@ -73,7 +73,7 @@ export function style(known) {
       },
       {
         id: 'grid-here', type: 'line', source: 'grids', 'source-layer': 'grids',
-        layout: { 'line-join': 'round' },
+        layout: { 'line-join': 'round', visibility: 'none' },
         paint: { 'line-color': '#1e66c8', 'line-width': 2.5, 'line-opacity': ['case', ['boolean', ['feature-state', 'here'], false], 0.9, 0] },
       },
       {
@@ -95,54 +95,61 @@ export function style(known) {
         layout: { ...words('name'), 'text-size': ['interpolate', ['linear'], ['zoom'], 14.3, 11, 17, 14], 'text-max-width': 7, 'text-padding': 6 },
         paint: { 'text-color': '#4d5b6a', 'text-halo-color': '#ffffff', 'text-halo-width': 1.6 },
       },
-      {
-        id: 'subdistrict-label', type: 'symbol', source: 'names', maxzoom: 14.3,
-        layout: { ...words('name'), 'text-size': ['interpolate', ['linear'], ['zoom'], 11, 11, 13, 14], 'text-max-width': 8, 'text-padding': 4 },
-        paint: { 'text-color': '#2f3d4c', 'text-halo-color': '#ffffff', 'text-halo-width': 2 },
-      },
-      {
-        id: 'reach', type: 'fill', source: 'pin', filter: ['==', ['get', 'kind'], 'reach'],
-        paint: { 'fill-color': '#1e66c8', 'fill-opacity': 0.1, 'fill-outline-color': '#1e66c8' },
-      },
-      {
-        id: 'way', type: 'line', source: 'pin', filter: ['==', ['get', 'kind'], 'way'],
-        layout: { 'line-cap': 'round' },
-        paint: {
-          'line-color': '#1e66c8', 'line-width': ['case', ['get', 'chosen'], 3, 1.5],
-          'line-opacity': ['case', ['get', 'chosen'], 1, 0.6],
-        },
-      },
-      {
-        id: 'candidate', type: 'circle', source: 'pin', filter: ['==', ['get', 'kind'], 'candidate'],
-        paint: {
-          'circle-radius': ['case', ['get', 'chosen'], 13, 11],
-          'circle-color': ['case', ['get', 'chosen'], '#1e66c8', '#ffffff'],
-          'circle-stroke-color': '#1e66c8', 'circle-stroke-width': 2,
-        },
-      },
-      {
-        id: 'candidate-letter', type: 'symbol', source: 'pin', filter: ['==', ['get', 'kind'], 'candidate'],
-        layout: { ...words('letter'), 'text-size': 13, 'text-allow-overlap': true, 'text-ignore-placement': true },
-        paint: { 'text-color': ['case', ['get', 'chosen'], '#ffffff', '#1a56a8'] },
-      },
-      {
-        id: 'candidate-far', type: 'symbol', source: 'pin', filter: ['==', ['get', 'kind'], 'candidate'],
-        layout: { ...words('far'), 'text-size': 13, 'text-anchor': 'left', 'text-offset': [1.3, 0], 'text-optional': true },
-        paint: { 'text-color': '#17212b', 'text-halo-color': '#ffffff', 'text-halo-width': 2 },
-      },
-      {
-        id: 'order-here', type: 'circle', source: 'orders',
-        filter: ['==', ['get', 'chosen'], true],
-        paint: { 'circle-radius': 17, 'circle-color': '#1e66c8', 'circle-opacity': 0.18, 'circle-stroke-color': '#1e66c8', 'circle-stroke-width': 2 },
-      },
-      {
-        id: 'orders', type: 'symbol', source: 'orders',
-        layout: {
-          'icon-image': ['get', 'shown'], 'icon-allow-overlap': true, 'icon-ignore-placement': true,
-          'icon-size': ['interpolate', ['linear'], ['zoom'], 11, 0.8, 15, 1.15],
-          'symbol-sort-key': ['get', 'rank'],
-        },
-      },
     ],
   };
 }
+
+/** What comes later than the district itself: added once that is drawn, so that nothing waits for it. */
+export const LATER = {
+  sources: { names: empty, pin: empty, orders: { ...empty, promoteId: 'code' } },
+  layers: [
+    {
+      id: 'subdistrict-label', type: 'symbol', source: 'names', maxzoom: 14.3,
+      layout: { ...words('name'), 'text-size': ['interpolate', ['linear'], ['zoom'], 11, 11, 13, 14], 'text-max-width': 8, 'text-padding': 4 },
+      paint: { 'text-color': '#2f3d4c', 'text-halo-color': '#ffffff', 'text-halo-width': 2 },
+    },
+    {
+      id: 'reach', type: 'fill', source: 'pin', filter: ['==', ['get', 'kind'], 'reach'],
+      paint: { 'fill-color': '#1e66c8', 'fill-opacity': 0.1, 'fill-outline-color': '#1e66c8' },
+    },
+    {
+      id: 'way', type: 'line', source: 'pin', filter: ['==', ['get', 'kind'], 'way'],
+      layout: { 'line-cap': 'round' },
+      paint: {
+        'line-color': '#1e66c8', 'line-width': ['case', ['get', 'chosen'], 3, 1.5],
+        'line-opacity': ['case', ['get', 'chosen'], 1, 0.6],
+      },
+    },
+    {
+      id: 'candidate', type: 'circle', source: 'pin', filter: ['==', ['get', 'kind'], 'candidate'],
+      paint: {
+        'circle-radius': ['case', ['get', 'chosen'], 13, 11],
+        'circle-color': ['case', ['get', 'chosen'], '#1e66c8', '#ffffff'],
+        'circle-stroke-color': '#1e66c8', 'circle-stroke-width': 2,
+      },
+    },
+    {
+      id: 'candidate-letter', type: 'symbol', source: 'pin', filter: ['==', ['get', 'kind'], 'candidate'],
+      layout: { ...words('letter'), 'text-size': 13, 'text-allow-overlap': true, 'text-ignore-placement': true },
+      paint: { 'text-color': ['case', ['get', 'chosen'], '#ffffff', '#1a56a8'] },
+    },
+    {
+      id: 'candidate-far', type: 'symbol', source: 'pin', filter: ['==', ['get', 'kind'], 'candidate'],
+      layout: { ...words('far'), 'text-size': 13, 'text-anchor': 'left', 'text-offset': [1.3, 0], 'text-optional': true },
+      paint: { 'text-color': '#17212b', 'text-halo-color': '#ffffff', 'text-halo-width': 2 },
+    },
+    {
+      id: 'order-here', type: 'circle', source: 'orders',
+      filter: ['==', ['get', 'chosen'], true],
+      paint: { 'circle-radius': 17, 'circle-color': '#1e66c8', 'circle-opacity': 0.18, 'circle-stroke-color': '#1e66c8', 'circle-stroke-width': 2 },
+    },
+    {
+      id: 'orders', type: 'symbol', source: 'orders',
+      layout: {
+        'icon-image': ['get', 'shown'], 'icon-allow-overlap': true, 'icon-ignore-placement': true,
+        'icon-size': ['interpolate', ['linear'], ['zoom'], 11, 0.8, 15, 1.15],
+        'symbol-sort-key': ['get', 'rank'],
+      },
+    },
+  ],
+};
