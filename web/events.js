@@ -13,9 +13,10 @@ export function reader(give) {
   let rest = '';
   let message = { id: '', event: 'message', data: '' };
   return (/** @type {string} */ text) => {
-    const lines = (rest + text).split(/\r\n|\n|\r/);
+    const lines = (rest + text).split('\n');
     rest = lines.pop() ?? '';
-    for (const line of lines) {
+    for (const whole of lines) {
+      const line = whole.replace(/\r$/, '');
       if (line === '') {
         if (message.data) give(message);
         message = { id: message.id, event: 'message', data: '' };

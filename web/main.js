@@ -52,7 +52,8 @@ function lookAtPin() {
   const now = `${pin.lon} ${pin.lat}`;
   if (now === looked) return;
   looked = now;
-  look(pin.lon, pin.lat, 17.3);
+  // Covers that are mistaken for each other lie metres apart.
+  look(pin.lon, pin.lat, resolution.match === 'ambiguous' ? 18.8 : 17.6);
 }
 
 let known = false;

@@ -1,6 +1,6 @@
 // The pin, its candidates and the way to each, on the map.
 import { Marker } from '../vendor/maplibre-gl/maplibre-gl.mjs';
-import { distance } from '../format.js';
+import { distance, percent } from '../format.js';
 import { state } from '../state.js';
 
 export const LETTERS = 'ABCDEFGHIJ';
@@ -41,8 +41,10 @@ function features(pin) {
     const at = [position.lon, position.lat];
     const chosen = code === choice;
     found.push(feature({ type: 'LineString', coordinates: [[pin.lon, pin.lat], at] }, { kind: 'way', chosen }));
-    const far = distance(candidate.distance_m);
-    found.push(feature({ type: 'Point', coordinates: at }, { kind: 'candidate', chosen, letter: LETTERS[nth], far, code }));
+    const far = `${distance(candidate.distance_m)} · ${percent(candidate.confidence)}`;
+    const west = position.lon < pin.lon;
+    const properties = { kind: 'candidate', chosen, letter: LETTERS[nth], far, west, nth, code };
+    found.push(feature({ type: 'Point', coordinates: at }, properties));
   }
   return found;
 }

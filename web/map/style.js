@@ -122,6 +122,7 @@ export const LATER = {
     },
     {
       id: 'candidate', type: 'circle', source: 'pin', filter: ['==', ['get', 'kind'], 'candidate'],
+      layout: { 'circle-sort-key': ['-', ['get', 'nth']] },
       paint: {
         'circle-radius': ['case', ['get', 'chosen'], 13, 11],
         'circle-color': ['case', ['get', 'chosen'], '#1e66c8', '#ffffff'],
@@ -135,7 +136,13 @@ export const LATER = {
     },
     {
       id: 'candidate-far', type: 'symbol', source: 'pin', filter: ['==', ['get', 'kind'], 'candidate'],
-      layout: { ...words('far'), 'text-size': 13, 'text-anchor': 'left', 'text-offset': [1.3, 0], 'text-optional': true },
+      // On the side away from the pin, which would cover it.
+      layout: {
+        ...words('far'), 'text-size': 13, 'text-max-width': 20,
+        'text-anchor': ['case', ['get', 'west'], 'right', 'left'],
+        'text-offset': ['case', ['get', 'west'], ['literal', [-1.3, 0]], ['literal', [1.3, 0]]],
+        'symbol-sort-key': ['get', 'nth'],
+      },
       paint: { 'text-color': '#17212b', 'text-halo-color': '#ffffff', 'text-halo-width': 2 },
     },
     {
