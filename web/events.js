@@ -2,7 +2,7 @@
 
 /**
  * @typedef {{ id: string, event: string, data: string }} Message
- * @typedef {{ message: (message: Message) => void, heard: () => void, lost: () => void }} Listener
+ * @typedef {{ message: (message: Message) => void, heard: () => void, lost: (status: number) => void }} Listener
  */
 
 /**
@@ -44,10 +44,11 @@ export function follow(address, headers, listener) {
   let last = '';
   let wait = FIRST;
 
+  /** Follows until it is cut off, or tells with which status it was refused. */
   async function once() {
     const more = last ? { 'Last-Event-ID': last } : {};
     const answer = await fetch(address, { headers: { ...headers(), ...more }, signal: stop.signal, cache: 'no-store' });
-    if (!answer.ok || !answer.body) throw new Error(String(answer.status));
+    if (!answer.ok || !answer.body) return answer.status;
     wait = FIRST;
     listener.heard();
     const read = reader((message) => {
@@ -57,7 +58,7 @@ export function follow(address, headers, listener) {
     const text = new TextDecoder();
     for (const pieces = answer.body.getReader(); ; ) {
       const { done, value } = await pieces.read();
-      if (done) return;
+      if (done) return 0;
       listener.heard();
       read(text.decode(value, { stream: true }));
     }
@@ -65,9 +66,10 @@ export function follow(address, headers, listener) {
 
   (async () => {
     while (!stop.signal.aborted) {
-      await once().catch(() => {});
+      const status = await once().catch(() => 0);
       if (stop.signal.aborted) return;
-      listener.lost();
+      listener.lost(status);
+      if (stop.signal.aborted) return;
       await new Promise((go) => setTimeout(go, wait));
       wait = Math.min(wait * 2, LONGEST);
     }

@@ -10,26 +10,16 @@ const STALE = 30_000;
 
 let stop = () => {};
 
-/** @type {Set<(code: string, order: any) => void>} */
-const watchers = new Set();
 /** @type {Set<() => void>} */
 const coverWatchers = new Set();
-
-/** @param {(code: string, order: any) => void} watcher told of each order; with none, of all */
-export function onOrder(watcher) {
-  watchers.add(watcher);
-}
 
 /** @param {() => void} watcher */
 export function onCovers(watcher) {
   coverWatchers.add(watcher);
 }
 
-function tell(code = '', order = null) {
-  for (const watcher of watchers) watcher(code, order);
-}
-
 async function all() {
+  const began = Date.now();
   const orders = new Map();
   for (let cursor = ''; ; ) {
     const more = cursor ? `&cursor=${encodeURIComponent(cursor)}` : '';
@@ -38,38 +28,54 @@ async function all() {
     if (!page.next) break;
     cursor = page.next;
   }
+  // What an event brought while the list was read is newer than the list.
+  for (const [code, order] of state.orders) if (order.moved_at > began) orders.set(code, order);
   set({ orders });
-  tell();
 }
 
 /** @param {string} code */
 async function one(code) {
-  const order = { ...(await get(`/v1/work-orders/${code}`)), read_at: Date.now(), moved_at: Date.now() };
-  state.orders.set(code, order);
-  set({});
-  tell(code, order);
-}
-
-/** @param {import('./events.js').Message} message */
-function heard({ event, data }) {
-  if (event === 'position' || event === 'reset') {
-    if (event === 'reset' || !listed) all().then(() => (listed = true)).catch(() => {});
-    return;
+  try {
+    const order = { ...(await get(`/v1/work-orders/${code}`)), read_at: Date.now(), moved_at: Date.now() };
+    if ((state.orders.get(code)?.version ?? 0) <= order.version) state.orders.set(code, order);
+  } catch (error) {
+    // Handed to somebody whose orders this key does not see.
+    if (problemOf(error).status === 404) state.orders.delete(code);
   }
-  if (event.startsWith('work_order.')) one(JSON.parse(data).code).catch(() => {});
-  else for (const watcher of coverWatchers) watcher();
+  set({});
 }
 
-let listed = false;
+/**
+ * What a district's stream says. Its first message comes before the list is read, so that nothing falls in between.
+ * @returns {(message: import('./events.js').Message) => void}
+ */
+function listener() {
+  let listed = false;
+  return ({ event, data }) => {
+    if (event === 'position' || event === 'reset') {
+      if (event === 'position' && listed) return;
+      listed = true;
+      all().catch(() => (listed = false));
+    } else if (event.startsWith('work_order.')) {
+      one(JSON.parse(data).code);
+    } else {
+      for (const watcher of coverWatchers) watcher();
+    }
+  };
+}
 
-function begin() {
-  listed = false;
+async function begin() {
   set({ live: 'connecting' });
-  stop = follow('/v1/events', headers, {
-    message: heard,
-    heard: () => set({ live: 'live', heardAt: Date.now() }),
-    lost: () => set({ live: 'lost' }),
-  });
+  const { districts } = await get('/', { headers: { Accept: 'application/json' } });
+  const streams = districts.map((/** @type {string} */ district) =>
+    follow(`/v1/events?district=${district}`, headers, {
+      message: listener(),
+      heard: () => set({ live: 'live', heardAt: Date.now() }),
+      // A key that was revoked opens nothing any more.
+      lost: (status) => (status === 401 ? signOut() : set({ live: 'lost' })),
+    }),
+  );
+  stop = () => streams.forEach((/** @type {() => void} */ end) => end());
 }
 
 /** Whether what is shown is as the service has it. */
@@ -89,7 +95,7 @@ export async function signIn(value) {
   try {
     const me = await get('/v1/me');
     set({ me, keyProblem: '' });
-    begin();
+    await begin();
     return true;
   } catch (error) {
     keep('');
@@ -104,7 +110,6 @@ export function signOut() {
   stop();
   keep('');
   set({ me: null, orders: new Map(), order: '', live: 'off', view: state.view === 'orders' ? 'locate' : state.view });
-  tell();
   say(t('said.out'));
 }
 
