@@ -44,16 +44,18 @@ function draw() {
   }
 }
 
-/** Looks at a new pin that is not in sight. */
 let looked = '';
-function lookAtPin() {
-  const { pin, resolution } = state;
-  if (!pin || !resolution) return;
-  const now = `${pin.lon} ${pin.lat}`;
+
+/** Looks at what is new: a pin that means something, or the place of a report that is followed. */
+function lookAtPlace() {
+  const { view, pin, resolution, tracked } = state;
+  if (view === 'orders') return;
+  const place = view === 'track' ? tracked?.report.position : resolution && pin;
+  const now = place ? `${view} ${place.lon} ${place.lat}` : looked;
   if (now === looked) return;
   looked = now;
   // Covers that are mistaken for each other lie metres apart.
-  look(pin.lon, pin.lat, resolution.match === 'ambiguous' ? 18.8 : 17.6);
+  look(place.lon, place.lat, view === 'locate' && resolution.match === 'ambiguous' ? 18.8 : 17.6);
 }
 
 let known = false;
@@ -81,7 +83,8 @@ async function start() {
     touch(map);
     map.once('load', () => {
       draw();
-      onChange(lookAtPin);
+      onChange(lookAtPlace);
+      lookAtPlace();
       onChange(followKey);
       nameSubdistricts(map).catch(() => {});
     });

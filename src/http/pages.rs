@@ -82,7 +82,9 @@ static BUILT_IN: LazyLock<Arc<Site>> = LazyLock::new(|| {
         hash.update(file.metadata.sha256_hash());
         files.insert(name.into_owned(), File::new(file.data));
     }
-    let version: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let digest = hash.finalize();
+    let version = digest.iter().take(8).fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
+    let version = format!("{version:016x}");
     let files = files
         .into_iter()
         .map(|(name, file)| if name == INDEX { (name, placed(&file, &version)) } else { (name, file) });
