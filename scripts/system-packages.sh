@@ -2,7 +2,8 @@
 # Installs the system packages that Guli is built and tested with; quick and silent when all are there.
 #
 #   scripts/system-packages.sh build   what building needs
-#   scripts/system-packages.sh test    and a PostgreSQL server for the tests of the store, GDAL for those of the tiles
+#   scripts/system-packages.sh test    and a PostgreSQL server for the tests of the store, GDAL for those of the tiles,
+#                                      Chromium and Node for those of the page
 set -euo pipefail
 
 say() { printf '%s\n' "$*" >&2; }
@@ -38,6 +39,9 @@ needed=${#missing[@]}
 if [[ $purpose == test ]]; then
     have_initdb || missing+=(postgresql)
     have ogr2ogr || missing+=(gdal-bin)
+    have chromium || have chromium-browser || have google-chrome || missing+=(chromium)
+    have node || missing+=(nodejs)
+    have npm || missing+=(npm) # some packages of Node bring it
 fi
 ((${#missing[@]} > 0)) || exit 0
 
@@ -46,12 +50,13 @@ if ((EUID != 0)); then
     as_root=(sudo)
 fi
 
-# Says what a person must do; fatal unless only PostgreSQL or GDAL is missing, without which tests are skipped.
+# Says what a person must do; fatal unless all that is missing is for tests, which are then skipped.
 by_hand() {
     say "guli: $1"
     say "guli: please install: ${missing[*]}"
     say "      (as Debian names them: CMake, the sqlite3 command, a C++ compiler, make, pkg-config, curl;"
-    say "       for the tests a PostgreSQL server with its initdb, and GDAL's ogr2ogr)"
+    say "       for the tests a PostgreSQL server with its initdb, GDAL's ogr2ogr,"
+    say "       Chromium, and Node with npm)"
     if ((needed > 0)) || [[ -n ${GULI_TEST_REQUIRE_POSTGRES:-}${GULI_TEST_REQUIRE_GDAL:-} ]]; then
         exit 1
     fi

@@ -46,6 +46,9 @@ pub struct Settings {
     /// Requests in work at once, beyond which 503 is answered [default: 1024]
     #[arg(long, env = "GULI_CONCURRENCY", value_name = "N", global = true)]
     pub concurrency: Option<usize>,
+    /// Folder to read the web pages from, at each request, instead of those in the binary; for working on them
+    #[arg(long, env = "GULI_WEB_DIR", value_name = "FOLDER", global = true)]
+    pub web_dir: Option<PathBuf>,
     /// Pages that the `SQLite` file may have; for tests of a full disk
     #[arg(long, env = "GULI_MAX_PAGE_COUNT", hide = true, global = true)]
     pub max_page_count: Option<u32>,
@@ -71,6 +74,7 @@ impl Settings {
             log_format: self.log_format.or(under.log_format),
             log: self.log.or(under.log),
             concurrency: self.concurrency.or(under.concurrency),
+            web_dir: self.web_dir.or(under.web_dir),
             max_page_count: self.max_page_count.or(under.max_page_count),
         }
     }
@@ -85,6 +89,7 @@ pub struct Config {
     pub public_url: Option<String>,
     pub allowed_origins: Vec<String>,
     pub concurrency: usize,
+    pub web_dir: Option<PathBuf>,
     pub max_page_count: Option<u32>,
 }
 
@@ -117,6 +122,7 @@ impl Config {
             public_url: settings.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
             allowed_origins: settings.allowed_origins.clone().unwrap_or_default(),
             concurrency,
+            web_dir: settings.web_dir.clone(),
             max_page_count: settings.max_page_count,
         })
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use guli::config::Config;
+use guli::http::pages::Pages;
 use guli::http::{self, App};
 use guli::local::socket;
 use guli::service::{Guli, keys};
@@ -48,7 +49,9 @@ async fn run(config: &Config, demo: Demo<'_>) -> Result<()> {
     let address = format!("http://{}", listener.local_addr()?);
     let local = open_socket(config, &guli);
     let public_url = config.public_url.clone().unwrap_or_else(|| address.clone());
-    let router = http::router(App::new(Arc::clone(&guli), &public_url, config.concurrency), &config.allowed_origins);
+    let pages = Pages::new(config.web_dir.clone());
+    let app = App::new(Arc::clone(&guli), &public_url, config.concurrency).with_pages(pages.clone());
+    let router = http::router(app, &config.allowed_origins);
     // Before the address is known to anyone: whoever starts a server may stop it at once.
     let told_to_stop = told_to_stop()?;
     say(&address, demo)?;
@@ -56,6 +59,7 @@ async fn run(config: &Config, demo: Demo<'_>) -> Result<()> {
 
     let forgetting = tokio::spawn(forget(Arc::clone(&guli)));
     let counting = tokio::spawn(http::ops::keep_metrics_small());
+    tokio::task::spawn_blocking(move || pages.prepare());
     let stop = Arc::new(tokio::sync::Notify::new());
     let stopping = Arc::clone(&stop);
     let server = axum::serve(listener, router).with_graceful_shutdown(async move { stopping.notified().await });

@@ -14,6 +14,7 @@ pub mod openapi;
 pub mod ops;
 pub mod order_out;
 pub mod page;
+pub mod pages;
 pub mod params;
 mod pool;
 pub mod problem;
@@ -43,6 +44,7 @@ use crate::export::Cache;
 use crate::service::Guli;
 use crate::service::error::ServiceError;
 use crate::tiles::Tiles;
+use pages::Pages;
 use problem::{Failure, Outcome};
 
 /// What every handler can reach. Cheap to clone.
@@ -55,6 +57,7 @@ pub struct App {
     pub layers: Arc<Cache>,
     /// Tiles as they were drawn last.
     pub tiles: Arc<Tiles>,
+    pub pages: Pages,
     limits: Arc<Limits>,
 }
 
@@ -69,7 +72,14 @@ impl App {
     pub fn new(guli: Arc<Guli>, public_url: &str, concurrency: usize) -> Self {
         let limits = Limits { reads: Semaphore::new(concurrency), writes: Semaphore::new(concurrency) };
         let (layers, tiles) = Default::default();
-        Self { guli, public_url: public_url.into(), layers, tiles, limits: Arc::new(limits) }
+        let limits = Arc::new(limits);
+        Self { guli, public_url: public_url.into(), layers, tiles, pages: Pages::BuiltIn, limits }
+    }
+
+    /// With pages from elsewhere.
+    #[must_use]
+    pub fn with_pages(self, pages: Pages) -> Self {
+        Self { pages, ..self }
     }
 }
 
@@ -143,6 +153,7 @@ routes! {
     get "/metrics" ops::metrics;
     get "/openapi.json" openapi::get;
     get "/" ops::index;
+    get "/assets/{version}/{*file}" pages::asset;
 }
 
 /// All addresses of the API.

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, Method, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use metrics::Histogram;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::problem::Outcome;
-use super::{App, json};
+use super::{App, json, pages, set};
 use crate::service::error::ServiceError;
 
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
@@ -144,14 +144,21 @@ pub struct Welcome {
     pub districts: Vec<String>,
 }
 
-/// What this is and where to go on.
+/// What this is and where to go on
+///
+/// A page for browsers (`Accept: text/html`), JSON for others.
 #[utoipa::path(
     get, path = "/", tag = "operations",
-    responses((status = 200, description = "As it is", body = Welcome)),
+    responses((status = 200, description = "As it is", content((Welcome = "application/json"), (String = "text/html")))),
 )]
-pub async fn index(State(app): State<App>) -> Outcome {
+pub async fn index(State(app): State<App>, headers: HeaderMap) -> Outcome {
+    if pages::wanted(&headers) {
+        return pages::page(&app, &headers).await;
+    }
     let districts = app.guli.districts().iter().map(ToString::to_string).collect();
     let welcome =
         Welcome { name: "Guli 古力", version: env!("CARGO_PKG_VERSION"), openapi: "/openapi.json", districts };
-    json(StatusCode::OK, &welcome)
+    let mut response = json(StatusCode::OK, &welcome)?;
+    set(&mut response, "vary", "accept");
+    Ok(response)
 }

@@ -6,6 +6,7 @@ mod grids;
 mod journey;
 mod layers;
 mod orders;
+mod pages;
 mod refusals;
 mod registry;
 mod tiles;

@@ -1,0 +1,168 @@
+// The first page as residents and staff use it: by mouse and by keys, on a desk and on a phone.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { ALONE, SIZES, accessible, browse, post, settled, signIn } from './support.js';
+
+/** @param {import('playwright-core').Page} page */
+async function locate(page, east = ALONE.lon, north = ALONE.lat) {
+  await page.getByRole('textbox', { name: '经度' }).fill(String(east));
+  await page.getByRole('textbox', { name: '纬度' }).fill(String(north));
+  await page.getByRole('button', { name: '定位', exact: true }).click();
+  await page.getByRole('heading', { level: 1, name: ALONE.grid }).waitFor();
+}
+
+for (const size of /** @type {const} */ (Object.keys(SIZES))) {
+  test(`by mouse, ${size}: pin, candidates, report, tracking`, async () => {
+    await browse({ size }, async (page) => {
+      await settled(page);
+      await accessible(page);
+      await locate(page);
+      const candidate = page.locator('.option', { hasText: ALONE.cover });
+      assert.ok(await candidate.getByRole('radio').isChecked());
+      assert.match(await candidate.innerText(), /2\.3 m/);
+      await accessible(page);
+
+      // Where the map came to rest the pin lies in its middle; a click beside it moves the pin.
+      await page.waitForTimeout(800);
+      const box = await page.locator('#map').boundingBox();
+      const asked = page.waitForRequest((request) => request.url().includes('/v1/resolve'));
+      await page.mouse.click(box.x + box.width / 2 + 40, box.y + box.height / 2);
+      const clicked = new URL((await asked).url()).searchParams;
+      assert.ok(Math.abs(Number(clicked.get('lon')) - ALONE.lon) < 0.0005, clicked.toString());
+      await page.getByRole('radio', { name: ALONE.cover }).check();
+
+      await page.getByRole('button', { name: '上报这里的问题' }).click();
+      assert.ok(await page.getByRole('button', { name: '先选一项问题' }).isDisabled());
+      await page.getByRole('radio', { name: '破损', exact: true }).check();
+      await page.getByLabel('补充说明').fill('井盖裂开,车过有响声');
+      await page.getByLabel('电话').fill('19900000000');
+      await accessible(page);
+      const sent = page.waitForRequest((request) => request.method() === 'POST');
+      await page.getByRole('button', { name: '上报', exact: true }).click();
+      const request = await sent;
+      assert.match(request.headers()['idempotency-key'], /^[0-9a-f]{32}$/);
+      assert.equal(request.postDataJSON().cover, ALONE.cover);
+      await page.getByRole('heading', { name: /^RP-370203-/ }).waitFor();
+      await accessible(page);
+
+      const link = await page.locator('.link a').getAttribute('href');
+      await page.goto(link);
+      await page.getByText(/已受理并派遣|同一位置有新的上报/).first().waitFor();
+      assert.match(await page.locator('h1').innerText(), /破损/);
+      await accessible(page);
+    });
+  });
+
+  test(`by keys, ${size}: the crosshair drops the pin, the form is filled, the report is sent`, async () => {
+    await browse({ size }, async (page) => {
+      await settled(page);
+      await locate(page);
+      await page.waitForTimeout(800);
+      for (let tabs = 0; !(await page.evaluate(() => document.activeElement?.matches('canvas'))); tabs++) {
+        assert.ok(tabs < 60, 'the map cannot be reached by Tab');
+        await page.keyboard.press('Tab');
+      }
+      await page.keyboard.press('ArrowRight');
+      await page.locator('.cross').waitFor();
+      await page.keyboard.press('ArrowLeft');
+      await page.keyboard.press('Shift+ArrowUp');
+      const resolved = page.waitForResponse((answer) => answer.url().includes('/v1/resolve'));
+      await page.keyboard.press('Enter');
+      const { candidates } = await (await resolved).json();
+      assert.equal(candidates[0].cover.code, ALONE.cover);
+      await page.locator('#said', { hasText: ALONE.grid }).waitFor();
+
+      await page.getByRole('button', { name: '上报这里的问题' }).focus();
+      await page.keyboard.press('Enter');
+      await page.getByRole('radio', { name: '缺失' }).focus();
+      await page.keyboard.press('Space');
+      await page.keyboard.press('ArrowRight');
+      assert.ok(await page.getByRole('radio', { name: '破损', exact: true }).isChecked());
+      await page.keyboard.press('Tab');
+      await page.keyboard.type('用键盘上报');
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Enter');
+      await page.getByRole('heading', { name: /^RP-370203-/ }).waitFor();
+    });
+  });
+
+  test(`staff, ${size}: orders move as they are acted on, and the list is the map`, async () => {
+    await browse({ size }, async (page) => {
+      await settled(page);
+      await signIn(page, 'demo-dispatcher');
+      await page.locator('.figures').waitFor();
+      const before = await page.locator('.queue li').count();
+      const made = await post('/v1/reports', { position: { lon: 120.3801 + Math.random() / 1000, lat: 36.1102 }, damage: 'overflow' });
+      const { code } = made.work_order;
+      const line = page.locator(`.queue li[data-code="${code}"]`);
+      await line.waitFor();
+      assert.match(await line.innerText(), /冒溢/);
+      assert.equal(await page.locator('.queue li').count(), made.merged ? before : before + 1);
+      await accessible(page);
+      await line.getByRole('button').click();
+      await line.getByText(code).waitFor();
+      const onMap = await page.evaluate(async () => {
+        const { map } = await import(new URL('map/map.js', document.querySelector('script[src]').src).href);
+        const source = await map.getSource('orders').getData();
+        return source.features.map((feature) => feature.properties.code).sort();
+      });
+      const inList = await page.locator('.queue li').evaluateAll((lines) => lines.map((one) => one.dataset.code).sort());
+      assert.deepEqual(onMap, inList);
+      await post(`/v1/work-orders/${code}/reassign`, { unit: '370203-DRN01', reason: '排水' }, 'demo-dispatcher');
+      await line.getByText('排水').waitFor();
+      await post(`/v1/work-orders/${code}/accept`, {}, 'demo-crew');
+      await line.getByText('已接单').waitFor();
+      await page.getByRole('button', { name: /退出/ }).click();
+      await page.getByRole('heading', { name: '点一下地图' }).waitFor();
+    });
+  });
+}
+
+test('a pin in the system of a phone map lies where it belongs, and its numbers follow the system chosen', async () => {
+  await browse({ refused: [422] }, async (page) => {
+    await settled(page);
+    await page.getByLabel('坐标系').selectOption('GCJ-02');
+    await locate(page, 120.3414946, 36.1155892);
+    await page.getByRole('radio', { name: ALONE.cover }).waitFor();
+    await page.getByText('输入坐标').click();
+    await page.getByLabel('坐标系').selectOption('EPSG:4549');
+    await page.waitForFunction(() => /^5\d{5}\.\d{3}$/.test(document.querySelector('[name=east]').value));
+    await page.getByLabel('东坐标').fill('1');
+    await page.getByRole('button', { name: '定位', exact: true }).click();
+    await page.getByRole('alert').waitFor();
+  });
+});
+
+test('a key that is wrong is refused in words', async () => {
+  await browse({ refused: [401] }, async (page) => {
+    await page.getByRole('button', { name: '工作人员' }).click();
+    await page.getByLabel('密钥', { exact: true }).fill('wrong');
+    await accessible(page);
+    await page.getByRole('button', { name: '进入' }).click();
+    await page.getByRole('alert').waitFor();
+    assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+  });
+});
+
+test('in English', async () => {
+  await browse({ language: 'en-GB' }, async (page) => {
+    await page.getByRole('heading', { name: 'Click on the map' }).waitFor();
+    assert.equal(await page.locator('html').getAttribute('lang'), 'en');
+    await accessible(page);
+    await page.getByRole('button', { name: '中文' }).click();
+    await page.getByRole('heading', { name: '点一下地图' }).waitFor();
+    assert.equal(await page.locator('html').getAttribute('lang'), 'zh-CN');
+  });
+});
+
+test('without WebGL everything but the map is there', async () => {
+  const args = ['--disable-gpu', '--disable-webgl', '--disable-webgl2', '--disable-3d-apis'];
+  await browse({ args }, async (page) => {
+    await page.locator('.nomap').waitFor();
+    await locate(page);
+    await page.getByRole('radio', { name: ALONE.cover }).waitFor();
+    await accessible(page);
+  });
+});

@@ -1,0 +1,79 @@
+// Requests to the service, and what it answers when it refuses.
+import { language, t } from './i18n.js';
+
+/** @typedef {{ status: number, title: string, detail: string }} Problem */
+
+const KEY = 'guli.key';
+
+/** The key of this tab; gone with it. */
+export function key() {
+  return sessionStorage.getItem(KEY) ?? '';
+}
+
+/** @param {string} value */
+export function keep(value) {
+  if (value) sessionStorage.setItem(KEY, value);
+  else sessionStorage.removeItem(KEY);
+}
+
+/** @returns {Record<string, string>} */
+export function headers() {
+  const own = key();
+  return own ? { 'Accept-Language': language, Authorization: `Bearer ${own}` } : { 'Accept-Language': language };
+}
+
+export class Refused extends Error {
+  /** @param {Problem} problem */
+  constructor(problem) {
+    super(problem.title);
+    this.problem = problem;
+  }
+}
+
+/**
+ * What went wrong, in words.
+ * @param {unknown} error
+ * @returns {Problem}
+ */
+export function problemOf(error) {
+  if (error instanceof Refused) return error.problem;
+  return { status: 0, title: t('problem.network'), detail: t('problem.network.detail') };
+}
+
+/**
+ * @param {Response} answer
+ * @returns {Promise<any>}
+ */
+async function read(answer) {
+  if (answer.ok) return answer.json();
+  const body = await answer.json().catch(() => ({}));
+  throw new Refused({
+    status: answer.status,
+    title: body.title ?? t('problem.status', { status: answer.status }),
+    detail: body.detail ?? '',
+  });
+}
+
+/**
+ * @param {string} path
+ * @param {RequestInit} [init]
+ */
+export async function get(path, init = {}) {
+  return read(await fetch(path, { ...init, headers: { ...headers(), ...init.headers } }));
+}
+
+/**
+ * Sends once, however often it is tried.
+ * @param {string} path
+ * @param {unknown} body
+ * @param {string} idempotencyKey
+ */
+export async function post(path, body, idempotencyKey) {
+  const more = { 'Content-Type': 'application/json', 'Idempotency-Key': idempotencyKey };
+  return read(await fetch(path, { method: 'POST', headers: { ...headers(), ...more }, body: JSON.stringify(body) }));
+}
+
+/** A name for one request; `randomUUID` is there under HTTPS only. */
+export function once() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

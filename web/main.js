@@ -1,0 +1,104 @@
+// The page: fetches its words, draws its parts, and redraws what changed.
+import { html, render } from './vendor/lit-html/lit-html.js';
+import { get, key } from './api.js';
+import { preferred, speak, t } from './i18n.js';
+import { aim } from './map/aim.js';
+import { look, make, map, reloadCovers, showCovers } from './map/map.js';
+import { nameSubdistricts } from './map/names.js';
+import { drawOrders } from './map/orders-layer.js';
+import { drawPin } from './map/pin-layer.js';
+import { touch } from './map/touch.js';
+import { onCovers, resume } from './orders.js';
+import { onChange, set, state } from './state.js';
+import { fromAddress } from './track.js';
+import { locate } from './views/locate.js';
+import { orders } from './views/orders.js';
+import { report, sent } from './views/report.js';
+import { dialogs, header, over, ways } from './views/shell.js';
+import { track } from './views/track.js';
+
+const place = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+function view() {
+  if (state.view === 'track') return track();
+  if (state.view === 'orders') return orders();
+  if (state.step === 'report') return report();
+  return state.step === 'sent' ? sent() : locate();
+}
+
+let shownView = '';
+
+function draw() {
+  render(header(), place('header'));
+  render(html`${ways()}<div class="view">${view()}</div>`, place('panel'));
+  place('place').setAttribute('aria-label', t('place'));
+  map?.getCanvas().setAttribute('aria-label', t('map.label'));
+  render(over(), place('over'));
+  render(dialogs(), place('dialogs'));
+  const now = `${state.view} ${state.step}`;
+  if (now !== shownView) place('panel').scrollTop = 0;
+  shownView = now;
+  if (map) {
+    drawPin(map);
+    drawOrders(map);
+  }
+}
+
+let looked = '';
+
+/** Looks at what is new: a pin that means something, or the place of a report that is followed. */
+function lookAtPlace() {
+  const { view, pin, resolution, tracked } = state;
+  if (view === 'orders') return;
+  const place = view === 'track' ? tracked?.report.position : resolution && pin;
+  const now = place ? `${view} ${place.lon} ${place.lat}` : looked;
+  if (now === looked) return;
+  looked = now;
+  // Covers that are mistaken for each other lie metres apart.
+  look(place.lon, place.lat, view === 'locate' && resolution.match === 'ambiguous' ? 18.8 : 17.6);
+}
+
+let known = false;
+function followKey() {
+  if (known === Boolean(state.me)) return;
+  known = Boolean(state.me);
+  showCovers(known);
+}
+
+/** Once a second: what counts down. */
+function tick() {
+  if (state.me && !document.hidden) set({});
+}
+
+async function start() {
+  performance.mark('guli.start');
+  const [, tiles] = await Promise.all([speak(preferred()), get('/tiles/grids.json')]);
+  document.body.classList.add('ready');
+  known = Boolean(key());
+  draw();
+  onChange(draw);
+  performance.mark('guli.words');
+  make(tiles.bounds, known);
+  if (map) {
+    touch(map);
+    map.once('load', () => {
+      draw();
+      onChange(lookAtPlace);
+      lookAtPlace();
+      onChange(followKey);
+      nameSubdistricts(map).catch(() => {});
+    });
+    aim(map);
+  }
+  let later = 0;
+  onCovers(() => {
+    clearTimeout(later);
+    later = window.setTimeout(reloadCovers, 2000);
+  });
+  fromAddress();
+  addEventListener('hashchange', fromAddress);
+  setInterval(tick, 1000);
+  await resume();
+}
+
+start();

@@ -1,0 +1,100 @@
+// The map itself: made once, moved by mouse, finger and keys.
+import { Map as MapLibre, ScaleControl, prewarm, setWorkerUrl } from '../vendor/maplibre-gl/maplibre-gl.mjs';
+import { headers } from '../api.js';
+import { t } from '../i18n.js';
+import { set } from '../state.js';
+import { shapes } from './shapes.js';
+import { COVER_LAYER, LATER, coversSource, style } from './style.js';
+
+setWorkerUrl(new URL('../vendor/maplibre-gl/maplibre-gl-worker.mjs', import.meta.url).href);
+// The worker is fetched and read while the page still waits for its words.
+prewarm();
+
+/** @type {any} */
+export let map = null;
+
+/** @type {number[] | undefined} */
+let extent;
+
+/** Room for what lies over the map's lower edge. */
+const PADDING = { top: 24, right: 24, bottom: innerWidth > 760 ? 64 : 32, left: 24 };
+
+const calm = matchMedia('(prefers-reduced-motion: reduce)');
+
+/**
+ * Makes the map; without WebGL there is none, and the lists say all.
+ * @param {number[]} bounds
+ * @param {boolean} known
+ */
+export function make(bounds, known) {
+  extent = bounds;
+  try {
+    map = new MapLibre({
+      container: 'map',
+      style: style(known),
+      bounds,
+      fitBoundsOptions: { padding: PADDING },
+      minZoom: 9,
+      maxZoom: 20,
+      attributionControl: false,
+      keyboard: false,
+      dragRotate: false,
+      pitchWithRotate: false,
+      touchPitch: false,
+      fadeDuration: 0,
+      refreshExpiredTiles: false,
+      locale: { 'Map.Title': t('map.label') },
+      transformRequest: (/** @type {string} */ url) =>
+        url.startsWith(`${location.origin}/tiles/`) ? { url, headers: headers() } : { url },
+    });
+  } catch {
+    set({ map: false });
+    return null;
+  }
+  map.touchZoomRotate.disableRotation();
+  map.addControl(new ScaleControl({ maxWidth: 96 }), 'bottom-right');
+  shapes(map);
+  map.on('zoomend', () => set({ zoom: map.getZoom() }));
+  map.once('load', () => {
+    performance.mark('guli.map');
+    for (const [name, source] of Object.entries(LATER.sources)) map.addSource(name, source);
+    for (const layer of LATER.layers) map.addLayer(layer);
+    set({ zoom: map.getZoom(), district: districtName() });
+  });
+  return map;
+}
+
+function districtName() {
+  const found = map.querySourceFeatures('districts', { sourceLayer: 'districts' });
+  return found[0]?.properties.name ?? '';
+}
+
+/** Shows covers as the key, or its absence, allows. @param {boolean} known */
+export function showCovers(known) {
+  if (!map) return;
+  map.removeLayer('covers');
+  map.removeSource('covers');
+  map.addSource('covers', coversSource(known));
+  map.addLayer(COVER_LAYER, 'grid-label');
+}
+
+export function reloadCovers() {
+  const source = map?.getSource('covers');
+  if (source) source.setTiles(source.tiles);
+}
+
+/**
+ * @param {number} lon
+ * @param {number} lat
+ * @param {number} zoom at least
+ */
+export function look(lon, lat, zoom) {
+  if (!map) return;
+  const to = { center: [lon, lat], zoom: Math.max(map.getZoom(), zoom) };
+  if (calm.matches) map.jumpTo(to);
+  else map.easeTo({ ...to, duration: 450 });
+}
+
+export const zoomBy = (/** @type {number} */ by) => map?.easeTo({ zoom: map.getZoom() + by, duration: calm.matches ? 0 : 200 });
+
+export const whole = () => map?.fitBounds(extent, { padding: PADDING, duration: calm.matches ? 0 : 450 });

@@ -1,0 +1,24 @@
+// A click on the map: on a candidate or an order it chooses that, anywhere else it drops the pin.
+import { drop } from '../pin.js';
+import { set, state } from '../state.js';
+
+/** Pixels beside it that still count: a finger is wide. */
+const NEAR = 8;
+
+/** @param {any} map */
+export function touch(map) {
+  map.on('click', (/** @type {any} */ { point, lngLat }) => {
+    const box = [[point.x - NEAR, point.y - NEAR], [point.x + NEAR, point.y + NEAR]];
+    const found = map.queryRenderedFeatures(box, { layers: ['candidate', 'orders'] });
+    const candidate = found.find((/** @type {any} */ one) => one.layer.id === 'candidate');
+    if (candidate && state.step === 'pin') {
+      set({ choice: candidate.properties.code });
+    } else if (found.length > 0 && !candidate) {
+      const { code } = found[0].properties;
+      set({ view: 'orders', order: code });
+      requestAnimationFrame(() => document.querySelector(`[data-code="${code}"]`)?.scrollIntoView({ block: 'nearest' }));
+    } else {
+      drop(lngLat.lng, lngLat.lat);
+    }
+  });
+}

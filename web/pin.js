@@ -1,0 +1,98 @@
+// From a pin to what it means: grid, candidates, and its numbers in every coordinate system.
+import { get, problemOf } from './api.js';
+import { t } from './i18n.js';
+import { say, set, state } from './state.js';
+
+export const SYSTEMS = [
+  { crs: 'EPSG:4326', name: 'WGS 84', projected: false },
+  { crs: 'EPSG:4490', name: 'CGCS2000', projected: false },
+  { crs: 'GCJ-02', name: 'GCJ-02', projected: false },
+  { crs: 'BD-09', name: 'BD-09', projected: false },
+  { crs: 'EPSG:4549', name: 'EPSG:4549', projected: true },
+  { crs: 'EPSG:4528', name: 'EPSG:4528', projected: true },
+  { crs: 'EPSG:3857', name: 'EPSG:3857', projected: true },
+];
+
+export const isProjected = (/** @type {string} */ crs) => SYSTEMS.some((one) => one.crs === crs && one.projected);
+
+/** Metres off that a click on a map or a number typed is taken to be. */
+const CLICKED = 5;
+
+/** The request under way: a later pin makes it pointless. */
+let under = new AbortController();
+
+/**
+ * @param {Record<string, string>} query
+ */
+async function resolve(query) {
+  under.abort();
+  under = new AbortController();
+  set({ resolving: true, pinProblem: null, step: 'pin', view: 'locate', receipt: null, sendProblem: null });
+  const { signal } = under;
+  try {
+    const asked = new URLSearchParams({ ...query, limit: '6', include: 'open_orders' });
+    const resolution = await get(`/v1/resolve?${asked}`, { signal });
+    const first = resolution.match === 'matched' ? resolution.candidates[0]?.cover.code : undefined;
+    const pin = { ...resolution.position, accuracy_m: Number(query.accuracy_m) };
+    set({ resolution, resolving: false, choice: first ?? 'none', pin });
+    say(t('said.pin', { grid: resolution.grid.name, n: resolution.candidates.length, match: t(`match.${resolution.match}`) }));
+    await showNumbers(signal);
+  } catch (error) {
+    if (signal.aborted) return;
+    const pinProblem = problemOf(error);
+    set({ resolving: false, resolution: null, pinProblem });
+    say(pinProblem.title);
+  }
+}
+
+/** Writes the pin's numbers in the system chosen into the fields. */
+async function showNumbers(/** @type {AbortSignal | undefined} */ signal) {
+  const { pin, crs } = state;
+  if (!pin) return;
+  const asked = new URLSearchParams({ lon: String(pin.lon), lat: String(pin.lat), limit: '1', out_crs: crs });
+  const at = crs === 'EPSG:4326' ? pin : (await get(`/v1/resolve?${asked}`, { signal })).position;
+  const [east, north] = isProjected(crs) ? [at.x.toFixed(3), at.y.toFixed(3)] : [at.lon.toFixed(7), at.lat.toFixed(7)];
+  set({ east, north });
+}
+
+/**
+ * @param {number} lon
+ * @param {number} lat
+ * @param {number} [accuracy]
+ */
+export function drop(lon, lat, accuracy = CLICKED) {
+  set({ pin: { lon, lat, accuracy_m: accuracy } });
+  const accuracy_m = Math.min(1000, Math.max(1, accuracy)).toFixed(0);
+  return resolve({ lon: lon.toFixed(8), lat: lat.toFixed(8), accuracy_m });
+}
+
+/** Drops the pin where the fields say. */
+export function dropTyped() {
+  const [east, north] = isProjected(state.crs) ? ['x', 'y'] : ['lon', 'lat'];
+  return resolve({ [east]: state.east.trim(), [north]: state.north.trim(), crs: state.crs, accuracy_m: String(CLICKED) });
+}
+
+/** @param {string} crs */
+export async function chooseSystem(crs) {
+  set({ crs, east: '', north: '' });
+  try {
+    await showNumbers(undefined);
+  } catch (error) {
+    set({ pinProblem: problemOf(error) });
+  }
+}
+
+export function lift() {
+  under.abort();
+  set({ pin: null, resolution: null, pinProblem: null, resolving: false, step: 'pin', receipt: null, east: '', north: '' });
+}
+
+/** Drops the pin where the device is. */
+export function dropHere() {
+  set({ resolving: true, pinProblem: null });
+  navigator.geolocation.getCurrentPosition(
+    ({ coords }) => drop(coords.longitude, coords.latitude, coords.accuracy),
+    () => set({ resolving: false, pinProblem: { status: 0, title: t('here.refused'), detail: t('here.refused.detail') } }),
+    { enableHighAccuracy: true, timeout: 10_000 },
+  );
+}

@@ -1,0 +1,49 @@
+// Sending what is wrong there.
+import { once, post, problemOf } from './api.js';
+import { language, t } from './i18n.js';
+import { say, set, state } from './state.js';
+
+export const DAMAGES = [
+  'missing', 'broken', 'displaced', 'loose', 'overflow', 'sunken', 'raised', 'surround_damaged', 'noisy', 'other',
+];
+
+export function begin() {
+  set({ step: 'report', sendProblem: null, draft: { ...state.draft, damage: '', description: '', key: '' } });
+}
+
+function body() {
+  const { pin, draft, choice } = state;
+  const text = (/** @type {string} */ value) => value.trim() || undefined;
+  const reporter = { name: text(draft.name), phone: text(draft.phone), language };
+  return {
+    position: pin && { lon: pin.lon, lat: pin.lat, accuracy_m: Math.min(1000, pin.accuracy_m) },
+    damage: draft.damage,
+    cover: /^\d+$/.test(choice) ? choice : undefined,
+    joins: choice.startsWith('join:') ? choice.slice(5) : undefined,
+    description: text(draft.description),
+    reporter: reporter.name || reporter.phone ? reporter : undefined,
+    channel: 'web',
+  };
+}
+
+/** What was sent under the draft's key: the same again is a repetition, anything else a new report. */
+let sent = '';
+
+export async function send() {
+  const { draft } = state;
+  if (!draft.damage || state.sending) return;
+  const report = body();
+  const text = JSON.stringify(report);
+  if (!draft.key || text !== sent) draft.key = once();
+  sent = text;
+  set({ sending: true, sendProblem: null });
+  try {
+    const receipt = await post('/v1/reports', report, draft.key);
+    set({ sending: false, receipt, step: 'sent', copied: false, draft: { ...draft, damage: '', description: '', key: '' } });
+    say(t('said.sent', { code: receipt.work_order.code }));
+  } catch (error) {
+    const sendProblem = problemOf(error);
+    set({ sending: false, sendProblem });
+    say(sendProblem.title);
+  }
+}

@@ -1,0 +1,72 @@
+// What the page knows, in one place; who draws it is told when it changes.
+
+/**
+ * @typedef {{ lon: number, lat: number, accuracy_m: number }} Pin
+ * @typedef {{ damage: string, description: string, name: string, phone: string, key: string }} Draft
+ * @typedef {import('./api.js').Problem} Problem
+ */
+
+export const state = {
+  view: /** @type {'locate'|'track'|'orders'} */ ('locate'),
+  /** How far the report has come. */
+  step: /** @type {'pin'|'report'|'sent'} */ ('pin'),
+  pin: /** @type {Pin | null} */ (null),
+  resolving: false,
+  resolution: /** @type {any} */ (null),
+  pinProblem: /** @type {Problem | null} */ (null),
+  /** The code of the candidate chosen, `join:CODE` for an order nearby, or `none`. */
+  choice: 'none',
+  crs: 'EPSG:4326',
+  east: '',
+  north: '',
+  draft: /** @type {Draft} */ ({ damage: '', description: '', name: '', phone: '', key: '' }),
+  sending: false,
+  sendProblem: /** @type {Problem | null} */ (null),
+  receipt: /** @type {any} */ (null),
+  /** Whether the tracking link was copied. */
+  copied: false,
+  token: '',
+  tracked: /** @type {any} */ (null),
+  trackProblem: /** @type {Problem | null} */ (null),
+  me: /** @type {any} */ (null),
+  keyProblem: '',
+  orders: /** @type {Map<string, any>} */ (new Map()),
+  order: '',
+  live: /** @type {'off'|'connecting'|'live'|'lost'} */ ('off'),
+  heardAt: 0,
+  district: '',
+  /** Whether the map could be drawn. */
+  map: true,
+  zoom: 0,
+  /** Whether the map is moved with keys, so that its middle is what matters. */
+  aiming: false,
+};
+
+/** @type {Set<() => void>} */
+const listeners = new Set();
+let waiting = false;
+
+/** @param {() => void} listener */
+export function onChange(listener) {
+  listeners.add(listener);
+}
+
+/** @param {Partial<typeof state>} change */
+export function set(change) {
+  Object.assign(state, change);
+  if (waiting) return;
+  waiting = true;
+  queueMicrotask(() => {
+    waiting = false;
+    for (const listener of listeners) listener();
+  });
+}
+
+/**
+ * Says something to those who do not see the page.
+ * @param {string} text
+ */
+export function say(text) {
+  const place = document.getElementById('said');
+  if (place) place.textContent = text;
+}

@@ -1,0 +1,113 @@
+// A pin, and what it means.
+import { html, nothing } from '../vendor/lit-html/lit-html.js';
+import { distance, percent } from '../format.js';
+import { t, tOr } from '../i18n.js';
+import { LETTERS } from '../map/pin-layer.js';
+import { SYSTEMS, chooseSystem, dropHere, dropTyped, isProjected, lift } from '../pin.js';
+import { begin } from '../report.js';
+import { set, state } from '../state.js';
+import { icon, refusal } from './pieces.js';
+
+const value = (/** @type {Event} */ event) => /** @type {HTMLInputElement} */ (event.target).value;
+
+/** @param {'east' | 'north'} member @param {string} label */
+const number = (member, label) => html`<label class="field">
+  <span>${label}</span>
+  <input name=${member} inputmode="decimal" autocomplete="off" required .value=${state[member]}
+    @input=${(/** @type {Event} */ e) => (state[member] = value(e))}>
+</label>`;
+
+const coordinates = () => {
+  const projected = isProjected(state.crs);
+  return html`<form class="coordinates" @submit=${(/** @type {Event} */ e) => (e.preventDefault(), dropTyped())}>
+    <label class="field">
+      <span>${t('crs')}</span>
+      <select name="crs" .value=${state.crs} @change=${(/** @type {Event} */ e) => chooseSystem(value(e))}>
+        ${SYSTEMS.map((one) => html`<option value=${one.crs} ?selected=${one.crs === state.crs}>${tOr(`crs.${one.crs}`, one.name)}</option>`)}
+      </select>
+    </label>
+    <div class="pair">
+      ${number('east', t(projected ? 'crs.x' : 'crs.lon'))} ${number('north', t(projected ? 'crs.y' : 'crs.lat'))}
+    </div>
+    <div class="pair">
+      <button class="second" type="submit">${t('locate.go')}</button>
+      <button class="second" type="button" @click=${dropHere}>${icon('here')}${t('locate.here')}</button>
+    </div>
+  </form>`;
+};
+
+const start = () => html`
+  <h1>${t('locate.title')}</h1>
+  <p class="lead">${t(state.map ? 'locate.lead' : 'locate.lead.nomap')}</p>
+  ${state.map ? html`<p class="hint keys">${t('locate.keys')}</p>` : nothing}
+  <h2>${t('locate.coordinates')}</h2>
+  ${coordinates()}`;
+
+const place = (/** @type {any} */ grid) => html`
+  <p class="over">${grid.subdistrict.name} · ${grid.community.name}</p>
+  <h1>${grid.name}</h1>
+  <dl class="facts">
+    <div><dt>${t('grid.code')}</dt><dd class="number">${grid.code}</dd></div>
+    ${grid.supervising_department ? html`<div><dt>${t('grid.department')}</dt><dd>${grid.supervising_department.name}</dd></div>` : nothing}
+    ${grid.leader?.name ? html`<div><dt>${t('grid.leader')}</dt><dd>${grid.leader.name}</dd></div>` : nothing}
+  </dl>`;
+
+/** @param {string} code @param {unknown} content @param {string} [more] */
+const option = (code, content, more = '') => html`<label class="option ${more}">
+  <input type="radio" name="choice" .value=${code} .checked=${state.choice === code} @change=${() => set({ choice: code })}>
+  ${content}
+</label>`;
+
+const owner = (/** @type {any} */ cover) => cover.owner?.name ?? t('owner.unknown');
+
+const reported = (/** @type {any} */ order) =>
+  order ? html`<span class="already">${t('already', { damage: tOr(`damage.${order.damage}`, order.damage), n: order.report_count })}</span>` : nothing;
+
+const candidate = (/** @type {any} */ found, /** @type {number} */ nth) =>
+  option(found.cover.code, html`
+    <span class="letter" aria-hidden="true">${LETTERS[nth]}</span>
+    <span class="what">
+      <strong>${tOr(`category.${found.cover.category.code}`, found.cover.category.name)}</strong>
+      <span>${owner(found.cover)}</span>
+      <span class="number quiet">${found.cover.code}</span>
+      ${reported(found.open_order)}
+    </span>
+    <span class="how">
+      <strong class="number">${distance(found.distance_m)}</strong>
+      <span class="number quiet">${t('confidence')} ${percent(found.confidence)}</span>
+      <meter min="0" max="1" .value=${found.confidence} aria-hidden="true"></meter>
+    </span>`);
+
+const nearby = (/** @type {any} */ order) =>
+  option(`join:${order.code}`, html`
+    <span class="letter is-order" aria-hidden="true">!</span>
+    <span class="what"><strong>${t('join')}</strong>${reported(order)}<span class="number quiet">${order.code}</span></span>
+    <span class="how"></span>`);
+
+const meaning = (/** @type {any} */ { grid, match, candidates, open_orders, none_confidence }) => html`
+  ${place(grid)}
+  <fieldset class="options">
+    <legend class="match is-${match}">${t(`match.${match}`)}</legend>
+    ${candidates.map(candidate)} ${open_orders.map(nearby)}
+    ${candidates.length + open_orders.length > 0
+      ? option('none', html`
+          <span class="letter is-none" aria-hidden="true">?</span>
+          <span class="what"><strong>${t('none')}</strong><span>${t('none.lead')}</span></span>
+          <span class="how"><span class="number quiet">${t('confidence')} ${percent(none_confidence)}</span></span>`)
+      : html`<p class="lead">${t('unregistered.lead')}</p>`}
+  </fieldset>
+  <details class="fold">
+    <summary>${t('locate.coordinates')}</summary>
+    ${coordinates()}
+  </details>
+  <div class="foot">
+    <button class="first" type="button" @click=${begin}>${t('report.begin')}</button>
+    <button class="plain" type="button" @click=${lift}>${t('locate.again')}</button>
+  </div>`;
+
+export function locate() {
+  const { resolution, pinProblem, resolving } = state;
+  return html`<div class=${resolving ? 'busy' : ''} aria-busy=${resolving}>
+    ${refusal(pinProblem)} ${resolution && !pinProblem ? meaning(resolution) : start()}
+  </div>`;
+}
