@@ -37,6 +37,9 @@ pub struct Settings {
     /// Origins whose pages may call the API; repeat or separate by commas
     #[arg(long, env = "GULI_ALLOWED_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', global = true)]
     pub allowed_origins: Option<Vec<String>>,
+    /// File of import profiles that POST /v1/imports?profile= names
+    #[arg(long, env = "GULI_IMPORT_PROFILES", value_name = "FILE", global = true)]
+    pub import_profiles: Option<PathBuf>,
     /// Log lines as text or json [default: text]
     #[arg(long, env = "GULI_LOG_FORMAT", value_name = "FORMAT", value_parser = ["text", "json"], global = true)]
     pub log_format: Option<String>,
@@ -71,6 +74,7 @@ impl Settings {
             key_file: self.key_file.or(under.key_file),
             public_url: self.public_url.or(under.public_url),
             allowed_origins: self.allowed_origins.or(under.allowed_origins),
+            import_profiles: self.import_profiles.or(under.import_profiles),
             log_format: self.log_format.or(under.log_format),
             log: self.log.or(under.log),
             concurrency: self.concurrency.or(under.concurrency),
@@ -88,6 +92,7 @@ pub struct Config {
     pub key_file: PathBuf,
     pub public_url: Option<String>,
     pub allowed_origins: Vec<String>,
+    pub import_profiles: Option<PathBuf>,
     pub concurrency: usize,
     pub web_dir: Option<PathBuf>,
     pub max_page_count: Option<u32>,
@@ -121,6 +126,7 @@ impl Config {
             key_file: settings.key_file.clone().unwrap_or_else(|| beside.join("guli.key")),
             public_url: settings.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
             allowed_origins: settings.allowed_origins.clone().unwrap_or_default(),
+            import_profiles: settings.import_profiles.clone(),
             concurrency,
             web_dir: settings.web_dir.clone(),
             max_page_count: settings.max_page_count,

@@ -41,6 +41,8 @@ pub(crate) fn serve(mut settings: Settings, dir: &Path) -> Result<()> {
     if settings.database.is_none() {
         settings.database = Some(DatabaseUrl::sqlite(&dir.join("guli.db")));
     }
+    let files = dir.join("shibei");
+    settings.import_profiles.get_or_insert_with(|| files.join("import.toml"));
     let config = Config::new(&settings)?;
     if !config.listen.ip().is_loopback() {
         bail!(
@@ -50,7 +52,7 @@ pub(crate) fn serve(mut settings: Settings, dir: &Path) -> Result<()> {
             config.database,
         );
     }
-    super::serve::serve(&config, super::serve::Demo::Yes { files: &dir.join("shibei") })
+    super::serve::serve(&config, super::serve::Demo::Yes { files: &files })
 }
 
 /// Makes and imports the district's files, unless the database has all of it: a first start may
@@ -64,8 +66,14 @@ pub(crate) fn load(guli: &Arc<Guli>, files: &Path) -> Result<()> {
     let profiles = Profiles::read(&files.join("import.toml"))?;
     let wanted = profiles.profiles.into_iter().map(|profile| (profile.clone(), files.join(&profile.file))).collect();
     // The departments' files have their known mistakes; the good rows are stored.
-    let request =
-        Request { files: wanted, mode: Mode::Apply, on_error: OnError::KeepGoing, district: None, rows_to: None };
+    let request = Request {
+        files: wanted,
+        mode: Mode::Apply,
+        on_error: OnError::KeepGoing,
+        district: None,
+        rows_to: None,
+        by: guli::service::import::OPERATOR.to_owned(),
+    };
     let reports = tokio::task::block_in_place(|| run(guli, &request, &mut |_| {}))?;
     let (stored, rejected) = reports
         .iter()

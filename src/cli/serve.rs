@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use guli::config::Config;
 use guli::http::pages::Pages;
 use guli::http::{self, App};
+use guli::import::profile::Profiles;
 use guli::local::socket;
 use guli::service::{Guli, keys};
 use tokio::signal::unix::{SignalKind, signal};
@@ -51,6 +52,10 @@ async fn run(config: &Config, demo: Demo<'_>) -> Result<()> {
     let public_url = config.public_url.clone().unwrap_or_else(|| address.clone());
     let pages = Pages::new(config.web_dir.clone());
     let app = App::new(Arc::clone(&guli), &public_url, config.concurrency).with_pages(pages.clone());
+    let app = match &config.import_profiles {
+        Some(file) => app.with_profiles(Profiles::read(file)?.profiles),
+        None => app,
+    };
     let router = http::router(app, &config.allowed_origins);
     // Before the address is known to anyone: whoever starts a server may stop it at once.
     let told_to_stop = told_to_stop()?;

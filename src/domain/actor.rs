@@ -231,6 +231,12 @@ pub enum Action {
     EditAreas,
     /// To change organisations, people and duties.
     EditOffices,
+    /// To import files of any kind.
+    Import,
+    /// To import outlines of areas.
+    ImportAreas,
+    /// To import one's own covers: a question about one of them.
+    ImportCovers,
     /// Batches beyond what anonymous callers may resolve.
     ResolveInBulk,
 }
@@ -277,8 +283,8 @@ pub fn authorize(actor: &Actor, action: Action, resource: Resource<'_>) -> Resul
                 units.into_iter().any(|unit| actor.scopes.iter().any(|scope| scope.covers_unit(unit)))
             };
             allow(match (action, actor.role) {
-                (Action::EditCover, Role::Admin) => true,
-                (Action::EditCover, Role::Department | Role::Integration) => own(),
+                (Action::EditCover | Action::ImportCovers, Role::Admin) => true,
+                (Action::EditCover | Action::ImportCovers, Role::Department | Role::Integration) => own(),
                 _ => false,
             })
         }
@@ -310,8 +316,9 @@ fn may_in_district(role: Role, action: Action) -> bool {
             Role::GridLeader | Role::Officer | Role::Dispatcher | Role::Supervisor | Role::Department | Role::Admin
         ),
         Action::EditAreas => matches!(role, Role::Planner | Role::Admin),
-        Action::EditOffices => role == Role::Admin,
-        Action::ReadOrder | Action::Act(_) | Action::ActFor | Action::EditCover => false,
+        Action::EditOffices | Action::Import => role == Role::Admin,
+        Action::ImportAreas => matches!(role, Role::Planner | Role::Admin),
+        Action::ReadOrder | Action::Act(_) | Action::ActFor | Action::EditCover | Action::ImportCovers => false,
     }
 }
 

@@ -22,6 +22,8 @@ use crate::service::error::{Fault, ServiceError};
 
 /// Longest that a request may take; streams go on after it.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// A file of millions of rows takes longer to be sent and read.
+const IMPORT_TIMEOUT: Duration = Duration::from_mins(30);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Puts the common layers around the routes.
@@ -66,7 +68,10 @@ async fn edge(State(app): State<App>, request: Request, next: Next) -> Response<
     let started = Instant::now();
     let pool = if method == Method::GET || method == Method::HEAD { &app.limits.reads } else { &app.limits.writes };
     let answered = match pool.try_acquire() {
-        Ok(_permit) => tokio::time::timeout(TIMEOUT, next.run(request)).await.ok(),
+        Ok(_permit) => {
+            let imports = method == Method::POST && route.as_ref().is_some_and(|route| route.as_str() == "/v1/imports");
+            tokio::time::timeout(if imports { IMPORT_TIMEOUT } else { TIMEOUT }, next.run(request)).await.ok()
+        }
         Err(_) => None,
     };
     let mut response = answered.unwrap_or_else(|| Failure(ServiceError::Unavailable).into_response());

@@ -8,6 +8,7 @@ pub mod cover_edit;
 pub mod cover_in;
 pub mod edge;
 pub mod feed;
+pub mod imports;
 pub mod layers;
 pub mod me;
 pub mod openapi;
@@ -41,9 +42,11 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use crate::export::Cache;
+use crate::import::profile::Profile;
 use crate::service::Guli;
 use crate::service::error::ServiceError;
 use crate::tiles::Tiles;
+use imports::Imports;
 use pages::Pages;
 use problem::{Failure, Outcome};
 
@@ -58,6 +61,8 @@ pub struct App {
     /// Tiles as they were drawn last.
     pub tiles: Arc<Tiles>,
     pub pages: Pages,
+    /// Profiles that an import may name, and imports that were made.
+    pub imports: Arc<Imports>,
     limits: Arc<Limits>,
 }
 
@@ -73,13 +78,27 @@ impl App {
         let limits = Limits { reads: Semaphore::new(concurrency), writes: Semaphore::new(concurrency) };
         let (layers, tiles) = Default::default();
         let limits = Arc::new(limits);
-        Self { guli, public_url: public_url.into(), layers, tiles, pages: Pages::BuiltIn, limits }
+        Self {
+            guli,
+            public_url: public_url.into(),
+            layers,
+            tiles,
+            pages: Pages::BuiltIn,
+            imports: Arc::default(),
+            limits,
+        }
     }
 
     /// With pages from elsewhere.
     #[must_use]
     pub fn with_pages(self, pages: Pages) -> Self {
         Self { pages, ..self }
+    }
+
+    /// With profiles that an import may name.
+    #[must_use]
+    pub fn with_profiles(self, profiles: Vec<Profile>) -> Self {
+        Self { imports: Arc::new(Imports::new(profiles)), ..self }
     }
 }
 
@@ -142,6 +161,9 @@ routes! {
     delete "/v1/covers/{code}" cover_edit::delete;
     get "/v1/covers/{code}/history" cover_edit::history;
     post "/v1/covers/{code}/history/{version}/undo" cover_edit::undo;
+    post "/v1/imports" imports::create;
+    get "/v1/imports/{id}" imports::get;
+    get "/v1/imports/{id}/rows" imports::rows;
     get "/v1/changes" feed::changes;
     get "/v1/events" feed::events;
     get "/v1/layers/{file}" layers::get;

@@ -17,7 +17,8 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 
 use super::problem::Problem;
 use super::{
-    actions, area_edit, areas, cover_edit, feed, layers, me, ops, pages, registry, reports, resolve, tiles, work_orders,
+    actions, area_edit, areas, cover_edit, feed, imports, layers, me, ops, pages, registry, reports, resolve, tiles,
+    work_orders,
 };
 use crate::crs::Crs;
 
@@ -114,6 +115,15 @@ fn gone() -> serde_json::Value {
     json!({"title": "Gone", "detail": "cover 3702030103000123 was removed"})
 }
 
+fn import_rejected() -> serde_json::Value {
+    let counts = json!({"rows": 2, "created": 0, "updated": 0, "unchanged": 0, "rejected": 1, "warned": 0});
+    let finding = json!({
+        "row": 2, "line": 3, "severity": "error", "code": "value_missing", "column": "lon", "detail": "lon is empty"
+    });
+    json!({"title": "The file has errors", "detail": "the file has errors; nothing of it was stored", "id": "",
+           "dry_run": false, "counts": counts, "findings": [finding]})
+}
+
 fn conflict() -> serde_json::Value {
     json!({"title": "In conflict with what is there",
            "detail": "later changes stand on version 2: the last one is 3"})
@@ -195,6 +205,9 @@ faults! {
         (412, "stale-version", stale), (428, "precondition-required", required)
     ];
     UndoFaults [FORBIDDEN, NOT_FOUND, MISMATCH, (409, "conflict", conflict)];
+    ImportFaults [
+        FORBIDDEN, TOO_LARGE, MEDIA_TYPE, INVALID, UNKNOWN_CRS, (422, "import-rejected", import_rejected)
+    ];
     RedrawFaults [FORBIDDEN, NOT_FOUND, INVALID, UNKNOWN_CRS, MISMATCH, (409, "conflict", conflict)];
     AreaGone [(410, "gone", gone)];
     CoverGone [(410, "gone", gone)];
@@ -294,8 +307,8 @@ fn describe(operation: &mut Operation) {
         cover_edit::history, cover_edit::undo, area_edit::put_subdistrict, area_edit::patch_subdistrict,
         area_edit::delete_subdistrict, area_edit::subdistrict_history, area_edit::put_community,
         area_edit::patch_community, area_edit::delete_community, area_edit::community_history, area_edit::put_grid,
-        area_edit::patch_grid, area_edit::delete_grid, area_edit::grid_history, area_edit::redraw, feed::changes,
-        feed::events, layers::get, tiles::json, tiles::get, me::get, ops::healthz, ops::readyz, ops::metrics,
+        area_edit::patch_grid, area_edit::delete_grid, area_edit::grid_history, area_edit::redraw, imports::create, imports::get,
+        imports::rows, feed::changes, feed::events, layers::get, tiles::json, tiles::get, me::get, ops::healthz, ops::readyz, ops::metrics,
         ops::index, pages::asset, get,
     ),
     components(schemas(Problem)),
@@ -304,6 +317,7 @@ fn describe(operation: &mut Operation) {
         (name = "reports", description = "Reporting damage, and following it"),
         (name = "work orders", description = "From dispatch to closing"),
         (name = "registry", description = "Areas, organisations, people, covers"),
+        (name = "imports", description = "Files of departments"),
         (name = "layers", description = "Whole layers, for maps and tables"),
         (name = "tiles", description = "Vector tiles, for maps"),
         (name = "keys", description = "Who is calling"),

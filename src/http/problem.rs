@@ -31,6 +31,10 @@ pub struct Problem {
     /// With 409: what this caller may do instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub legal: Option<Vec<&'static str>>,
+    /// Of a refused import: its report.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    #[schema(ignore)]
+    pub report: Option<serde_json::Value>,
 }
 
 /// What was at fault, and where.
@@ -125,6 +129,9 @@ fn kind_of(error: &ServiceError) -> (StatusCode, Kind) {
         ServiceError::Conflict(_) => {
             (StatusCode::CONFLICT, ("conflict", "In conflict with what is there", "与现有数据冲突"))
         }
+        ServiceError::ImportRejected(_) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, ("import-rejected", "The file has errors", "导入文件有错误"))
+        }
         ServiceError::IdempotencyMismatch => (
             StatusCode::UNPROCESSABLE_ENTITY,
             ("idempotency-mismatch", "The key was used for another request", "幂等键已用于其他请求"),
@@ -174,6 +181,7 @@ pub fn problem(error: ServiceError, language: Language) -> (StatusCode, Problem)
         history: None,
         order_status: None,
         legal: None,
+        report: None,
     };
     let header = |name, detail: &str| vec![Fault::header(name, detail).into()];
     match error {
@@ -187,6 +195,7 @@ pub fn problem(error: ServiceError, language: Language) -> (StatusCode, Problem)
             problem.errors = header("If-Match", "the version is no longer current");
         }
         ServiceError::Gone { history, .. } => problem.history = history,
+        ServiceError::ImportRejected(report) => problem.report = Some(*report),
         ServiceError::PreconditionRequired => {
             problem.errors = header("If-Match", "send If-Match: \"<version>\", or * for any version");
         }

@@ -2,6 +2,7 @@
 
 mod covers;
 mod feed;
+mod files;
 mod grids;
 mod journey;
 mod layers;

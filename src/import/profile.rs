@@ -157,6 +157,19 @@ impl Profile {
         })
     }
 
+    /// The profile that a mapping describes: the keys of an `import.toml`, as JSON. Its name and its file
+    /// are those of the file that it came with unless it says so itself.
+    ///
+    /// # Errors
+    /// The key and what is wrong with it.
+    pub fn from_json(mapping: serde_json::Map<String, serde_json::Value>, file: &str) -> Result<Self, String> {
+        let mut mapping = mapping;
+        mapping.entry("name").or_insert_with(|| file.into());
+        mapping.insert("file".to_owned(), file.into());
+        let raw = serde_json::from_value(serde_json::Value::Object(mapping)).map_err(|error| error.to_string())?;
+        Self::checked(raw)
+    }
+
     /// The same profile for another coordinate system.
     #[must_use]
     pub fn with_crs(mut self, crs: Crs) -> Self {

@@ -73,6 +73,8 @@ pub struct Request {
     pub district: Option<DistrictCode>,
     /// Where to write one JSON line for each row.
     pub rows_to: Option<PathBuf>,
+    /// How the log names who asks.
+    pub by: String,
 }
 
 /// How far a run has come.
@@ -320,7 +322,7 @@ impl Run<'_> {
             self.write_rows(name, rows, &[])?;
             return Ok(None);
         };
-        let import = self.guli.new_import(district, &profile.name, name, profile.kind.as_str());
+        let import = self.guli.new_import(district, &profile.name, name, profile.kind.as_str(), &self.request.by);
         let write = self.request.mode == Mode::Apply && !rejected;
         let outcomes = self.handle.block_on(write_few(self.guli, &import, profile, &drafts, tally, write))?;
         self.write_rows(name, rows, &outcomes)?;

@@ -21,6 +21,7 @@ use crate::import::profile::{Profile, Profiles};
 use crate::import::run::{self, Mode, OnError, Progress};
 use crate::service::Guli;
 use crate::service::error::ServiceError;
+use crate::service::import::OPERATOR;
 
 /// What is asked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -180,6 +181,7 @@ fn import(guli: &Arc<Guli>, request: ImportRequest, tell: &mut dyn FnMut(&Progre
         on_error: if request.keep_going { OnError::KeepGoing } else { OnError::RefuseFile },
         district,
         rows_to: request.rows_to,
+        by: OPERATOR.to_owned(),
     };
     let reports = run::run(guli, &request, tell).map_err(|error| match error {
         run::RunError::Service(error) => describe(&error),

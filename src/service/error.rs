@@ -66,6 +66,9 @@ pub enum ServiceError {
     /// What is asked stands against what is there.
     #[error("{0}")]
     Conflict(String),
+    /// An import with errors, of which nothing was stored: its report.
+    #[error("the file has errors; nothing of it was stored")]
+    ImportRejected(Box<serde_json::Value>),
     #[error("the key was used for another request")]
     IdempotencyMismatch,
     #[error("the same request is still running")]

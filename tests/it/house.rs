@@ -18,7 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("import", &["domain", "crs", "index", "store", "service", "table"]),
     ("export", &["domain", "crs", "index", "store", "service"]),
     ("tiles", &["domain", "crs", "index"]),
-    ("http", &["domain", "crs", "index", "store", "service", "export", "tiles"]),
+    ("http", &["domain", "crs", "index", "store", "service", "import", "export", "tiles"]),
     ("local", &["domain", "crs", "index", "store", "service", "import", "export", "http"]),
 ];
 

@@ -39,7 +39,12 @@ pub struct ImportFile {
     pub file: String,
     /// What its records are: `covers`, `grids`, …
     pub kind: &'static str,
+    /// How the log names who asked for it.
+    pub by: String,
 }
+
+/// Who imports at the machine itself.
+pub const OPERATOR: &str = "operator";
 
 /// What became of a row that passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,9 +92,17 @@ impl Counts {
 
 impl Guli {
     /// A new import of a file.
-    pub fn new_import(&self, district: DistrictCode, profile: &str, file: &str, kind: &'static str) -> ImportFile {
+    pub fn new_import(
+        &self,
+        district: DistrictCode,
+        profile: &str,
+        file: &str,
+        kind: &'static str,
+        by: &str,
+    ) -> ImportFile {
         let id = ImportId(self.context.clock.uuid());
-        ImportFile { id, district, profile: profile.to_owned(), file: file.to_owned(), kind }
+        let (profile, file, by) = (profile.to_owned(), file.to_owned(), by.to_owned());
+        ImportFile { id, district, profile, file, kind, by }
     }
 
     /// Waits for its turn: imports go one after the other, and one that could not be applied to its
@@ -116,7 +129,7 @@ async fn log(clock: &Clock, conn: &mut Conn<'_>, file: &ImportFile, rows: serde_
     let event = Event {
         seq,
         at: now.as_microsecond(),
-        actor: "operator".to_owned(),
+        actor: file.by.clone(),
         kind: "import.applied".to_owned(),
         subject: file.id.to_string(),
         version: 1,
@@ -138,7 +151,7 @@ async fn note(conn: &mut Conn<'_>, file: &ImportFile, counts: &Counts, now: Time
 fn import_of(import: NotedImport) -> StoreResult<(ImportFile, Counts)> {
     let counts = serde_json::from_str(&import.counts).map_err(|e| corrupt("an import's counts", e))?;
     let NotedImport { district, id, profile, file, .. } = import;
-    Ok((ImportFile { id, district, profile, file, kind: "covers" }, counts))
+    Ok((ImportFile { id, district, profile, file, kind: "covers", by: OPERATOR.to_owned() }, counts))
 }
 
 /// Finishes what a crash interrupted: before anything is loaded into memory.

@@ -1,0 +1,394 @@
+//! `/v1/imports`: a department's file over HTTP, read, checked and taken as `guli import` does.
+
+use std::collections::VecDeque;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use tempfile::TempDir;
+use utoipa::ToSchema;
+
+use super::edge::Caller;
+use super::openapi::{ImportFaults, NotFound, say};
+use super::params::Params;
+use super::problem::Outcome;
+use super::wire::{self, Source};
+use super::write::InPath;
+use super::{App, body, json, set};
+use crate::domain::actor::{self, Action, Actor, Refusal, Resource, Role, Scope};
+use crate::domain::id::{DistrictCode, OrgCode};
+use crate::import::field::Kind;
+use crate::import::profile::Profile;
+use crate::import::run::{self, Mode, OnError, Report, RunError};
+use crate::service::error::{Fault, Result, ServiceError};
+
+/// Most bytes of a file.
+const LARGEST: u64 = 1 << 30;
+/// Most bytes of a mapping.
+const MAPPING: u64 = 64 * 1024;
+/// Imports whose reports are kept.
+const KEPT: usize = 64;
+
+/// Profiles that an import may name, and the reports of the last imports.
+#[derive(Debug, Default)]
+pub struct Imports {
+    profiles: Vec<Profile>,
+    made: Mutex<VecDeque<Arc<Made>>>,
+}
+
+/// An import that was made, with its report row by row.
+#[derive(Debug)]
+struct Made {
+    actor: String,
+    report: ImportOut,
+    folder: TempDir,
+}
+
+impl Imports {
+    pub fn new(profiles: Vec<Profile>) -> Self {
+        Self { profiles, made: Mutex::default() }
+    }
+
+    fn keep(&self, made: Made) {
+        let mut kept = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() == KEPT {
+            kept.pop_front();
+        }
+        kept.push_back(Arc::new(made));
+    }
+
+    fn find(&self, actor: &Actor, id: &str) -> Result<Arc<Made>> {
+        let kept = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = kept.iter().find(|made| made.report.id == id && made.actor == actor.log_name());
+        found.cloned().ok_or_else(|| ServiceError::NotFound(format!("import {id}")))
+    }
+}
+
+/// Rows by what became of them.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct CountsOut {
+    pub rows: u64,
+    pub created: u64,
+    pub updated: u64,
+    pub unchanged: u64,
+    pub rejected: u64,
+    pub warned: u64,
+}
+
+/// A fault of a row.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct FindingOut {
+    /// Counts records from 1; 0 is the file itself.
+    pub row: u64,
+    /// Line of the file where the record begins.
+    pub line: u64,
+    #[schema(examples("error"))]
+    pub severity: &'static str,
+    #[schema(examples("value_invalid"))]
+    pub code: &'static str,
+    /// The file's own name of the column.
+    pub column: Option<String>,
+    pub detail: String,
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ImportOut {
+    pub id: String,
+    pub dry_run: bool,
+    pub profile: String,
+    pub file: String,
+    pub kind: String,
+    pub counts: CountsOut,
+    /// The first 1,000.
+    pub findings: Vec<FindingOut>,
+    pub findings_total: u64,
+    /// One JSON line for each row; kept for the last imports until the server stops.
+    pub rows_href: String,
+}
+
+impl ImportOut {
+    fn new(report: Report, id: String) -> Self {
+        let crate::service::import::Counts { rows, created, updated, unchanged, rejected, warned } = report.counts;
+        let findings = report.findings.into_iter().map(|finding| FindingOut {
+            row: finding.row,
+            line: finding.line,
+            severity: finding.severity.as_str(),
+            code: finding.code.as_str(),
+            column: finding.column,
+            detail: finding.detail,
+        });
+        Self {
+            rows_href: format!("/v1/imports/{id}/rows"),
+            id,
+            dry_run: report.dry_run,
+            profile: report.profile,
+            file: report.file,
+            kind: report.kind,
+            counts: CountsOut { rows, created, updated, unchanged, rejected, warned },
+            findings: findings.collect(),
+            findings_total: report.findings_total,
+        }
+    }
+}
+
+/// The parameters of an import.
+struct Asked {
+    profile: Option<String>,
+    kind: Option<Kind>,
+    crs: Option<String>,
+    source: Option<OrgCode>,
+    district: Option<DistrictCode>,
+    mode: Mode,
+    on_error: OnError,
+}
+
+fn asked(query: Option<&str>) -> Result<Asked> {
+    let mut params = Params::read(query)?;
+    let flag = |params: &mut Params<'_>, name: &str| match params.text(name).as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => Err(ServiceError::parameter(name, format!("true or false, got {other:?}"))),
+    };
+    let kind = params.text("kind").map(|kind| {
+        let all = || Kind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
+        Kind::parse(&kind).ok_or_else(|| ServiceError::parameter("kind", format!("one of {}, got {kind:?}", all())))
+    });
+    let crs = params.text("crs");
+    if let Some(name) = &crs {
+        wire::crs(Some(name), Source::Query, "crs")?;
+    }
+    let asked = Asked {
+        profile: params.text("profile"),
+        kind: kind.transpose()?,
+        crs,
+        source: params.parse("source")?,
+        district: params.parse("district")?,
+        mode: if flag(&mut params, "dry_run")? { Mode::DryRun } else { Mode::Apply },
+        on_error: if flag(&mut params, "keep_going")? { OnError::KeepGoing } else { OnError::RefuseFile },
+    };
+    params.finish("profile, kind, crs, source, district, dry_run, keep_going")?;
+    Ok(asked)
+}
+
+/// What was sent: the file in a folder of its own, and the mapping.
+struct Sent {
+    folder: TempDir,
+    name: String,
+    mapping: Option<Map<String, Value>>,
+}
+
+fn no_folder(error: &dyn std::fmt::Display) -> ServiceError {
+    ServiceError::Internal(format!("an import's folder: {error}"))
+}
+
+async fn receive(headers: &HeaderMap, body: Body) -> Result<Sent> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let boundary = multer::parse_boundary(kind)
+        .map_err(|_| ServiceError::MediaType("Content-Type: multipart/form-data with the file in the part `file`"))?;
+    let limit = multer::SizeLimit::new().whole_stream(LARGEST).for_field("mapping", MAPPING);
+    let rules = multer::Constraints::new().allowed_fields(vec!["file", "mapping"]).size_limit(limit);
+    let mut parts = multer::Multipart::with_constraints(body.into_data_stream(), boundary, rules);
+    let broken = |error: multer::Error| match error {
+        multer::Error::FieldSizeExceeded { .. } | multer::Error::StreamSizeExceeded { .. } => {
+            ServiceError::TooLarge("a file has at most 1 GB, a mapping 64 KB")
+        }
+        multer::Error::UnknownField { field_name } => {
+            let name = field_name.unwrap_or_default();
+            ServiceError::invalid(format!("/{name}"), format!("unknown part {name:?}; known here: file, mapping"))
+        }
+        other => ServiceError::Malformed(Fault::pointer("", other)),
+    };
+    let folder = tempfile::tempdir().map_err(|error| no_folder(&error))?;
+    let (mut name, mut mapping) = (None, None);
+    while let Some(mut part) = parts.next_field().await.map_err(broken)? {
+        if part.name() == Some("mapping") {
+            mapping = Some(body::parse(&part.bytes().await.map_err(broken)?)?);
+            continue;
+        }
+        let given = part.file_name().and_then(|name| Path::new(name).file_name()?.to_str());
+        let given = given.filter(|name| !name.contains('\0')).map(str::to_owned);
+        let given = given
+            .ok_or_else(|| ServiceError::invalid("/file", "the file needs a name, whose extension says its format"))?;
+        let mut file = std::fs::File::create(folder.path().join("file")).map_err(|error| no_folder(&error))?;
+        while let Some(chunk) = part.chunk().await.map_err(broken)? {
+            file.write_all(&chunk).map_err(|error| no_folder(&error))?;
+        }
+        name = Some(given);
+    }
+    let name = name.ok_or_else(|| ServiceError::invalid("/file", "a part `file` is needed"))?;
+    Ok(Sent { folder, name, mapping })
+}
+
+/// How the file is read: as its mapping says, as the named profile does, or by Guli's own names.
+fn profile(app: &App, asked: &Asked, sent: &Sent) -> Result<Profile> {
+    let mut profile = match (&sent.mapping, &asked.profile) {
+        (Some(_), Some(_)) => {
+            return Err(ServiceError::parameter("profile", "a mapping says it all: leave the profile out"));
+        }
+        (Some(mapping), None) => {
+            Profile::from_json(mapping.clone(), &sent.name).map_err(|error| ServiceError::invalid("/mapping", error))?
+        }
+        (None, Some(name)) => {
+            let found = app.imports.profiles.iter().find(|profile| profile.name == *name).cloned();
+            found.ok_or_else(|| {
+                let all: Vec<_> = app.imports.profiles.iter().map(|profile| profile.name.as_str()).collect();
+                ServiceError::parameter(
+                    "profile",
+                    format!("there is no profile {name:?}; there are {}", all.join(", ")),
+                )
+            })?
+        }
+        (None, None) => Profile::default_for(Path::new(&sent.name), asked.kind.unwrap_or(Kind::Covers))
+            .ok_or_else(|| ServiceError::invalid("/file", "its name ends in no format: .csv, .geojson, .geojsonl"))?,
+    };
+    if let Some(crs) = &asked.crs {
+        profile = profile.with_crs(wire::crs(Some(crs), Source::Query, "crs")?);
+    }
+    if asked.source.is_some() {
+        profile.source.clone_from(&asked.source);
+    }
+    if profile.source.is_none() && matches!(profile.kind, Kind::Covers | Kind::People) {
+        let detail = format!("{} need the organisation whose records they are", profile.kind.as_str());
+        return Err(ServiceError::parameter("source", detail));
+    }
+    Ok(profile)
+}
+
+/// Whether the caller may import this.
+fn authorize(app: &App, actor: &Actor, profile: &Profile, asked: Option<DistrictCode>) -> Result<()> {
+    let served = app.guli.districts();
+    let source = profile.source.as_ref();
+    let district = asked.or(source.map(OrgCode::district)).or(served.first().copied());
+    let Some(district) = district else {
+        // The first district is founded by whoever has all of them.
+        let founds = actor.role == Role::Admin && actor.scopes.contains(&Scope::Everywhere);
+        return if founds { Ok(()) } else { Err(ServiceError::refused(Refusal::Forbidden, "")) };
+    };
+    let (action, resource) = match profile.kind {
+        Kind::Covers => (Action::ImportCovers, Resource::Cover { district, owner: source, unit: None }),
+        kind if kind.is_area() && kind != Kind::District => (Action::ImportAreas, Resource::District(district)),
+        _ => (Action::Import, Resource::District(district)),
+    };
+    actor::authorize(actor, action, resource).map_err(|refusal| ServiceError::refused(refusal, "this district"))
+}
+
+/// Import a file
+///
+/// CSV, GeoJSON or lines of GeoJSON, as `guli import` takes it: all or nothing unless told to keep going, and
+/// importing the same again changes nothing. How it is read is said by a profile that the server knows, by a
+/// `mapping`, or else by columns of Guli's own names.
+#[utoipa::path(
+    post, path = "/v1/imports", operation_id = "import", tag = "imports", security(("key" = [])),
+    params(
+        ("profile" = Option<String>, Query, description = "A profile that the server knows", example = "water"),
+        ("kind" = Option<String>, Query, description = "Without a profile: what its records are; covers unless said"),
+        ("crs" = Option<String>, Query, description = "Coordinate system of the file"),
+        ("source" = Option<String>, Query, description = "The organisation whose records they are"),
+        ("district" = Option<String>, Query, description = "Where several districts are served: which one"),
+        ("dry_run" = Option<bool>, Query, description = say::DRY_RUN),
+        ("keep_going" = Option<bool>, Query, description = "true: store the good rows though others have errors"),
+    ),
+    request_body(
+        content = Value, content_type = "multipart/form-data",
+        description = "`file`, and optionally `mapping`: the keys of a profile in `import.toml`, as JSON",
+    ),
+    responses(
+        (status = 200, description = "With `dry_run`: what would become of it", body = ImportOut),
+        (status = 201, description = "Imported", body = ImportOut, headers(
+            ("Location" = String, description = "/v1/imports/{id}"),
+        )),
+        ImportFaults,
+    ),
+)]
+pub async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Outcome {
+    let asked = asked(query.as_deref())?;
+    caller.known()?;
+    let sent = receive(&headers, body).await?;
+    let profile = profile(&app, &asked, &sent)?;
+    authorize(&app, &caller.0, &profile, asked.district)?;
+    let path = sent.folder.path().join(&sent.name);
+    std::fs::rename(sent.folder.path().join("file"), &path).map_err(|error| no_folder(&error))?;
+    let request = run::Request {
+        files: vec![(profile, path)],
+        mode: asked.mode,
+        on_error: asked.on_error,
+        district: asked.district,
+        rows_to: Some(sent.folder.path().join("rows.ndjson")),
+        by: caller.0.log_name(),
+    };
+    let guli = Arc::clone(&app.guli);
+    let reports = tokio::task::spawn_blocking(move || run::run(&guli, &request, &mut |_| {})).await;
+    let reports = reports.map_err(|error| ServiceError::Internal(format!("an import ended: {error}")))?;
+    let mut reports = reports.map_err(|error| match error {
+        RunError::Service(error) => error,
+        RunError::WhichDistrict => ServiceError::parameter("district", "several districts are served: say which one"),
+        other @ RunError::File { .. } => ServiceError::Internal(other.to_string()),
+    })?;
+    let report = reports.pop().ok_or_else(|| ServiceError::Internal("an import without a report".to_owned()))?;
+    let rejected = report.rejected;
+    // What stored nothing has no number of its own yet.
+    let id = if report.id.is_empty() { app.guli.context.clock.uuid().to_string() } else { report.id.clone() };
+    let report = ImportOut::new(report, id);
+    app.imports.keep(Made { actor: caller.0.log_name(), report: report.clone(), folder: sent.folder });
+    if rejected && asked.mode == Mode::Apply {
+        let report = serde_json::to_value(&report).map_err(|error| ServiceError::Internal(error.to_string()))?;
+        return Err(ServiceError::ImportRejected(Box::new(report)).into());
+    }
+    let status = if report.dry_run { StatusCode::OK } else { StatusCode::CREATED };
+    let mut response = json(status, &report)?;
+    set(&mut response, "location", &format!("/v1/imports/{}", report.id));
+    Ok(response)
+}
+
+/// Read an import's report
+#[utoipa::path(
+    get, path = "/v1/imports/{id}", operation_id = "import_report", tag = "imports", security(("key" = [])),
+    params(("id" = String, Path, description = "As the import was answered with")),
+    responses((status = 200, description = "Its report, for who made it", body = ImportOut), NotFound),
+)]
+pub async fn get(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(id): InPath<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    Params::read(query.as_deref())?.finish("none")?;
+    caller.known()?;
+    json(StatusCode::OK, &app.imports.find(&caller.0, &id)?.report)
+}
+
+/// Read an import's report row by row
+#[utoipa::path(
+    get, path = "/v1/imports/{id}/rows", operation_id = "import_rows", tag = "imports", security(("key" = [])),
+    params(("id" = String, Path, description = "As the import was answered with")),
+    responses(
+        (status = 200, description = "One JSON object on each line", body = String, content_type = "application/x-ndjson"),
+        NotFound,
+    ),
+)]
+pub async fn rows(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(id): InPath<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    Params::read(query.as_deref())?.finish("none")?;
+    caller.known()?;
+    let made = app.imports.find(&caller.0, &id)?;
+    let text = std::fs::read(made.folder.path().join("rows.ndjson")).map_err(|error| no_folder(&error))?;
+    let mut response = Response::new(Body::from(text));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    Ok(response)
+}

@@ -1,0 +1,105 @@
+//! Files over HTTP.
+
+use super::*;
+
+const ADMIN: &str = "demo-admin";
+
+/// A body of `multipart/form-data`: name, file name, content.
+fn multipart(parts: &[(&str, Option<&str>, &str)]) -> String {
+    let mut body = String::new();
+    for (name, file, content) in parts {
+        let file = file.map_or_else(String::new, |file| format!("; filename=\"{file}\""));
+        body += &format!("--limit\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n{content}\r\n");
+    }
+    body + "--limit--\r\n"
+}
+
+impl Town {
+    async fn import(&self, key: &str, query: &str, parts: &[(&str, Option<&str>, &str)]) -> Got {
+        let ask = self.post(&format!("/v1/imports{query}")).key(key);
+        ask.header("content-type", "multipart/form-data; boundary=limit").send(multipart(parts)).await
+    }
+}
+
+const GOOD: &str =
+    "external_id,category,owner,lon,lat\n1,0101,370203-WAT01,120.372,36.115\n2,0101,370203-WAT01,120.388,36.115\n";
+const BAD: &str =
+    "external_id,category,owner,lon,lat\n1,0101,370203-WAT01,120.372,36.115\n2,0101,370203-WAT01,99,36.115\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_tried_imported_and_imported_again() {
+    let town = Town::open().await;
+    let file = |content| [("file", Some("covers.csv"), content)];
+    let dry = town.import(ADMIN, "?source=370203-WAT01&dry_run=true", &file(GOOD)).await;
+    assert_eq!((dry.status.as_u16(), &dry.body["counts"]["created"]), (200, &json!(2)), "{}", dry.body);
+    assert_eq!(town.get("/v1/covers?owner=370203-WAT01").key(ADMIN).get().await.body["items"], json!([]));
+    let got = town.import(ADMIN, "?source=370203-WAT01", &file(GOOD)).await;
+    assert_eq!((got.status.as_u16(), &got.body["counts"]["created"]), (201, &json!(2)), "{}", got.body);
+    let at = got.header("location").to_owned();
+    assert_eq!(at, format!("/v1/imports/{}", got.body["id"].as_str().unwrap()));
+    assert_eq!(town.get(&at).key(ADMIN).get().await.body, got.body);
+    assert_eq!(town.get(&at).key("demo-planner").get().await.status, 404);
+    let rows = town.get(got.body["rows_href"].as_str().unwrap()).key(ADMIN).get().await;
+    let rows: Vec<Value> =
+        rows.bytes.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+    assert_eq!((rows.len(), &rows[1]["row"], &rows[1]["outcome"]), (2, &json!(2), &json!("created")));
+    let again = town.import(ADMIN, "?source=370203-WAT01", &file(GOOD)).await;
+    assert_eq!(again.body["counts"]["unchanged"], 2, "{}", again.body);
+    let found = town.get("/v1/resolve?lon=120.372&lat=36.115").get().await.body;
+    let code = found["candidates"][0]["cover"]["code"].as_str().unwrap();
+    let history = town.get(&format!("/v1/covers/{code}/history")).key(ADMIN).get().await.body;
+    assert_eq!(history["items"][0]["source"]["row"], 1, "{history}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mapping_says_what_a_file_calls_things() {
+    let town = Town::open().await;
+    let mapping = json!({
+        "kind": "covers", "crs": "GCJ-02", "source": "370203-WAT01",
+        "columns": {"external_id": "编号", "lon": "经度", "lat": "纬度"}, "constants": {"category": "0101"},
+    });
+    let mapping = mapping.to_string();
+    let parts =
+        [("mapping", None, mapping.as_str()), ("file", Some("井盖.csv"), "编号,经度,纬度\nA,120.3801,36.1202\n")];
+    let got = town.import(ADMIN, "?keep_going=true", &parts).await;
+    assert_eq!((got.status.as_u16(), &got.body["counts"]["created"]), (201, &json!(1)), "{}", got.body);
+    assert_eq!(got.body["findings"][0]["code"], "owner_missing", "{}", got.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_with_errors_is_refused_as_a_whole() {
+    let town = Town::open().await;
+    let file = |content| [("file", Some("covers.csv"), content)];
+    let before = town.get("/v1/changes").key(ADMIN).get().await.body;
+    let refused = town.import(ADMIN, "?source=370203-WAT01", &file(BAD)).await;
+    assert_eq!(refused.fault().1, "import-rejected", "{}", refused.body);
+    assert_eq!((&refused.body["counts"]["rejected"], &refused.body["findings"][0]["row"]), (&json!(1), &json!(2)));
+    for (key, query, parts, fault) in [
+        (ADMIN, "?source=370203-WAT01", &[("file", Some("covers.pdf"), GOOD)][..], (422, "/file")),
+        (ADMIN, "?source=370203-WAT01", &[], (422, "/file")),
+        (ADMIN, "?source=370203-WAT01", &[("other", Some("covers.csv"), GOOD)], (422, "/other")),
+        (ADMIN, "", &file(GOOD), (422, "source")),
+        (ADMIN, "?profile=nobody", &file(GOOD), (422, "profile")),
+        (ADMIN, "?kind=trees", &file(GOOD), (422, "kind")),
+        (ADMIN, "?crs=EPSG:1", &file(GOOD), (422, "crs")),
+        (ADMIN, "?source=370203-WAT01&dry_run=1", &file(GOOD), (422, "dry_run")),
+        (
+            ADMIN,
+            "",
+            &[("mapping", None, "{\"kind\": \"trees\"}"), ("file", Some("covers.csv"), GOOD)],
+            (422, "/mapping"),
+        ),
+        (ADMIN, "", &[("mapping", None, "{"), ("file", Some("covers.csv"), GOOD)], (400, "")),
+        ("demo-planner", "?source=370203-WAT01", &file(GOOD), (403, "")),
+        ("demo-crew", "?source=370203-WAT01", &file(GOOD), (403, "")),
+    ] {
+        let got = town.import(key, query, parts).await;
+        let (status, _, at) = got.fault();
+        assert_eq!((status, &*at), fault, "{key} {query} {}", got.body);
+    }
+    let unnamed = town.post("/v1/imports").key(ADMIN).json(json!({})).await;
+    assert_eq!(unnamed.fault().0, 415);
+    assert_eq!(town.get("/v1/changes").key(ADMIN).get().await.body, before);
+    let going = town.import(ADMIN, "?source=370203-WAT01&keep_going=true", &file(BAD)).await;
+    assert_eq!((going.status.as_u16(), &going.body["counts"]["created"]), (201, &json!(1)), "{}", going.body);
+}
