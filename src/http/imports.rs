@@ -280,7 +280,7 @@ fn authorize(app: &App, actor: &Actor, profile: &Profile, asked: Option<District
 
 /// Import a file
 ///
-/// CSV, GeoJSON or lines of GeoJSON, as `guli import` takes it: all or nothing unless told to keep going, and
+/// CSV, `GeoJSON` or lines of `GeoJSON`, as `guli import` takes it: all or nothing unless told to keep going, and
 /// importing the same again changes nothing. How it is read is said by a profile that the server knows, by a
 /// `mapping`, or else by columns of Guli's own names.
 #[utoipa::path(

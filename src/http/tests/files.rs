@@ -1,5 +1,7 @@
 //! Files over HTTP.
 
+use std::fmt::Write as _;
+
 use super::*;
 
 const ADMIN: &str = "demo-admin";
@@ -9,7 +11,7 @@ fn multipart(parts: &[(&str, Option<&str>, &str)]) -> String {
     let mut body = String::new();
     for (name, file, content) in parts {
         let file = file.map_or_else(String::new, |file| format!("; filename=\"{file}\""));
-        body += &format!("--limit\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n{content}\r\n");
+        let _ = write!(body, "--limit\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n{content}\r\n");
     }
     body + "--limit--\r\n"
 }
