@@ -119,7 +119,8 @@ impl Story {
         let profiles = Profiles::read(&shibei().join("import.toml")).unwrap().profiles;
         let wanted = names.iter().map(|name| profiles.iter().find(|profile| profile.name == *name).unwrap().clone());
         let files = wanted.map(|profile| (profile.clone(), shibei().join(&profile.file))).collect();
-        let request = Import { files, mode: Mode::Apply, on_error, district: None, rows_to: None };
+        let by = guli::service::import::OPERATOR.to_owned();
+        let request = Import { files, mode: Mode::Apply, on_error, district: None, rows_to: None, by };
         let guli = Arc::clone(&self.guli);
         let reports = tokio::task::block_in_place(|| run(&guli, &request, &mut |_| {})).unwrap();
         self.tell(format!("import of {names:?}, {on_error:?}"), serde_json::to_value(reports).unwrap());
@@ -200,6 +201,7 @@ async fn tell(database: &DatabaseUrl, home: &Home) -> Vec<(String, Value)> {
     reports_again(&mut story).await;
     lists(&mut story).await;
     layers(&mut story).await;
+    edits(&mut story).await;
     api_keys(&mut story).await;
     [told, story.end().await].concat()
 }
@@ -350,6 +352,60 @@ async fn layers(story: &mut Story) {
         let etag = &mut story.told[number].1["etag"];
         *etag = etag.is_string().into();
     }
+}
+
+/// Covers and areas edited, and the registry read as it was before.
+async fn edits(story: &mut Story) {
+    let list = story.get("demo-admin", "/v1/covers?category=0101&limit=3").await;
+    let (cover, other) = (list["items"][0].clone(), list["items"][1].clone());
+    let code = cover["code"].as_str().unwrap().to_owned();
+    let path = format!("/v1/covers/{code}");
+    let before = story.guli.context.clock.now().to_string();
+    let any = [("authorization", "Bearer demo-admin"), ("if-match", "*")];
+    let patch = json!({"spec": {"load_class": "E600"}, "position": other["position"], "status": "abandoned"});
+    for (method, path, body) in [
+        (Method::PATCH, format!("{path}?reason=survey"), patch),
+        (Method::PATCH, path.clone(), json!({"owner": "370203-XXX99"})),
+        (Method::POST, "/v1/covers".to_owned(), json!({"category": "0127", "position": cover["position"]})),
+        (Method::PATCH, path.clone(), json!({"category": "0127"})),
+        (Method::GET, path.clone(), Value::Null),
+        (Method::DELETE, format!("/v1/covers/{}", other["code"].as_str().unwrap()), Value::Null),
+        (Method::GET, format!("/v1/covers/{}", other["code"].as_str().unwrap()), Value::Null),
+        (Method::GET, format!("/v1/covers/{}/history", other["code"].as_str().unwrap()), Value::Null),
+    ] {
+        let body = (!body.is_null()).then_some(body);
+        story.ask(method, &path, &any, body.as_ref()).await;
+    }
+    let grids = story.get("demo-planner", "/v1/grids?community=370203026003&limit=2").await;
+    let grid = |n: usize| grids["items"][n].clone();
+    let name = grid(0)["code"].as_str().unwrap().to_owned();
+    for (method, path, body) in [
+        (Method::PATCH, format!("/v1/grids/{name}?reason=sign"), json!({"name": "新网格"})),
+        (Method::PATCH, format!("/v1/grids/{name}?dry_run=true"), json!({"geometry": grid(1)["geometry"]})),
+        (Method::PATCH, format!("/v1/grids/{name}"), json!({"geometry": grid(1)["geometry"]})),
+        (Method::DELETE, format!("/v1/grids/{name}"), Value::Null),
+        // Two neighbours exchange their ground, and all that lies on it.
+        (
+            Method::POST,
+            "/v1/grids/redraw".to_owned(),
+            json!({"grids": [
+                {"code": grid(0)["code"], "name": "甲", "geometry": grid(1)["geometry"]},
+                {"code": grid(1)["code"], "name": "乙", "geometry": grid(0)["geometry"]},
+            ]}),
+        ),
+        (Method::GET, format!("/v1/grids/{name}/history"), Value::Null),
+    ] {
+        let body = (!body.is_null()).then_some(body);
+        story.ask(method, &path, &any, body.as_ref()).await;
+    }
+    for read in ["/v1/covers?community=370203026003&limit=50", "/v1/grids?community=370203026003", &path] {
+        story.get("demo-admin", read).await;
+        let as_of = format!("{read}{}as_of={before}", if read.contains('?') { '&' } else { '?' });
+        story.get("demo-admin", &as_of).await;
+        let number = story.told.len() - 1;
+        story.told[number].0 = format!("{number}: {read} as it was");
+    }
+    story.get("demo-admin", "/v1/changes?district=370203&after=0&limit=1000").await;
 }
 
 /// Every page of a list, at most so many.
