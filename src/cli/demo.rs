@@ -41,8 +41,6 @@ pub(crate) fn serve(mut settings: Settings, dir: &Path) -> Result<()> {
     if settings.database.is_none() {
         settings.database = Some(DatabaseUrl::sqlite(&dir.join("guli.db")));
     }
-    let files = dir.join("shibei");
-    settings.import_profiles.get_or_insert_with(|| files.join("import.toml"));
     let config = Config::new(&settings)?;
     if !config.listen.ip().is_loopback() {
         bail!(
@@ -52,7 +50,7 @@ pub(crate) fn serve(mut settings: Settings, dir: &Path) -> Result<()> {
             config.database,
         );
     }
-    super::serve::serve(&config, super::serve::Demo::Yes { files: &files })
+    super::serve::serve(&config, super::serve::Demo::Yes { files: &dir.join("shibei") })
 }
 
 /// Makes and imports the district's files, unless the database has all of it: a first start may

@@ -2,6 +2,7 @@
 
 use std::future::IntoFuture as _;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,8 +53,8 @@ async fn run(config: &Config, demo: Demo<'_>) -> Result<()> {
     let public_url = config.public_url.clone().unwrap_or_else(|| address.clone());
     let pages = Pages::new(config.web_dir.clone());
     let app = App::new(Arc::clone(&guli), &public_url, config.concurrency).with_pages(pages.clone());
-    let app = match &config.import_profiles {
-        Some(file) => app.with_profiles(Profiles::read(file)?.profiles),
+    let app = match profiles(config, demo) {
+        Some(file) => app.with_profiles(Profiles::read(&file)?.profiles),
         None => app,
     };
     let router = http::router(app, &config.allowed_origins);
@@ -120,6 +121,15 @@ fn open_socket(config: &Config, guli: &Arc<Guli>) -> Option<tokio::task::JoinHan
 }
 
 /// The first line on standard output is the address; scripts rely on it.
+/// The file of profiles that imports may name: the one configured, or in the demo its own where it was made.
+fn profiles(config: &Config, demo: Demo<'_>) -> Option<PathBuf> {
+    let own = match demo {
+        Demo::Yes { files } => Some(files.join("import.toml")).filter(|file| file.is_file()),
+        Demo::No => None,
+    };
+    config.import_profiles.clone().or(own)
+}
+
 fn say(address: &str, demo: Demo<'_>) -> Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "listening on {address}")?;
