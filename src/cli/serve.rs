@@ -120,7 +120,6 @@ fn open_socket(config: &Config, guli: &Arc<Guli>) -> Option<tokio::task::JoinHan
     }
 }
 
-/// The first line on standard output is the address; scripts rely on it.
 /// The file of profiles that imports may name: the one configured, or in the demo its own where it was made.
 fn profiles(config: &Config, demo: Demo<'_>) -> Option<PathBuf> {
     let own = match demo {
@@ -130,6 +129,7 @@ fn profiles(config: &Config, demo: Demo<'_>) -> Option<PathBuf> {
     config.import_profiles.clone().or(own)
 }
 
+/// The first line on standard output is the address; scripts rely on it.
 fn say(address: &str, demo: Demo<'_>) -> Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "listening on {address}")?;
