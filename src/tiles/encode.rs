@@ -69,13 +69,10 @@ impl Layer {
     /// Adds a text; who needs one twice keeps what this gives.
     pub(super) fn text(&mut self, text: &str) -> Value {
         // The value's only member is its text, with a key and a length of its own.
-        let mut head = Vec::with_capacity(12);
-        head.push(1 << 3 | LENGTHS);
-        varint(&mut head, text.len() as u64);
+        let length = 1 + width(text.len() as u64) + text.len();
         self.values.push(4 << 3 | LENGTHS);
-        varint(&mut self.values, (head.len() + text.len()) as u64);
-        self.values.extend_from_slice(&head);
-        self.values.extend_from_slice(text.as_bytes());
+        varint(&mut self.values, length as u64);
+        bytes(&mut self.values, 1, text.as_bytes());
         self.next_value()
     }
 
