@@ -20,7 +20,8 @@ if [[ ! -d tests/e2e/node_modules/playwright-core ]]; then
     (cd tests/e2e && npm ci --ignore-scripts >&2) || skip 'what the tests need could not be fetched'
 fi
 
-cargo build --locked --bin guli
+# As the other tests have it: built alone it would have other features and be compiled a second time.
+cargo test --locked --no-run --test it
 guli=${CARGO_TARGET_DIR:-target}/debug/guli
 [[ $guli == /* ]] || guli=$root/$guli
 

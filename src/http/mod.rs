@@ -174,6 +174,7 @@ routes! {
     get "/readyz" ops::readyz;
     get "/metrics" ops::metrics;
     get "/openapi.json" openapi::get;
+    get "/docs" pages::docs;
     get "/" ops::index;
     get "/assets/{version}/{*file}" pages::asset;
 }

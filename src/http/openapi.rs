@@ -309,7 +309,7 @@ fn describe(operation: &mut Operation) {
         area_edit::patch_community, area_edit::delete_community, area_edit::community_history, area_edit::put_grid,
         area_edit::patch_grid, area_edit::delete_grid, area_edit::grid_history, area_edit::redraw, imports::create, imports::get,
         imports::rows, feed::changes, feed::events, layers::get, tiles::json, tiles::get, me::get, ops::healthz, ops::readyz, ops::metrics,
-        ops::index, pages::asset, get,
+        ops::index, pages::docs, pages::asset, get,
     ),
     components(schemas(Problem)),
     tags(

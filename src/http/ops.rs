@@ -153,7 +153,7 @@ pub struct Welcome {
 )]
 pub async fn index(State(app): State<App>, headers: HeaderMap) -> Outcome {
     if pages::wanted(&headers) {
-        return pages::page(&app, &headers).await;
+        return pages::page(&app, pages::INDEX, &headers).await;
     }
     let districts = app.guli.districts().iter().map(ToString::to_string).collect();
     let welcome =

@@ -23,8 +23,12 @@ use super::write::InPath;
 use super::{App, set};
 use crate::service::error::{Result, ServiceError};
 
-/// The page itself; it names its parts by this mark, which becomes their address.
-const INDEX: &str = "index.html";
+/// The page itself.
+pub const INDEX: &str = "index.html";
+/// The API, readable and to be tried.
+pub const DOCS: &str = "docs.html";
+
+/// Pages name their parts by this mark, which becomes their address.
 const MARK: &str = "{{assets}}";
 
 /// Nothing comes from elsewhere and no script is written into a page. `data:` is for the pictures in the map's own
@@ -87,9 +91,14 @@ static BUILT_IN: LazyLock<Arc<Site>> = LazyLock::new(|| {
     let version = format!("{version:016x}");
     let files = files
         .into_iter()
-        .map(|(name, file)| if name == INDEX { (name, placed(&file, &version)) } else { (name, file) });
+        .map(|(name, file)| if is_page(&name) { (name, placed(&file, &version)) } else { (name, file) });
     Arc::new(Site { files: files.collect(), version })
 });
+
+/// Pages have addresses of their own.
+fn is_page(name: &str) -> bool {
+    matches!(name, INDEX | DOCS)
+}
 
 /// The page with the address of its parts.
 fn placed(file: &File, version: &str) -> File {
@@ -168,14 +177,14 @@ fn protect(response: &mut Response<Body>) {
     }
 }
 
-/// The page.
-pub async fn page(app: &App, headers: &HeaderMap) -> Outcome {
+/// A page.
+pub async fn page(app: &App, name: &str, headers: &HeaderMap) -> Outcome {
     match &app.pages {
         Pages::BuiltIn => {
             let site = &*BUILT_IN;
-            let file = site.files.get(INDEX).ok_or_else(missing)?;
+            let file = site.files.get(name).ok_or_else(missing)?;
             let tag = if takes_gzip(headers) { format!("{}-gz", site.version) } else { site.version.clone() };
-            let mut response = answer(INDEX, file, headers, "no-cache");
+            let mut response = answer(name, file, headers, "no-cache");
             set(&mut response, "etag", &format!("\"{tag}\""));
             if is_known(headers, &tag) {
                 *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -184,8 +193,8 @@ pub async fn page(app: &App, headers: &HeaderMap) -> Outcome {
             Ok(response)
         }
         Pages::Folder(folder) => {
-            let file = placed(&read(folder, INDEX).await?, UNVERSIONED);
-            Ok(answer(INDEX, &file, headers, "no-store"))
+            let file = placed(&read(folder, name).await?, UNVERSIONED);
+            Ok(answer(name, &file, headers, "no-store"))
         }
     }
 }
@@ -202,6 +211,18 @@ async fn read(folder: &Path, name: &str) -> Result<File> {
     }
     let bytes = tokio::fs::read(folder.join(name)).await.map_err(|_| missing())?;
     Ok(File::new(Cow::Owned(bytes)))
+}
+
+/// The API, readable
+///
+/// This document as a page: what each address takes and answers, with examples that can be tried. It asks no other
+/// host for anything.
+#[utoipa::path(
+    get, path = "/docs", operation_id = "docs", tag = "operations",
+    responses((status = 200, description = "The page", body = String, content_type = "text/html")),
+)]
+pub async fn docs(State(app): State<App>, headers: HeaderMap) -> Outcome {
+    page(&app, DOCS, &headers).await
 }
 
 /// A part of the page
@@ -226,7 +247,7 @@ pub async fn asset(
     match &app.pages {
         Pages::BuiltIn => {
             let site = &*BUILT_IN;
-            let known = site.files.get(&name).filter(|_| version == site.version && name != INDEX);
+            let known = site.files.get(&name).filter(|_| version == site.version && !is_page(&name));
             let file = known.ok_or_else(missing)?;
             Ok(answer(&name, file, &headers, "public, max-age=31536000, immutable"))
         }

@@ -20,11 +20,11 @@ const FLAGS = [
 
 /**
  * Runs a story in a browser of its own, then looks at what went wrong unsaid.
- * @param {{ size?: keyof typeof SIZES, args?: string[], language?: string, refused?: number[] }} how `refused`: statuses
+ * @param {{ size?: keyof typeof SIZES, args?: string[], language?: string, refused?: number[], path?: string }} how `refused`: statuses
  *   that are part of the story; the browser writes each on its console
  * @param {(page: import('playwright-core').Page) => Promise<void>} story
  */
-export async function browse({ size = 'desktop', args = [], language = 'zh-CN', refused = [] }, story) {
+export async function browse({ size = 'desktop', args = [], language = 'zh-CN', refused = [], path = '/' }, story) {
   const folder = await mkdtemp(join(tmpdir(), 'guli-e2e-'));
   const context = await chromium.launchPersistentContext(folder, {
     executablePath: process.env.GULI_CHROMIUM ?? '/usr/bin/chromium',
@@ -50,7 +50,7 @@ export async function browse({ size = 'desktop', args = [], language = 'zh-CN', 
   page.on('pageerror', (error) => wrong.push(`page: ${error.message}`));
   page.setDefaultTimeout(20_000);
   try {
-    await page.goto(URL_);
+    await page.goto(`${URL_}${path}`);
     await page.locator('body.ready').waitFor();
     await story(page);
     assert.deepEqual(wrong, []);

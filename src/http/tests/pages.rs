@@ -35,6 +35,19 @@ async fn a_browser_gets_the_page_and_others_the_index() {
 }
 
 #[tokio::test]
+async fn the_api_is_readable_without_asking_anybody_else() {
+    let town = Town::open().await;
+    let page = town.get("/docs").get().await;
+    assert_eq!((page.status.as_u16(), page.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert!(page.header("content-security-policy").starts_with("default-src 'self';"));
+    let text = String::from_utf8(page.bytes.to_vec()).unwrap();
+    assert!(!text.contains("http://") && !text.contains("https://"), "{text}");
+    for address in named(&text) {
+        assert_eq!(town.get(address).get().await.status, 200, "{address}");
+    }
+}
+
+#[tokio::test]
 async fn what_the_page_names_is_there_for_ever() {
     let town = Town::open().await;
     let page = town.get("/").header("accept", "text/html").get().await;

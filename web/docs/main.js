@@ -1,0 +1,135 @@
+/** The API, readable and to be tried, from its own description. */
+
+import { html, nothing, render } from '../vendor/lit-html/lit-html.js';
+import { example, members, operations, resolved, typeName } from './document.js';
+import { send } from './try.js';
+
+const place = document.getElementById('docs');
+const json = (value) => (typeof value === 'string' ? value : JSON.stringify(value, null, 2));
+const anchor = (operation) => operation.operationId;
+
+/** A line, with `code` as code. @param {string} text */
+const line = (text) => (text ?? '').split('`').map((part, n) => (n % 2 ? html`<code>${part}</code>` : part));
+
+/** @param {string} text */
+const prose = (text) => (text ?? '').split(/\n\s*\n/).filter(Boolean).map((one) => html`<p>${line(one)}</p>`);
+
+function table(api, rows) {
+  if (rows.length === 0) return nothing;
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="members"><table>
+    ${rows.map((row) => html`<tr>
+      <th scope="row"><code>${row.name}</code>${row.needed ? html` <span class="needed">needed</span>` : nothing}</th>
+      <td>${row.where ?? ''}</td><td class="type">${row.type}</td><td>${prose(row.description)}</td>
+    </tr>`)}
+  </table></div>`;
+}
+
+function parameters(api, operation) {
+  return table(api, (operation.parameters ?? []).map((given) => {
+    const one = resolved(api, given);
+    return { name: one.name, where: one.in, type: typeName(api, one.schema), needed: one.required, description: one.description };
+  }));
+}
+
+function content(api, entries) {
+  return Object.entries(entries ?? {}).map(([type, one]) => html`
+    <h4>${type}</h4>
+    ${table(api, members(api, one.schema))}
+    <pre tabindex="0">${json(example(api, one))}</pre>`);
+}
+
+function responses(api, operation) {
+  return Object.entries(operation.responses).map(([status, given]) => {
+    const one = resolved(api, given);
+    return html`<details class="answer"><summary><b class=${`s${status[0]}`}>${status}</b> ${line(one.description)}</summary>
+      ${table(api, Object.entries(one.headers ?? {}).map(([name, header]) => ({
+        name, where: 'header', type: typeName(api, header.schema), description: header.description,
+      })))}
+      ${content(api, one.content)}</details>`;
+  });
+}
+
+function field(api, given) {
+  const one = resolved(api, given);
+  // A position is what makes an optional one worth sending.
+  const worth = one.required || one.in === 'path' || one.name === 'lon' || one.name === 'lat';
+  const value = worth ? one.example ?? '' : '';
+  return html`<label><span>${one.name} <small>${one.in}</small></span>
+    <input name=${`${one.in}:${one.name}`} .value=${String(value)} placeholder=${String(one.example ?? '')} autocomplete="off"></label>`;
+}
+
+function body(api, operation) {
+  const [type, one] = Object.entries(operation.requestBody?.content ?? {})[0] ?? [];
+  if (!type) return nothing;
+  if (type.startsWith('multipart/')) {
+    return html`<input type="hidden" name="type" .value=${type}><label><span>file</span><input type="file" name="file"></label>`;
+  }
+  return html`<input type="hidden" name="type" .value=${type}>
+    <label class="wide"><span>body <small>${type}</small></span><textarea name="body" rows="8" spellcheck="false" .value=${json(example(api, one))}></textarea></label>`;
+}
+
+async function attempt(event, operation) {
+  event.preventDefault();
+  const form = event.currentTarget;
+  const out = form.querySelector('output');
+  render(html`<p>…</p>`, out);
+  try {
+    const got = await send(form, operation);
+    render(html`<p><b>${got.status}</b> <code>${got.address}</code></p>
+      <pre tabindex="0">${got.headers.map(([name, value]) => `${name}: ${value}\n`)}</pre><pre tabindex="0">${got.body}</pre>`, out);
+  } catch (error) {
+    render(html`<p>${String(error)}</p>`, out);
+  }
+}
+
+function operation(api, one) {
+  const shown = { ...one, parameters: (one.parameters ?? []).map((given) => resolved(api, given)) };
+  return html`<details class="operation" id=${anchor(one)}>
+    <summary><b class="method ${one.method}">${one.method}</b> <code>${one.path}</code> <span>${one.summary}</span></summary>
+    ${prose(one.description)}
+    ${one.parameters?.length ? html`<h3>Parameters</h3>${parameters(api, one)}` : nothing}
+    ${one.requestBody ? html`<h3>Body</h3>${content(api, one.requestBody.content)}` : nothing}
+    <h3>Answers</h3>${responses(api, one)}
+    <h3>Try it</h3>
+    <form @submit=${(event) => attempt(event, shown)}>
+      ${shown.parameters.map((given) => field(api, given))}${body(api, one)}
+      <button type="submit">Send ${one.method.toUpperCase()}</button><output aria-live="polite"></output>
+    </form>
+  </details>`;
+}
+
+function keep(event) {
+  sessionStorage.setItem('docs-key', event.currentTarget.value.trim());
+}
+
+function page(api) {
+  const tags = operations(api);
+  return html`
+    <header>
+      <h1>${api.info.title} <small>${api.info.version}</small></h1>
+      ${prose(api.info.description)}
+      <p><a href="/openapi.json">/openapi.json</a> · <a href="/">the map</a></p>
+      <form class="key" @submit=${(event) => event.preventDefault()}>
+        <label><span>Key for what is tried here; kept until this tab is closed</span>
+          <input type="password" autocomplete="off" .value=${sessionStorage.getItem('docs-key') ?? ''} @input=${keep}></label>
+      </form>
+      <nav aria-label="Contents">${tags.map((tag) => html`<a href=${`#tag-${tag.name.replaceAll(' ', '-')}`}>${tag.name}</a>`)}</nav>
+    </header>
+    ${tags.map((tag) => html`<section id=${`tag-${tag.name.replaceAll(' ', '-')}`}>
+      <h2>${tag.name} <small>${tag.description}</small></h2>
+      ${tag.operations.map((one) => operation(api, one))}</section>`)}`;
+}
+
+/** Opens what the address names. */
+function open() {
+  const named = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (named instanceof HTMLDetailsElement) named.open = true;
+  named?.scrollIntoView();
+}
+
+const api = await (await fetch('/openapi.json')).json();
+place.replaceChildren();
+render(page(api), place);
+document.body.classList.add('ready');
+addEventListener('hashchange', open);
+open();
