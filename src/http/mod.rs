@@ -17,6 +17,7 @@ pub mod page;
 pub mod params;
 mod pool;
 pub mod problem;
+pub mod quality;
 pub mod refs;
 pub mod registry;
 mod rendered;
@@ -132,6 +133,9 @@ routes! {
     delete "/v1/covers/{code}" cover_edit::delete;
     get "/v1/covers/{code}/history" cover_edit::history;
     post "/v1/covers/{code}/history/{version}/undo" cover_edit::undo;
+    get "/v1/quality" quality::list;
+    get "/v1/quality/{id}" quality::get;
+    post "/v1/quality/{id}" quality::rule;
     get "/v1/changes" feed::changes;
     get "/v1/events" feed::events;
     get "/v1/layers/{file}" layers::get;

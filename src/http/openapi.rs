@@ -17,7 +17,8 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 
 use super::problem::Problem;
 use super::{
-    actions, area_edit, areas, cover_edit, feed, layers, me, ops, registry, reports, resolve, tiles, work_orders,
+    actions, area_edit, areas, cover_edit, feed, layers, me, ops, quality, registry, reports, resolve, tiles,
+    work_orders,
 };
 use crate::crs::Crs;
 
@@ -105,9 +106,8 @@ fn stale() -> serde_json::Value {
 }
 
 fn required() -> serde_json::Value {
-    let detail = "send If-Match: \"<version>\", or * for any version";
-    let errors = json!([{"header": "If-Match", "detail": detail}]);
-    json!({"title": "If-Match is needed", "detail": "If-Match is needed", "errors": errors})
+    json!({"title": "If-Match is needed", "detail": "If-Match is needed",
+           "errors": [{"header": "If-Match", "detail": "send If-Match: \"<version>\", or * for any version"}]})
 }
 
 fn gone() -> serde_json::Value {
@@ -194,6 +194,7 @@ faults! {
         FORBIDDEN, NOT_FOUND, INVALID, UNKNOWN_CRS, OUTSIDE,
         (412, "stale-version", stale), (428, "precondition-required", required)
     ];
+    RulingFaults [FORBIDDEN, NOT_FOUND, MISMATCH];
     UndoFaults [FORBIDDEN, NOT_FOUND, MISMATCH, (409, "conflict", conflict)];
     RedrawFaults [FORBIDDEN, NOT_FOUND, INVALID, UNKNOWN_CRS, MISMATCH, (409, "conflict", conflict)];
     AreaGone [(410, "gone", gone)];
@@ -288,15 +289,15 @@ fn describe(operation: &mut Operation) {
         resolve::get, resolve::batch, reports::create, reports::track, work_orders::list, work_orders::get,
         actions::accept, actions::arrive, actions::secure, actions::repair, actions::verify, actions::close,
         actions::identify, actions::reassign, areas::districts, areas::district, areas::subdistricts,
-        areas::subdistrict, areas::communities, areas::community, areas::grids, areas::grid,
-        registry::organizations, registry::organization, registry::people, registry::person, registry::covers,
-        registry::cover, cover_edit::create, cover_edit::put, cover_edit::patch, cover_edit::delete,
-        cover_edit::history, cover_edit::undo, area_edit::put_subdistrict, area_edit::patch_subdistrict,
-        area_edit::delete_subdistrict, area_edit::subdistrict_history, area_edit::put_community,
-        area_edit::patch_community, area_edit::delete_community, area_edit::community_history, area_edit::put_grid,
-        area_edit::patch_grid, area_edit::delete_grid, area_edit::grid_history, area_edit::redraw, feed::changes,
-        feed::events, layers::get, tiles::json, tiles::get, me::get, ops::healthz, ops::readyz, ops::metrics,
-        ops::index, get,
+        areas::subdistrict, areas::communities, areas::community, areas::grids, areas::grid, registry::organizations,
+        registry::organization, registry::people, registry::person, registry::covers, registry::cover,
+        cover_edit::create, cover_edit::put, cover_edit::patch, cover_edit::delete, cover_edit::history,
+        cover_edit::undo, area_edit::put_subdistrict, area_edit::patch_subdistrict, area_edit::delete_subdistrict,
+        area_edit::subdistrict_history, area_edit::put_community, area_edit::patch_community,
+        area_edit::delete_community, area_edit::community_history, area_edit::put_grid, area_edit::patch_grid,
+        area_edit::delete_grid, area_edit::grid_history, area_edit::redraw, quality::list, quality::get, quality::rule,
+        feed::changes, feed::events, layers::get, tiles::json, tiles::get, me::get, ops::healthz, ops::readyz,
+        ops::metrics, ops::index, get,
     ),
     components(schemas(Problem)),
     tags(

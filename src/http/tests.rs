@@ -6,6 +6,7 @@ mod grids;
 mod journey;
 mod layers;
 mod orders;
+mod quality;
 mod refusals;
 mod registry;
 mod tiles;
