@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use geo::algorithm::orient::{Direction, Orient as _};
-use geo::{BooleanOps as _, BoundingRect as _, MultiPolygon, Rect, coord, unary_union};
+use geo::{BooleanOps as _, MultiPolygon, Rect, coord, unary_union};
 
 use super::partition::{Ground, lost, overlap};
 
@@ -28,7 +28,7 @@ const ROOM: f64 = 1e-6;
 /// Finds them.
 pub fn seams(outline: &MultiPolygon<f64>, areas: &[MultiPolygon<f64>]) -> Seams {
     let mut found = Seams::default();
-    let boxes: Vec<Option<Rect>> = areas.iter().map(|area| area.bounding_rect()).collect();
+    let boxes: Vec<Option<Rect>> = areas.iter().map(geo::BoundingRect::bounding_rect).collect();
     for window in windows(outline, areas) {
         let (min, max) = (window.min(), window.max());
         let window = Rect::new(min - coord! { x: ROOM, y: ROOM }, max + coord! { x: ROOM, y: ROOM });

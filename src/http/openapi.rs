@@ -240,9 +240,8 @@ fn methods(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 }
 
 fn describe(operation: &mut Operation) {
-    let of_operations = operation.tags.iter().flatten().any(|tag| tag == "operations");
     let mut common = vec![INTERNAL, UNAVAILABLE];
-    if !of_operations {
+    if !operation.tags.iter().flatten().any(|tag| tag == "operations") {
         common.extend([MALFORMED, UNAUTHORIZED, INVALID, UNKNOWN_CRS]);
         let none = SecurityRequirement::default();
         let key = SecurityRequirement::new::<_, [&str; 0], &str>("key", []);

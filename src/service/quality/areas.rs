@@ -79,7 +79,7 @@ pub(super) fn check_outlines(district: DistrictCode, outlines: &Outlines) -> Vec
     for ground in gaps {
         let detail = format!("{:.1} m² of the district are in no grid", ground.square_metres);
         // A district may have several gaps: each goes by its south-western corner, to a metre.
-        let corner = geo::BoundingRect::bounding_rect(&ground.outline).map(|rect| rect.min()).unwrap_or_default();
+        let corner = geo::BoundingRect::bounding_rect(&ground.outline).map(geo::Rect::min).unwrap_or_default();
         let place = Some(Place::Ground(ground.outline));
         let mut finding = Finding::new(Rule::GridsGap, vec![Subject::District(district)], place, detail);
         finding.id = finding.identity(&format!("{:.5},{:.5}", corner.x, corner.y));
