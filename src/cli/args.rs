@@ -16,6 +16,7 @@ use guli::config::Settings;
   guli import data/shibei                     bring in what departments handed over
   guli export covers --out covers.geojson     a layer for a map or a table
   guli resolve 120.38 36.12                   which cover is that, and whose?
+  guli doctor                                 what is wrong with the registry?
   guli key create --role crew --scope unit:370203-WAT01
 
 Settings come from guli.toml, overridden by GULI_* and those by flags."
@@ -79,6 +80,15 @@ Filters are the parameters of /v1/layers. Without --out the layer goes to standa
   guli resolve 534210.3 3998924.8 --crs EPSG:4549 --json"
     )]
     Resolve(ResolveArgs),
+    /// What is wrong with the registry, and what would mend it?
+    #[command(after_help = "Examples:
+  guli doctor                                 counts by rule, and the first findings
+  guli doctor --rule near-duplicate,owner-missing --limit 100
+  guli doctor --district 370203 --json > findings.json
+
+Shows what is open: accepted findings (POST /v1/quality/ID) are left out. Ends with 1 where there are errors, with 0
+where there are only warnings and notices.")]
+    Doctor(DoctorArgs),
     /// Make, list and revoke API keys
     #[command(
         subcommand,
@@ -202,6 +212,22 @@ pub(crate) struct ResolveArgs {
     #[arg(long, default_value_t = 5)]
     pub(crate) limit: usize,
     /// Print the answer of /v1/resolve
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Only these rules, with commas between them; without it all
+    #[arg(long, value_name = "RULES", value_delimiter = ',')]
+    pub(crate) rule: Vec<String>,
+    /// Where several districts are served: only this one
+    #[arg(long, value_name = "CODE")]
+    pub(crate) district: Option<String>,
+    /// Findings to show
+    #[arg(long, default_value_t = 20)]
+    pub(crate) limit: usize,
+    /// Print every finding as /v1/quality has it
     #[arg(long)]
     pub(crate) json: bool,
 }

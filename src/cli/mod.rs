@@ -2,6 +2,7 @@
 
 pub(crate) mod args;
 mod demo;
+mod doctor;
 mod export;
 mod import;
 mod keys;
@@ -38,6 +39,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Import(args) => return import::run(&Config::new(&settings)?, args),
         Command::Export(args) => export::run(&Config::new(&settings)?, &args)?,
         Command::Resolve(args) => resolve::run(&Config::new(&settings)?, &args)?,
+        Command::Doctor(args) => return doctor::run(&Config::new(&settings)?, &args),
         Command::Key(command) => keys::run(&Config::new(&settings)?, command)?,
     }
     Ok(ExitCode::SUCCESS)

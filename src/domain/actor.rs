@@ -227,6 +227,8 @@ pub enum Action {
     ActFor,
     /// To create, change or remove a cover.
     EditCover,
+    /// To say of a finding of the quality check that it may stay so.
+    RuleOnFinding,
     /// To redraw, name, create or remove areas.
     EditAreas,
     /// To change organisations, people and duties.
@@ -245,8 +247,21 @@ pub enum Action {
 #[derive(Debug, Clone, Copy)]
 pub enum Resource<'a> {
     District(DistrictCode),
-    Cover { district: DistrictCode, owner: Option<&'a OrgCode>, unit: Option<&'a OrgCode> },
-    Order { grid: GridCode, assignee: &'a Assignee, owner: Option<&'a OrgCode> },
+    Cover {
+        district: DistrictCode,
+        owner: Option<&'a OrgCode>,
+        unit: Option<&'a OrgCode>,
+    },
+    Order {
+        grid: GridCode,
+        assignee: &'a Assignee,
+        owner: Option<&'a OrgCode>,
+    },
+    /// What the quality check found about things of these units.
+    Finding {
+        district: DistrictCode,
+        units: &'a [OrgCode],
+    },
 }
 
 /// Why not.
@@ -288,6 +303,17 @@ pub fn authorize(actor: &Actor, action: Action, resource: Resource<'_>) -> Resul
                 _ => false,
             })
         }
+        Resource::Finding { district, units } => {
+            if !actor.reaches(district) {
+                return Err(Refusal::Hidden);
+            }
+            let own = || units.iter().any(|unit| actor.scopes.iter().any(|scope| scope.covers_unit(unit)));
+            allow(match (action, actor.role) {
+                (Action::RuleOnFinding, Role::Admin | Role::Planner) => true,
+                (Action::RuleOnFinding, Role::Department) => own(),
+                _ => false,
+            })
+        }
         Resource::Order { grid, assignee, owner } => {
             if !OrderFilter::of(actor).admits(grid, assignee, owner) {
                 return Err(Refusal::Hidden);
@@ -318,7 +344,12 @@ fn may_in_district(role: Role, action: Action) -> bool {
         Action::EditAreas => matches!(role, Role::Planner | Role::Admin),
         Action::EditOffices | Action::Import => role == Role::Admin,
         Action::ImportAreas => matches!(role, Role::Planner | Role::Admin),
-        Action::ReadOrder | Action::Act(_) | Action::ActFor | Action::EditCover | Action::ImportCovers => false,
+        Action::ReadOrder
+        | Action::Act(_)
+        | Action::ActFor
+        | Action::EditCover
+        | Action::ImportCovers
+        | Action::RuleOnFinding => false,
     }
 }
 

@@ -25,6 +25,14 @@ impl Ground {
         let outline = MultiPolygon::new(wide);
         Some(Self { square_metres: square_metres(&outline), outline })
     }
+
+    /// Each of its polygons by itself.
+    pub fn pieces(self) -> impl Iterator<Item = Self> {
+        self.outline.into_iter().map(|polygon| {
+            let outline = MultiPolygon::new(vec![polygon]);
+            Self { square_metres: square_metres(&outline), outline }
+        })
+    }
 }
 
 fn is_wide(polygon: &geo::Polygon<f64>) -> bool {

@@ -50,7 +50,7 @@ impl GeometryOut {
     }
 }
 
-fn pair(lon: f64, lat: f64, out: Out) -> Result<[f64; 2]> {
+pub(super) fn pair(lon: f64, lat: f64, out: Out) -> Result<[f64; 2]> {
     let at = Position::new(lon, lat).map_err(|e| ServiceError::Internal(format!("a boundary: {e}")))?;
     Ok(match out.position(at)? {
         PositionOut::Geographic { lon, lat } => [lon, lat],

@@ -55,6 +55,7 @@ impl ChangeOut {
             Some("grid") => Some("grids"),
             Some("community") => Some("communities"),
             Some("subdistrict") => Some("subdistricts"),
+            Some("quality") => Some("quality"),
             _ => None,
         };
         let href = at.map(|at| format!("/v1/{at}/{}", event.subject));

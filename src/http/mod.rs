@@ -19,6 +19,7 @@ pub mod pages;
 pub mod params;
 mod pool;
 pub mod problem;
+pub mod quality;
 pub mod refs;
 pub mod registry;
 mod rendered;
@@ -164,6 +165,9 @@ routes! {
     post "/v1/imports" imports::create;
     get "/v1/imports/{id}" imports::get;
     get "/v1/imports/{id}/rows" imports::rows;
+    get "/v1/quality" quality::list;
+    get "/v1/quality/{id}" quality::get;
+    post "/v1/quality/{id}" quality::rule;
     get "/v1/changes" feed::changes;
     get "/v1/events" feed::events;
     get "/v1/layers/{file}" layers::get;

@@ -17,8 +17,8 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 
 use super::problem::Problem;
 use super::{
-    actions, area_edit, areas, cover_edit, feed, imports, layers, me, ops, pages, registry, reports, resolve, tiles,
-    work_orders,
+    actions, area_edit, areas, cover_edit, feed, imports, layers, me, ops, pages, quality, registry, reports, resolve,
+    tiles, work_orders,
 };
 use crate::crs::Crs;
 
@@ -106,9 +106,8 @@ fn stale() -> serde_json::Value {
 }
 
 fn required() -> serde_json::Value {
-    let detail = "send If-Match: \"<version>\", or * for any version";
-    let errors = json!([{"header": "If-Match", "detail": detail}]);
-    json!({"title": "If-Match is needed", "detail": "If-Match is needed", "errors": errors})
+    json!({"title": "If-Match is needed", "detail": "If-Match is needed",
+           "errors": [{"header": "If-Match", "detail": "send If-Match: \"<version>\", or * for any version"}]})
 }
 
 fn gone() -> serde_json::Value {
@@ -204,6 +203,7 @@ faults! {
         FORBIDDEN, NOT_FOUND, INVALID, UNKNOWN_CRS, OUTSIDE,
         (412, "stale-version", stale), (428, "precondition-required", required)
     ];
+    RulingFaults [FORBIDDEN, NOT_FOUND, MISMATCH];
     UndoFaults [FORBIDDEN, NOT_FOUND, MISMATCH, (409, "conflict", conflict)];
     ImportFaults [
         FORBIDDEN, TOO_LARGE, MEDIA_TYPE, INVALID, UNKNOWN_CRS, (422, "import-rejected", import_rejected)
@@ -252,9 +252,8 @@ fn methods(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 }
 
 fn describe(operation: &mut Operation) {
-    let of_operations = operation.tags.iter().flatten().any(|tag| tag == "operations");
     let mut common = vec![INTERNAL, UNAVAILABLE];
-    if !of_operations {
+    if !operation.tags.iter().flatten().any(|tag| tag == "operations") {
         common.extend([MALFORMED, UNAUTHORIZED, INVALID, UNKNOWN_CRS]);
         let none = SecurityRequirement::default();
         let key = SecurityRequirement::new::<_, [&str; 0], &str>("key", []);
@@ -301,15 +300,16 @@ fn describe(operation: &mut Operation) {
         resolve::get, resolve::batch, reports::create, reports::track, work_orders::list, work_orders::get,
         actions::accept, actions::arrive, actions::secure, actions::repair, actions::verify, actions::close,
         actions::identify, actions::reassign, areas::districts, areas::district, areas::subdistricts,
-        areas::subdistrict, areas::communities, areas::community, areas::grids, areas::grid,
-        registry::organizations, registry::organization, registry::people, registry::person, registry::covers,
-        registry::cover, cover_edit::create, cover_edit::put, cover_edit::patch, cover_edit::delete,
-        cover_edit::history, cover_edit::undo, area_edit::put_subdistrict, area_edit::patch_subdistrict,
-        area_edit::delete_subdistrict, area_edit::subdistrict_history, area_edit::put_community,
-        area_edit::patch_community, area_edit::delete_community, area_edit::community_history, area_edit::put_grid,
-        area_edit::patch_grid, area_edit::delete_grid, area_edit::grid_history, area_edit::redraw, imports::create, imports::get,
-        imports::rows, feed::changes, feed::events, layers::get, tiles::json, tiles::get, me::get, ops::healthz, ops::readyz, ops::metrics,
-        ops::index, pages::docs, pages::asset, get,
+        areas::subdistrict, areas::communities, areas::community, areas::grids, areas::grid, registry::organizations,
+        registry::organization, registry::people, registry::person, registry::covers, registry::cover,
+        cover_edit::create, cover_edit::put, cover_edit::patch, cover_edit::delete, cover_edit::history,
+        cover_edit::undo, area_edit::put_subdistrict, area_edit::patch_subdistrict, area_edit::delete_subdistrict,
+        area_edit::subdistrict_history, area_edit::put_community, area_edit::patch_community,
+        area_edit::delete_community, area_edit::community_history, area_edit::put_grid, area_edit::patch_grid,
+        area_edit::delete_grid, area_edit::grid_history, area_edit::redraw, imports::create,
+        imports::get, imports::rows, quality::list, quality::get, quality::rule,
+        feed::changes, feed::events, layers::get, tiles::json, tiles::get, me::get, ops::healthz, ops::readyz,
+        ops::metrics, ops::index, pages::docs, pages::asset, get,
     ),
     components(schemas(Problem)),
     tags(

@@ -8,6 +8,7 @@ mod journey;
 mod layers;
 mod orders;
 mod pages;
+mod quality;
 mod refusals;
 mod registry;
 mod tiles;

@@ -7,6 +7,7 @@ use crate::domain::actor::Role;
 use crate::domain::cover::{Accuracy, LoadClass, Material, Place, Shape, Status as CoverStatus};
 use crate::domain::grid::DutyKind;
 use crate::domain::order::{ActionKind, Measure, Status};
+use crate::domain::quality::{Rule, Severity, State};
 use crate::domain::report::Channel;
 use crate::domain::task::{TaskKind, TaskStatus};
 
@@ -39,6 +40,9 @@ schemas! {
     cover_status CoverStatus,
     accuracy Accuracy,
     duty DutyKind,
+    rule Rule,
+    severity Severity,
+    finding_state State,
 }
 
 schemas! {

@@ -39,6 +39,10 @@ pub enum Request {
         /// The query as `/v1/resolve` takes it.
         query: String,
     },
+    Doctor {
+        /// The query as `/v1/quality` takes it, with any limit.
+        query: String,
+    },
     CreateKey {
         role: String,
         scopes: Vec<String>,
@@ -101,6 +105,12 @@ pub fn handle(guli: &Arc<Guli>, request: Request, tell: &mut dyn FnMut(Message) 
         }
         Request::Resolve { query } => {
             let answer = crate::http::resolve::answer(guli, Some(&query), Audience::Staff);
+            let answer = runtime.block_on(answer).map_err(failed)?;
+            serde_json::to_value(answer).map_err(|error| error.to_string())
+        }
+        Request::Doctor { query } => {
+            let owner = owner();
+            let answer = crate::http::quality::answer(guli, &owner, Some(&query), usize::MAX);
             let answer = runtime.block_on(answer).map_err(failed)?;
             serde_json::to_value(answer).map_err(|error| error.to_string())
         }

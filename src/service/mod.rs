@@ -13,6 +13,7 @@ pub mod keys;
 mod load;
 pub mod moment;
 pub mod orders;
+pub mod quality;
 pub mod registry;
 pub mod reply;
 mod retention;
@@ -90,6 +91,7 @@ pub struct Guli {
     writer: Writer,
     importing: tokio::sync::Mutex<()>,
     past: moment::PastDistricts,
+    checked: quality::Checked,
     ready: AtomicBool,
 }
 
@@ -132,6 +134,7 @@ impl Guli {
             writer,
             importing: tokio::sync::Mutex::new(()),
             past: moment::PastDistricts::default(),
+            checked: quality::Checked::default(),
             ready: AtomicBool::new(true),
         };
         let keys = crate::store::keys::all(&mut guli.store.read().await?.conn()).await?;

@@ -108,6 +108,6 @@ pub async fn last_before(conn: &mut Conn<'_>, district: DistrictCode, instant: T
 /// The last change of the registry among the events up to `seq`.
 pub async fn last_of_registry(conn: &mut Conn<'_>, district: DistrictCode, seq: i64) -> Result<Option<i64>> {
     const SQL: &str = "SELECT seq FROM event WHERE district = $1 AND seq <= $2 AND kind NOT LIKE 'work_order.%' \
-                       ORDER BY seq DESC LIMIT 1";
+                       AND kind NOT LIKE 'quality.%' ORDER BY seq DESC LIMIT 1";
     Ok(each!(conn, c => sqlx::query_scalar(SQL).bind(district.as_i64()).bind(seq).fetch_optional(c).await?))
 }

@@ -18,6 +18,7 @@ pub mod orders;
 pub mod organizations;
 pub mod people;
 pub mod personal;
+pub mod quality;
 pub mod reports;
 pub mod seal;
 mod wkb;

@@ -60,6 +60,19 @@ pub async fn versions(conn: &mut Conn<'_>) -> Result<Vec<(PersonId, i64)>> {
         .collect()
 }
 
+/// Those without any duty in any district, with the organisation that they belong to or came from.
+pub async fn idle(conn: &mut Conn<'_>) -> Result<Vec<(PersonId, String)>> {
+    const SQL: &str = "SELECT id, COALESCE(organization, source) FROM person \
+                       WHERE id NOT IN (SELECT person FROM duty) ORDER BY id";
+    let rows: Vec<(Vec<u8>, String)> = each!(conn, c => sqlx::query_as(SQL).fetch_all(c).await?);
+    rows.into_iter()
+        .map(|(id, unit)| {
+            let id = Uuid::from_slice(&id).map(PersonId).map_err(|e| corrupt("a person's id", e))?;
+            Ok((id, unit))
+        })
+        .collect()
+}
+
 /// All duties of a district.
 pub async fn duties(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Vec<Duty>> {
     const SQL: &str = "SELECT area, kind, person FROM duty WHERE district = $1 ORDER BY area, kind, person";

@@ -421,6 +421,7 @@ fn every_command_shows_by_example_how_it_is_used() {
         &["import"],
         &["export"],
         &["resolve"],
+        &["doctor"],
         &["key"],
         &["key", "create"],
         &["key", "list"],

@@ -6,6 +6,7 @@ mod demo_data;
 mod durability;
 mod house;
 mod journeys;
+mod quality;
 mod support;
 mod tiles;
 mod two_databases;

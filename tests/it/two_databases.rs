@@ -194,6 +194,7 @@ async fn tell(database: &DatabaseUrl, home: &Home) -> Vec<(String, Value)> {
     reports_and_orders(&mut story).await;
     lists(&mut story).await;
     layers(&mut story).await;
+    quality(&mut story).await;
     // Opened again, it is as it was.
     let told = story.end().await;
     let mut story = Story::begin(database, home).await;
@@ -202,6 +203,7 @@ async fn tell(database: &DatabaseUrl, home: &Home) -> Vec<(String, Value)> {
     lists(&mut story).await;
     layers(&mut story).await;
     edits(&mut story).await;
+    story.get("demo-planner", "/v1/quality?state=accepted").await;
     api_keys(&mut story).await;
     [told, story.end().await].concat()
 }
@@ -327,6 +329,23 @@ async fn lists(story: &mut Story) {
     walk(story, "/v1/people", "subdistrict=370203026&limit=50", 10).await;
     walk(story, "/v1/organizations", "limit=30", 10).await;
     story.get("", "/v1/grids?subdistrict=370203026&limit=5").await;
+}
+
+async fn quality(story: &mut Story) {
+    let found = story.get("demo-admin", "/v1/quality?limit=2").await;
+    let ids = [0, 1].map(|k| found["items"][k]["id"].as_str().unwrap().to_owned());
+    let planner = [("authorization", "Bearer demo-planner")];
+    for (id, body) in [
+        (&ids[0], json!({"state": "accepted", "reason": "现场核实 'ok'"})),
+        (&ids[1], json!({"state": "accepted", "reason": "…"})),
+        (&ids[0], json!({"state": "accepted", "reason": "again"})),
+        (&ids[1], json!({"state": "open"})),
+    ] {
+        let said = story.ask(Method::POST, &format!("/v1/quality/{id}"), &planner, Some(&body)).await;
+        assert_eq!(said.status, 200, "{}", said.body);
+    }
+    story.get("demo-crew", "/v1/quality?state=accepted").await;
+    walk(story, "/v1/quality", "limit=5", 3).await;
 }
 
 async fn layers(story: &mut Story) {

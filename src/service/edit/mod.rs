@@ -3,6 +3,7 @@
 
 pub mod areas;
 pub mod covers;
+pub mod quality;
 
 use std::sync::Arc;
 
@@ -100,9 +101,13 @@ impl Open {
         let at = self.now.as_microsecond();
         let mut log = Vec::with_capacity(changes.len() + moved.len());
         for change in changes {
-            self.head.registry_seq = self.head.next_seq();
+            let seq = self.head.next_seq();
+            // What is said of a finding leaves the registry as it is.
+            if !change.kind.starts_with("quality.") {
+                self.head.registry_seq = seq;
+            }
             log.push(Event {
-                seq: self.head.seq,
+                seq,
                 at,
                 actor: asking.actor.log_name(),
                 kind: change.kind.to_owned(),

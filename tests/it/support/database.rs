@@ -13,6 +13,13 @@ impl Home {
         let options = SqliteConnectOptions::new().filename(self.database()).read_only(true);
         Database(options.connect().await.unwrap())
     }
+
+    /// Does to the file what no program of ours would.
+    pub(crate) async fn write_sql(&self, sql: &'static str) {
+        let mut database = SqliteConnectOptions::new().filename(self.database()).connect().await.unwrap();
+        sqlx::query(sql).execute(&mut database).await.unwrap();
+        database.close().await.unwrap();
+    }
 }
 
 impl Database {

@@ -1,0 +1,355 @@
+//! `/v1/quality`: what is wrong with the registry, what would mend it, and what was said of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{RawQuery, State as Shared};
+use axum::http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::areas::{GeometryOut, pair};
+use super::edge::Caller;
+use super::openapi::{BodyFaults, Forbidden, NotFound, RulingFaults, say};
+use super::page::{DEFAULT_LIMIT, MOST, bbox, cursor, read_cursor};
+use super::params::Params;
+use super::problem::Outcome;
+use super::wire::{self, Out, Source};
+use super::write::{self, InPath};
+use super::{App, body, json as answer_json, to_bytes, words};
+use crate::domain::actor::Actor;
+use crate::domain::id::DistrictCode;
+use crate::domain::quality::{Rule, Severity, State};
+use crate::domain::text::Text;
+use crate::service::Guli;
+use crate::service::command::{Render, Rendered};
+use crate::service::edit::Asking;
+use crate::service::edit::quality::Verdict;
+use crate::service::error::{Fault, Result, ServiceError};
+use crate::service::quality::{Found, Mend, Place, Subject};
+
+/// What a finding is about.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SubjectOut {
+    /// cover, grid, district, organization or person
+    #[serde(rename = "type")]
+    #[schema(examples("cover"))]
+    pub kind: &'static str,
+    #[schema(examples("3702030103000123"))]
+    pub code: String,
+    /// Where it is read.
+    #[schema(examples("/v1/covers/3702030103000123"))]
+    pub href: String,
+}
+
+impl From<&Subject> for SubjectOut {
+    fn from(subject: &Subject) -> Self {
+        let (kind, code) = subject.named();
+        let folder = match subject {
+            Subject::Cover(_) => "covers",
+            Subject::Grid(_) => "grids",
+            Subject::District(_) => "districts",
+            Subject::Organization(_) => "organizations",
+            Subject::Person(_) => "people",
+        };
+        Self { kind, href: format!("/v1/{folder}/{code}"), code }
+    }
+}
+
+/// A place: `GeoJSON` (RFC 7946).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PointOut {
+    #[serde(rename = "type")]
+    #[schema(examples("Point"))]
+    pub kind: &'static str,
+    pub coordinates: [f64; 2],
+}
+
+/// Where a finding is: a point, or the ground that is meant.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum PlaceOut {
+    Point(PointOut),
+    Ground(GeometryOut),
+}
+
+impl PlaceOut {
+    fn new(place: &Place, out: Out) -> Result<Self> {
+        Ok(match place {
+            Place::At(at) => Self::Point(PointOut { kind: "Point", coordinates: pair(at.lon(), at.lat(), out)? }),
+            Place::Ground(outline) => Self::Ground(GeometryOut::new(outline, out)?),
+        })
+    }
+}
+
+/// The request that would mend it, as it is; `If-Match` besides, with the version that was looked at or `*`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MendOut {
+    /// PATCH or DELETE
+    #[schema(examples("PATCH"))]
+    pub method: &'static str,
+    #[schema(examples("/v1/covers/3702030103000123"))]
+    pub href: String,
+    /// JSON, or null where there is none to send.
+    pub body: Value,
+}
+
+impl From<&Mend> for MendOut {
+    fn from(mend: &Mend) -> Self {
+        let (method, code, body) = match mend {
+            Mend::Remove(code) => ("DELETE", code, Value::Null),
+            Mend::SetOwner(code, owner) => ("PATCH", code, json!({ "owner": owner.as_str() })),
+            Mend::SetClass(code, class) => ("PATCH", code, json!({ "spec": { "load_class": class.as_str() } })),
+        };
+        Self { method, href: format!("/v1/covers/{code}"), body }
+    }
+}
+
+/// What was said of a finding last.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RulingOut {
+    pub at: jiff::Timestamp,
+    pub reason: Option<String>,
+}
+
+/// Something that is wrong, or may be.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FindingOut {
+    /// The same for as long as the same is wrong with the same things.
+    #[schema(examples("5f1d2c3b4a596877"))]
+    pub id: String,
+    #[schema(schema_with = words::rule)]
+    pub rule: &'static str,
+    #[schema(schema_with = words::severity)]
+    pub severity: &'static str,
+    #[schema(schema_with = words::finding_state)]
+    pub state: &'static str,
+    pub subjects: Vec<SubjectOut>,
+    pub geometry: Option<PlaceOut>,
+    pub detail: String,
+    pub mend: Option<MendOut>,
+    pub ruling: Option<RulingOut>,
+}
+
+impl FindingOut {
+    fn new(Found { finding, state, ruling, .. }: &Found, out: Out) -> Result<Self> {
+        Ok(Self {
+            id: finding.id.clone(),
+            rule: finding.rule.as_str(),
+            severity: finding.rule.severity().as_str(),
+            state: state.as_str(),
+            subjects: finding.subjects.iter().map(SubjectOut::from).collect(),
+            geometry: finding.place.as_ref().map(|place| PlaceOut::new(place, out)).transpose()?,
+            detail: finding.detail.clone(),
+            mend: finding.mend.as_ref().map(MendOut::from),
+            ruling: ruling.as_ref().map(|ruling| RulingOut { at: ruling.at, reason: ruling.reason.clone() }),
+        })
+    }
+}
+
+/// A page of findings, and how many of each rule there are on all pages.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct QualityOut {
+    pub items: Vec<FindingOut>,
+    /// Opaque: the next page is the same query with `cursor` set to this.
+    pub next: Option<String>,
+    /// By rule, of those asked for; 0 where nothing was found.
+    pub counts: BTreeMap<&'static str, usize>,
+}
+
+const KNOWN: &str = "district, rule, severity, state, bbox, crs, out_crs, limit, cursor";
+
+/// Takes a list of words that a parameter knows.
+fn of_words<T: Copy>(
+    params: &mut Params<'_>,
+    name: &str,
+    all: &[T],
+    word: impl Fn(T) -> &'static str,
+) -> Result<Vec<T>> {
+    params.list(name, |text| {
+        let known = all.iter().copied().find(|value| word(*value) == text);
+        let words = || all.iter().map(|value| word(*value)).collect::<Vec<_>>().join(", ");
+        known.ok_or_else(|| format!("{text:?} is none of {}", words()))
+    })
+}
+
+/// The order of all findings: district, rule, subjects, identity.
+type Key = (u64, Rule, String, String);
+
+fn key(found: &Found) -> Key {
+    let (rule, subjects, id) = found.finding.order();
+    (found.district.number(), rule, subjects, id)
+}
+
+fn after(params: &mut Params<'_>) -> Result<Option<Key>> {
+    let Some(text) = params.text("cursor") else { return Ok(None) };
+    let broken = || ServiceError::Malformed(Fault::parameter("cursor", "this cursor belongs to another query"));
+    let parts = <[String; 4]>::try_from(read_cursor(&text, 4)?).map_err(|_| broken())?;
+    let [district, rule, subjects, id] = parts;
+    Ok(Some((district.parse().map_err(|_| broken())?, Rule::parse(&rule).ok_or_else(broken)?, subjects, id)))
+}
+
+/// Answers a query with at most `most` findings a page.
+pub async fn answer(guli: &Guli, actor: &Actor, query: Option<&str>, most: usize) -> Result<QualityOut> {
+    let mut params = Params::read(query)?;
+    let out = Out::from_params(&mut params)?;
+    let crs = wire::crs(params.text("crs").as_deref(), Source::Query, "crs")?;
+    let limit = params.limit(DEFAULT_LIMIT, most)?;
+    let district: Option<DistrictCode> = params.parse("district")?;
+    let rules = of_words(&mut params, "rule", Rule::ALL, Rule::as_str)?;
+    let severities = of_words(&mut params, "severity", Severity::ALL, Severity::as_str)?;
+    let states = of_words(&mut params, "state", State::ALL, State::as_str)?;
+    let bounds = bbox(&mut params, crs)?;
+    let after = after(&mut params)?;
+    params.finish(KNOWN)?;
+    let mut found = guli.findings(actor, district).await?;
+    let among = |asked: bool, empty: bool| asked || empty;
+    let wanted = |rule: Rule| {
+        among(rules.contains(&rule), rules.is_empty())
+            && among(severities.contains(&rule.severity()), severities.is_empty())
+    };
+    found.retain(|found| {
+        let lies = |bounds| found.finding.place.as_ref().is_some_and(|place| place.meets(bounds));
+        wanted(found.finding.rule) && among(states.contains(&found.state), states.is_empty()) && bounds.is_none_or(lies)
+    });
+    let mut counts: BTreeMap<&'static str, usize> =
+        Rule::ALL.iter().filter(|rule| wanted(**rule)).map(|rule| (rule.as_str(), 0)).collect();
+    for found in &found {
+        *counts.entry(found.finding.rule.as_str()).or_default() += 1;
+    }
+    let begin = after.map_or(0, |after| found.partition_point(|found| key(found) <= after));
+    let page = &found[begin..found.len().min(begin.saturating_add(limit))];
+    let next = page.last().filter(|_| begin + page.len() < found.len()).map(|last| {
+        let (district, rule, subjects, id) = key(last);
+        cursor(&[&district.to_string(), rule.as_str(), &subjects, &id])
+    });
+    let items = page.iter().map(|found| FindingOut::new(found, out)).collect::<Result<_>>()?;
+    Ok(QualityOut { items, next, counts })
+}
+
+/// List what is wrong with the registry
+///
+/// Found anew whenever the registry changes. What is mended is no longer found, so nothing is listed as mended.
+#[utoipa::path(
+    get, path = "/v1/quality", operation_id = "findings", tag = "registry", security(("key" = [])),
+    params(
+        ("district" = Option<String>, Query, description = "Only of this district", example = "370203"),
+        ("rule" = Option<String>, Query, description = "Only of these rules", example = "near-duplicate,owner-missing"),
+        ("severity" = Option<String>, Query, description = "error, warning, notice"),
+        ("state" = Option<String>, Query, description = "open, accepted, mended"),
+        (
+            "bbox" = Option<String>, Query,
+            description = "west,south,east,north in `crs`", example = "120.37,36.11,120.39,36.13",
+        ),
+        ("crs" = Option<String>, Query, description = "Coordinate system of `bbox`"),
+        ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = say::LIMIT),
+        ("cursor" = Option<String>, Query, description = say::CURSOR),
+    ),
+    responses(
+        (status = 200, description = "A page, by district, rule and subjects", body = QualityOut), Forbidden, NotFound,
+    ),
+)]
+pub async fn list(Shared(app): Shared<App>, caller: Caller, RawQuery(query): RawQuery) -> Outcome {
+    caller.known()?;
+    answer_json(StatusCode::OK, &answer(&app.guli, &caller.0, query.as_deref(), MOST).await?)
+}
+
+/// Read a finding
+#[utoipa::path(
+    get, path = "/v1/quality/{id}", operation_id = "finding", tag = "registry", security(("key" = [])),
+    params(
+        ("id" = String, Path, description = "16 hexadecimal digits", example = "5f1d2c3b4a596877"),
+        ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
+    ),
+    responses((status = 200, description = "The finding", body = FindingOut), Forbidden, NotFound),
+)]
+pub async fn get(
+    Shared(app): Shared<App>,
+    caller: Caller,
+    InPath(id): InPath<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    let mut params = Params::read(query.as_deref())?;
+    let out = Out::from_params(&mut params)?;
+    params.finish("out_crs")?;
+    caller.known()?;
+    let found = app.guli.finding(&caller.0, &id).await?;
+    answer_json(StatusCode::OK, &FindingOut::new(&found, out)?)
+}
+
+/// What is said of a finding.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"state": "accepted", "reason": "two chambers side by side, seen on site"}))]
+pub struct RulingIn {
+    /// accepted or open
+    #[schema(examples("accepted"))]
+    pub state: String,
+    /// Needed to accept; at most 2,000 characters.
+    pub reason: Option<String>,
+}
+
+impl RulingIn {
+    fn read(self) -> Result<(Verdict, Option<Text<2000>>)> {
+        let verdict = match State::parse(&self.state) {
+            Some(State::Accepted) => Verdict::Accept,
+            Some(State::Open) => Verdict::Reopen,
+            _ => {
+                let detail = format!("{:?} is none of accepted, open: what is mended is no longer found", self.state);
+                return Err(ServiceError::invalid("/state", detail));
+            }
+        };
+        let reason = self.reason.filter(|reason| !reason.trim().is_empty()).map(Text::new).transpose();
+        let reason = reason.map_err(|error| ServiceError::invalid("/reason", error))?;
+        if verdict == Verdict::Accept && reason.is_none() {
+            return Err(ServiceError::invalid("/reason", "say why it may stay so"));
+        }
+        Ok((verdict, reason))
+    }
+}
+
+/// Accept a finding, or open it again
+///
+/// For administrators, planners and the department whose things these are.
+#[utoipa::path(
+    post, path = "/v1/quality/{id}", operation_id = "rule_on_finding", tag = "registry", security(("key" = [])),
+    params(
+        ("id" = String, Path, description = "16 hexadecimal digits", example = "5f1d2c3b4a596877"),
+        ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
+        ("Idempotency-Key" = Option<String>, Header, description = say::IDEMPOTENCY_KEY),
+    ),
+    request_body = RulingIn,
+    responses(
+        (status = 200, description = "The finding as it now is", body = FindingOut, headers(
+            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
+            ("Idempotent-Replayed" = String, description = "true when the same request was answered before"),
+        )),
+        BodyFaults, RulingFaults,
+    ),
+)]
+pub async fn rule(
+    Shared(app): Shared<App>,
+    caller: Caller,
+    InPath(id): InPath<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Outcome {
+    let mut params = Params::read(query.as_deref())?;
+    let out = Out::from_params(&mut params)?;
+    params.finish("out_crs")?;
+    caller.known()?;
+    let bytes = body::bytes(&headers, body).await?;
+    let idempotency = write::idempotency(&headers, &caller.0, &format!("/v1/quality/{id}"), &bytes)?;
+    let (verdict, reason) = body::parse::<RulingIn>(&bytes)?.read()?;
+    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency };
+    let rendered = move |found: &Found| -> Result<Rendered> {
+        let body = to_bytes(&FindingOut::new(found, out)?)?;
+        Ok(Rendered { status: StatusCode::OK.as_u16(), location: None, etag: None, body })
+    };
+    let render = Render(Arc::new(move |found: &Found| write::rendered(rendered(found))));
+    write::respond(app.guli.rule_on_finding(&id, verdict, asking, render).await)
+}

@@ -1,0 +1,298 @@
+//! What is wrong with the registry, what mends it, and what is said of it.
+
+use super::*;
+
+const ADMIN: &str = "demo-admin";
+
+impl Town {
+    /// The findings of a query, as their rules and first subjects.
+    async fn wrong(&self, query: &str) -> Vec<(String, String)> {
+        let got = self.get(&format!("/v1/quality{query}")).key(ADMIN).get().await;
+        assert_eq!(got.status, 200, "{query}: {}", got.body);
+        let pairs = got.body["items"].as_array().unwrap().iter().map(|item| {
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            (text(&item["rule"]), text(&item["subjects"][0]["code"]))
+        });
+        pairs.collect()
+    }
+
+    /// The only finding of a rule.
+    async fn only(&self, rule: &str) -> Value {
+        let got = self.get(&format!("/v1/quality?rule={rule}")).key(ADMIN).get().await;
+        let [item] = got.body["items"].as_array().unwrap().as_slice() else { panic!("{rule}: {}", got.body) };
+        assert_eq!(got.body["counts"], json!({ rule: 1 }));
+        item.clone()
+    }
+
+    async fn create(&self, body: Value) -> String {
+        let got = self.post("/v1/covers").key(ADMIN).json(body).await;
+        assert_eq!(got.status, 201, "{}", got.body);
+        got.body["code"].as_str().unwrap().to_owned()
+    }
+
+    /// Sends a finding's mend as it is.
+    async fn mend(&self, finding: &Value) {
+        let mend = &finding["mend"];
+        let ask = self.ask(mend["method"].as_str().unwrap(), mend["href"].as_str().unwrap());
+        let ask = ask.key(ADMIN).header("if-match", "*");
+        let got = if mend["body"].is_null() { ask.send("").await } else { ask.json(mend["body"].clone()).await };
+        assert!(got.status.is_success(), "{mend} {}", got.body);
+    }
+
+    async fn say(&self, key: &str, id: &str, body: Value) -> Got {
+        self.post(&format!("/v1/quality/{id}")).key(key).json(body).await
+    }
+}
+
+fn pairs<const N: usize>(pairs: [(&str, &str); N]) -> Vec<(String, String)> {
+    pairs.map(|(rule, code)| (rule.to_owned(), code.to_owned())).to_vec()
+}
+
+#[tokio::test]
+async fn a_sound_town_lacks_only_a_leader() {
+    let town = Town::open().await;
+    assert_eq!(town.wrong("").await, pairs([("grid-without-leader", EAST)]));
+    let counts = town.get("/v1/quality").key("demo-crew").get().await.body["counts"].clone();
+    assert_eq!(counts.as_object().unwrap().len(), 10);
+    assert_eq!((&counts["grid-without-leader"], &counts["grids-gap"]), (&json!(1), &json!(0)));
+    let finding = town.only("grid-without-leader").await;
+    assert_eq!((&finding["severity"], &finding["state"]), (&json!("warning"), &json!("open")));
+    assert_eq!(finding["subjects"], json!([{"type": "grid", "code": EAST, "href": format!("/v1/grids/{EAST}")}]));
+    assert_eq!(finding["geometry"], json!({"type": "Point", "coordinates": [120.385, 36.12]}));
+    assert!(finding["mend"].is_null() && finding["ruling"].is_null());
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_cover_is_mended_by_one_request() {
+    let town = Town::open().await;
+    let at = |lon: f64| json!({"lon": lon, "lat": 36.1205});
+    for lon in [120.374, 120.3742] {
+        town.create(json!({"category": "0101", "owner": "370203-WAT01", "position": at(lon)})).await;
+    }
+    // Nobody's, but the two nearest water covers are the water company's.
+    let nobodys = town.create(json!({"category": "0101", "position": at(120.3741)})).await;
+    // Nobody's by its category.
+    town.create(json!({"category": "0114", "position": at(120.376)})).await;
+    // No neighbour of the category can say whose it is.
+    let lone = town.create(json!({"category": "0110", "position": at(120.377)})).await;
+    let weak = json!({"place": "carriageway", "load_class": "C250"});
+    let road =
+        town.create(json!({"category": "0102", "owner": "370203-DRA01", "position": at(120.378), "spec": weak})).await;
+    town.create(json!({"category": "0104", "owner": "370203-DRA01", "position": at(120.379), "spec": weak})).await;
+    assert_eq!(
+        town.wrong("?severity=warning&bbox=120.373,36.12,120.38,36.121").await,
+        pairs([("owner-missing", &nobodys), ("owner-missing", &lone), ("load-class-unfit", &road)])
+    );
+    let missing = town.get("/v1/quality?rule=owner-missing").key(ADMIN).get().await.body;
+    assert_eq!(missing["items"][0]["mend"]["body"], json!({"owner": "370203-WAT01"}));
+    assert!(missing["items"][1]["mend"].is_null());
+    town.mend(&missing["items"][0]).await;
+    let unfit = town.only("load-class-unfit").await;
+    assert_eq!(unfit["mend"]["body"], json!({"spec": {"load_class": "D400"}}));
+    town.mend(&unfit).await;
+    assert_eq!(town.wrong("?rule=owner-missing,load-class-unfit").await, pairs([("owner-missing", &lone)]));
+}
+
+#[tokio::test]
+async fn of_two_records_of_one_cover_the_worse_is_to_go() {
+    let town = Town::open().await;
+    // 0.9 m west of the lone cover, which is of accuracy A, and one that is 1.8 m away.
+    let twin = |lon: f64| json!({"category": "0103", "owner": "370203-WAT01", "position": {"lon": lon, "lat": 36.12}});
+    let near = town.create(twin(120.374_99)).await;
+    town.create(twin(120.375_02)).await;
+    let other_kind = json!({"category": "0101", "owner": "370203-WAT01", "position": {"lon": 120.375, "lat": 36.12}});
+    town.create(other_kind).await;
+    let finding = town.only("near-duplicate").await;
+    assert_eq!([&finding["subjects"][0]["code"], &finding["subjects"][1]["code"]], [ALONE, &near]);
+    assert_eq!(finding["mend"], json!({"method": "DELETE", "href": format!("/v1/covers/{near}"), "body": null}));
+    // The same twice, whoever asks, and the same tomorrow.
+    let one = town.get(&format!("/v1/quality/{}", finding["id"].as_str().unwrap())).key("demo-planner").get().await;
+    assert_eq!(one.body, finding);
+    town.mend(&finding).await;
+    assert!(town.wrong("?rule=near-duplicate").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_category_that_its_owner_hardly_has_is_noticed() {
+    let town = Town::open().await;
+    let cover = |category: &str, k: u32| {
+        let position = json!({"lon": 120.371 + f64::from(k) * 1e-4, "lat": 36.115});
+        json!({"category": category, "owner": "370203-WAT01", "position": position})
+    };
+    let strange = town.create(cover("0110", 60)).await;
+    for k in 0..50 {
+        assert!(town.wrong("?rule=category-contradicts-owner").await.is_empty(), "{k} others");
+        town.create(cover("0101", k)).await;
+    }
+    assert_eq!(town.wrong("?rule=category-contradicts-owner").await, pairs([("category-contradicts-owner", &strange)]));
+}
+
+/// The town with its grids, people and covers as they should not be.
+async fn broken() -> Town {
+    Town::seeded(async |writer| {
+        seed(writer).await;
+        let code: DistrictCode = "370203".parse().unwrap();
+        let conn = &mut writer.conn();
+        let ground = [
+            area(WEST.parse().unwrap(), "第一网格", square(120.37, 36.11, 120.381, 36.13)),
+            area(EAST.parse().unwrap(), "第二网格", square(120.38, 36.11, 120.388, 36.13)),
+        ];
+        areas::put(conn, code, 2, &ground).await.unwrap();
+        let person = |id, organization: &str| Person {
+            id: PersonId(Uuid::from_u128(id)),
+            source: "town".into(),
+            external_id: id.to_string(),
+            organization: Some(organization.to_owned()),
+        };
+        let people = [person(8, "370203-WAT01"), person(9, "370213-WAT01"), person(10, "370203-WAT01")];
+        people::put(conn, &people).await.unwrap();
+        let gone = (370_203_005_001_099, DutyKind::Patrol, PersonId(Uuid::from_u128(10)));
+        people::put_duties(conn, code, &[gone]).await.unwrap();
+        let mut strays = [
+            staged(20, ("3702030108000001", 120.389, 36.12, Status::InService, EAST)),
+            staged(21, ("3702030108000002", 120.5, 36.12, Status::InService, EAST)),
+        ];
+        strays[1].cover.owner = Some("370203-XXX99".parse().unwrap());
+        strays[1].cover.responsible_unit = strays[1].cover.owner.clone();
+        let import = ImportId(Uuid::from_u128(2));
+        imports::stage(conn, code, import, &strays).await.unwrap();
+        imports::apply(conn, code, import, 1, (20, 21)).await.unwrap();
+    })
+    .await
+}
+
+#[tokio::test]
+async fn ground_people_and_units_that_do_not_fit_are_found() {
+    let town = broken().await;
+    let (idle, lost) = (Uuid::from_u128(8).to_string(), Uuid::from_u128(10).to_string());
+    let all = pairs([
+        ("cover-outside-grids", "3702030108000001"),
+        ("cover-outside-grids", "3702030108000002"),
+        ("grids-overlap", WEST),
+        ("grids-gap", "370203"),
+        ("unit-unreachable", "370203-XXX99"),
+        ("grid-without-leader", EAST),
+        ("person-without-area", &idle),
+        ("person-without-area", &lost),
+    ]);
+    assert_eq!(town.wrong("").await, all);
+    let overlap = town.only("grids-overlap").await;
+    assert_eq!(overlap["subjects"][1]["code"], EAST);
+    assert_eq!(overlap["geometry"]["type"], "MultiPolygon");
+    let gap = town.only("grids-gap").await;
+    assert!(gap["detail"].as_str().unwrap().starts_with("39957"), "{gap}");
+    let plane = town.get("/v1/quality?rule=grids-gap&out_crs=EPSG:4549").key(ADMIN).get().await.body;
+    assert!(plane["items"][0]["geometry"]["coordinates"][0][0][0][0].as_f64().unwrap() > 500_000.0);
+    // One after the other, they are the same.
+    let (mut uri, mut seen) = ("?limit=1".to_owned(), Vec::new());
+    loop {
+        seen.extend(town.wrong(&uri).await);
+        let page = town.get(&format!("/v1/quality{uri}")).key(ADMIN).get().await.body;
+        let Some(next) = page["next"].as_str() else { break };
+        uri = format!("?limit=1&cursor={next}");
+    }
+    assert_eq!(seen, all);
+    // Who may not read people learns of none of them, nor that there are any.
+    let crew = town.get("/v1/quality").key("demo-crew").get().await.body;
+    assert_eq!((crew["items"].as_array().unwrap().len(), &crew["counts"]["person-without-area"]), (6, &json!(0)));
+}
+
+#[tokio::test]
+async fn a_finding_is_accepted_with_a_reason_and_opened_again() {
+    let town = Town::open().await;
+    let registry = town.get("/v1/resolve?lon=120.375&lat=36.12").get().await.body["registry_version"].clone();
+    let id = town.only("grid-without-leader").await["id"].as_str().unwrap().to_owned();
+    let accepted = town.say("demo-planner", &id, json!({"state": "accepted", "reason": "a park"})).await;
+    assert_eq!((accepted.status.as_u16(), accepted.header("guli-feed")), (200, "370203:2"), "{}", accepted.body);
+    assert_eq!((&accepted.body["state"], &accepted.body["ruling"]["reason"]), (&json!("accepted"), &json!("a park")));
+    let only = |state: &'static str| {
+        let town = &town;
+        async move { town.wrong(&format!("?state={state}")).await.len() }
+    };
+    assert_eq!((only("open").await, only("accepted").await, only("mended").await), (0, 1, 0));
+    let feed = town.get("/v1/changes?district=370203&after=1").key(ADMIN).get().await.body;
+    let change = &feed["items"][0];
+    assert_eq!((&change["kind"], &change["code"]), (&json!("quality.accepted"), &json!(id)));
+    assert_eq!(town.get(change["href"].as_str().unwrap()).key(ADMIN).get().await.body, accepted.body);
+    // The registry is what it was.
+    let after = town.get("/v1/resolve?lon=120.375&lat=36.12").get().await.body;
+    assert_eq!(after["registry_version"], registry);
+    let opened = town.say(ADMIN, &id, json!({"state": "open"})).await;
+    assert_eq!((&opened.body["state"], opened.header("guli-feed")), (&json!("open"), "370203:3"));
+    // It is open: nothing to log.
+    assert_eq!(town.say(ADMIN, &id, json!({"state": "open"})).await.header("guli-feed"), "370203:3");
+    // Edits go on as before.
+    let patch = town.ask("PATCH", &format!("/v1/covers/{ALONE}")).key(ADMIN).header("if-match", "*");
+    assert_eq!(patch.json(json!({"accuracy": "B"})).await.header("guli-feed"), "370203:4");
+    let same = || {
+        let ask = town.post(&format!("/v1/quality/{id}")).key(ADMIN).header("idempotency-key", "0123456789abcdef");
+        ask.json(json!({"state": "accepted", "reason": "a park"}))
+    };
+    let (first, again) = (same().await, same().await);
+    assert_eq!((again.header("idempotent-replayed"), &again.body), ("true", &first.body));
+}
+
+#[tokio::test]
+async fn who_may_read_and_who_may_accept() {
+    let town = Town::open().await;
+    let weak = json!({"spec": {"place": "carriageway", "load_class": "C250"}});
+    let patch = town.ask("PATCH", &format!("/v1/covers/{ALONE}")).key(ADMIN).header("if-match", "*").json(weak).await;
+    assert_eq!(patch.status, 200, "{}", patch.body);
+    let id = town.only("load-class-unfit").await["id"].as_str().unwrap().to_owned();
+    let department = |unit: &str| {
+        let scope = format!("unit:{unit}").parse().unwrap();
+        town.guli.create_key(crate::domain::actor::Role::Department, vec![scope], "a department".to_owned())
+    };
+    let (own, other) = (department("370203-DRA01").await.unwrap(), department("370203-WAT01").await.unwrap());
+    let elsewhere = vec!["district:370213".parse().unwrap()];
+    let elsewhere = town.guli.create_key(crate::domain::actor::Role::Planner, elsewhere, String::new()).await.unwrap();
+    let body = || json!({"state": "accepted", "reason": "the lane is closed to lorries"});
+    for (key, reads, accepts) in [
+        ("demo-crew", 200, 403),
+        ("demo-dispatcher", 200, 403),
+        ("demo-grid", 200, 403),
+        (&*other.secret, 200, 403),
+        (&*own.secret, 200, 200),
+        ("demo-planner", 200, 200),
+        (&*elsewhere.secret, 404, 404),
+    ] {
+        assert_eq!(town.get("/v1/quality?district=370203").key(key).get().await.status, reads, "{key}");
+        assert_eq!(town.say(key, &id, body()).await.status, accepts, "{key}");
+    }
+    assert_eq!(town.get("/v1/quality").get().await.fault().0, 401);
+    assert_eq!(town.post(&format!("/v1/quality/{id}")).json(body()).await.fault().0, 401);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_named() {
+    let town = Town::open().await;
+    for (query, status, at) in [
+        ("?rule=untidy", 422, "rule"),
+        ("?severity=fatal", 422, "severity"),
+        ("?state=closed", 422, "state"),
+        ("?district=37", 422, "district"),
+        ("?bbox=1,2", 400, "bbox"),
+        ("?limit=0", 422, "limit"),
+        ("?cursor=zz", 400, "cursor"),
+        ("?out_crs=EPSG:1", 422, "out_crs"),
+        ("?colour=red", 422, "colour"),
+    ] {
+        let got = town.get(&format!("/v1/quality{query}")).key(ADMIN).get().await;
+        let (found, _, named) = got.fault();
+        assert_eq!((found, &*named), (status, at), "{query}");
+    }
+    assert_eq!(town.get("/v1/quality?district=370299").key(ADMIN).get().await.fault().0, 404);
+    let id = town.only("grid-without-leader").await["id"].as_str().unwrap().to_owned();
+    for (body, at) in [
+        (json!({"state": "accepted"}), "/reason"),
+        (json!({"state": "accepted", "reason": "  "}), "/reason"),
+        (json!({"state": "accepted", "reason": "x".repeat(2_001)}), "/reason"),
+        (json!({"state": "mended", "reason": "done"}), "/state"),
+        (json!({"reason": "done"}), "/state"),
+        (json!({"state": "open", "by": "me"}), "/by"),
+    ] {
+        assert_eq!(town.say(ADMIN, &id, body.clone()).await.fault(), (422, "invalid", at.to_owned()), "{body}");
+    }
+    assert_eq!(town.say(ADMIN, "0000000000000000", json!({"state": "open"})).await.fault().0, 404);
+    assert_eq!(town.get("/v1/quality/nothing").key(ADMIN).get().await.fault().0, 404);
+}

@@ -1,0 +1,128 @@
+//! What may be wrong with areas, and with who stands for them.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use geo::{Coord, LineString, MultiPolygon, Polygon};
+
+use super::{Finding, Place, Subject};
+use crate::domain::grid::{Duty, DutyKind};
+use crate::domain::id::{DistrictCode, PersonId};
+use crate::domain::position::Position;
+use crate::domain::quality::Rule;
+use crate::domain::seams::{Seams, seams};
+use crate::index::{AreaLevel, Index, Outline};
+
+/// The areas of a district as the index has them.
+#[derive(Debug)]
+pub(super) struct Outlines {
+    district: MultiPolygon<f64>,
+    grids: Vec<GridOutline>,
+    /// The codes of all its areas.
+    codes: HashSet<String>,
+}
+
+#[derive(Debug)]
+struct GridOutline {
+    code: u64,
+    outline: MultiPolygon<f64>,
+    /// Longitude and latitude inside it.
+    label: (f64, f64),
+}
+
+/// Takes them out of the index.
+pub(super) fn outlines(index: &Index, district: DistrictCode) -> Outlines {
+    let mut found = Outlines { district: MultiPolygon::new(Vec::new()), grids: Vec::new(), codes: HashSet::new() };
+    let everywhere = index.extent().unwrap_or_default();
+    let prefix = district.to_string();
+    for level in [AreaLevel::District, AreaLevel::Subdistrict, AreaLevel::Community, AreaLevel::Grid] {
+        index.outlines_in(level, everywhere, |area| {
+            let code = area.code.to_string();
+            if !code.starts_with(&prefix) {
+                return;
+            }
+            match level {
+                AreaLevel::District => found.district = polygons(&area),
+                AreaLevel::Grid => {
+                    let (outline, label) = (polygons(&area), area.label());
+                    found.grids.push(GridOutline { code: area.code, outline, label });
+                }
+                AreaLevel::Subdistrict | AreaLevel::Community => {}
+            }
+            found.codes.insert(code);
+        });
+    }
+    found
+}
+
+fn polygons(area: &Outline<'_>) -> MultiPolygon<f64> {
+    let mut polygons: Vec<Polygon<f64>> = Vec::new();
+    for (hole, ring) in area.rings() {
+        let ring = LineString::new(ring.map(|(x, y)| Coord { x, y }).collect());
+        match polygons.last_mut().filter(|_| hole) {
+            Some(around) => around.interiors_push(ring),
+            None => polygons.push(Polygon::new(ring, Vec::new())),
+        }
+    }
+    MultiPolygon::new(polygons)
+}
+
+/// Whether the grids share out the district.
+pub(super) fn check_outlines(district: DistrictCode, outlines: &Outlines) -> Vec<Finding> {
+    let grids: Vec<MultiPolygon<f64>> = outlines.grids.iter().map(|grid| grid.outline.clone()).collect();
+    let Seams { overlaps, gaps } = seams(&outlines.district, &grids);
+    let mut found = Vec::with_capacity(overlaps.len() + gaps.len());
+    for (a, b, ground) in overlaps {
+        let subjects = [a, b].map(|k| Subject::Grid(outlines.grids[k].code)).to_vec();
+        let detail = format!("{:.1} m² of ground are in both grids", ground.square_metres);
+        found.push(Finding::new(Rule::GridsOverlap, subjects, Some(Place::Ground(ground.outline)), detail));
+    }
+    for ground in gaps {
+        let detail = format!("{:.1} m² of the district are in no grid", ground.square_metres);
+        // A district may have several gaps: each goes by its south-western corner, to a metre.
+        let corner = geo::BoundingRect::bounding_rect(&ground.outline).map(geo::Rect::min).unwrap_or_default();
+        let place = Some(Place::Ground(ground.outline));
+        let mut finding = Finding::new(Rule::GridsGap, vec![Subject::District(district)], place, detail);
+        finding.id = finding.identity(&format!("{:.5},{:.5}", corner.x, corner.y));
+        found.push(finding);
+    }
+    found
+}
+
+/// Whether each grid has a leader, and each person an area. `idle`: people without any duty, with their units.
+pub(super) fn check_people(
+    district: DistrictCode,
+    outlines: &Outlines,
+    duties: &[Duty],
+    idle: &[(PersonId, String)],
+) -> Vec<Finding> {
+    let led: HashSet<&str> =
+        duties.iter().filter(|duty| duty.kind == DutyKind::GridLeader).map(|duty| &*duty.area).collect();
+    let mut found = Vec::new();
+    for grid in &outlines.grids {
+        if led.contains(&*grid.code.to_string()) {
+            continue;
+        }
+        let place = Position::new(grid.label.0, grid.label.1).ok().map(Place::At);
+        let detail = "no grid leader (网格长) stands for it".to_owned();
+        found.push(Finding::new(Rule::GridWithoutLeader, vec![Subject::Grid(grid.code)], place, detail));
+    }
+    let mut lost: BTreeMap<String, &str> = BTreeMap::new();
+    let mut placed: HashMap<PersonId, bool> = HashMap::new();
+    for duty in duties {
+        *placed.entry(duty.person).or_default() |= outlines.codes.contains(&duty.area);
+    }
+    for duty in duties.iter().filter(|duty| placed.get(&duty.person) == Some(&false)) {
+        lost.insert(duty.person.to_string(), &duty.area);
+    }
+    let nowhere = |person: String, detail: String| {
+        Finding::new(Rule::PersonWithoutArea, vec![Subject::Person(person)], None, detail)
+    };
+    found.extend(
+        lost.into_iter()
+            .map(|(person, area)| nowhere(person, format!("has duties for areas that are no more, {area} the last"))),
+    );
+    let prefix = district.to_string();
+    let here = idle.iter().filter(|(_, unit)| unit.starts_with(&prefix));
+    found.extend(here.map(|(person, unit)| nowhere(person.to_string(), format!("of {unit}, has no duty in any area"))));
+    found
+}

@@ -1,0 +1,182 @@
+//! What may be wrong with covers.
+
+use std::collections::BTreeMap;
+
+use super::{Finding, Mend, Place, Subject};
+use crate::domain::catalog::{CategoryCode, OWNERLESS};
+use crate::domain::id::{CoverCode, DistrictCode, OrgCode};
+use crate::domain::quality::{NEAR_M, Rule, agreed, class_needed, goes_first, is_strange};
+use crate::index::{CoverView, Index};
+
+/// Covers that are taken out of the index at once.
+const AT_ONCE: usize = 512;
+/// How far neighbours are asked for their owner, in metres, and how many of them.
+const NEIGHBOURS_M: f64 = 200.0;
+const NEIGHBOURS: usize = 3;
+/// Covers of one owner and category that are remembered: more of them are not strange.
+const FEW: usize = 4;
+
+/// What was found without the database.
+#[derive(Debug, Default)]
+pub(super) struct Covers {
+    pub(super) findings: Vec<Finding>,
+    /// Covers that are probably one, if they are from two sources.
+    pub(super) near: Vec<Pair>,
+}
+
+/// Two covers of a category within [`NEAR_M`].
+#[derive(Debug)]
+pub(super) struct Pair {
+    pub(super) a: CoverView,
+    pub(super) b: CoverView,
+    metres: f64,
+}
+
+fn owner(cover: &CoverView) -> Option<&OrgCode> {
+    cover.owner.as_ref().map(|owner| &owner.code)
+}
+
+fn unit(cover: &CoverView) -> Option<&OrgCode> {
+    cover.responsible_unit.as_ref().map(|unit| &unit.code)
+}
+
+impl Pair {
+    /// `sources`: `source/external id` by code.
+    pub(super) fn finding(&self, sources: &BTreeMap<CoverCode, String>) -> Option<Finding> {
+        let Self { a, b, metres } = self;
+        let source = |cover: &CoverView| sources.get(&cover.code)?.split_once('/').map(|(source, _)| source);
+        let (of_a, of_b) = (source(a), source(b));
+        let two_owners = owner(a).is_some() && owner(b).is_some() && owner(a) != owner(b);
+        if of_a == of_b && !two_owners {
+            return None;
+        }
+        let first = goes_first((a.accuracy, a.id), (b.accuracy, b.id));
+        let (stays, goes) = if first { (b, a) } else { (a, b) };
+        let detail = format!(
+            "{metres:.2} m apart, from {} and {}: probably one cover; {} is measured better or was there first",
+            of_a.unwrap_or("an unknown source"),
+            of_b.unwrap_or("an unknown source"),
+            stays.code,
+        );
+        let subjects = vec![Subject::Cover(a.code), Subject::Cover(b.code)];
+        let finding = Finding::new(Rule::NearDuplicate, subjects, Some(Place::At(goes.position)), detail);
+        Some(finding.mended_by(Some(Mend::Remove(goes.code))).of_units([owner(a), unit(a), owner(b), unit(b)]))
+    }
+}
+
+/// How many covers of a category an owner has, and the first of them.
+#[derive(Debug, Default)]
+struct Tally {
+    count: u32,
+    first: Vec<CoverCode>,
+}
+
+#[derive(Debug, Default)]
+struct Look {
+    covers: Covers,
+    owned: BTreeMap<OrgCode, BTreeMap<CategoryCode, Tally>>,
+    /// How many covers name a unit that the registry does not know, and one of them.
+    strangers: BTreeMap<OrgCode, (u32, CoverCode)>,
+}
+
+/// Looks at every cover that is not removed.
+pub(super) fn check(index: &Index, district: DistrictCode) -> Covers {
+    let mut look = Look::default();
+    for codes in index.cover_codes(district, None).chunks(AT_ONCE) {
+        for cover in index.covers_of(district, codes) {
+            look.at(index, district, &cover);
+        }
+    }
+    look.finish(index)
+}
+
+fn about(rule: Rule, cover: &CoverView, detail: String) -> Finding {
+    let finding = Finding::new(rule, vec![Subject::Cover(cover.code)], Some(Place::At(cover.position)), detail);
+    finding.of_units([owner(cover), unit(cover)])
+}
+
+impl Look {
+    fn at(&mut self, index: &Index, district: DistrictCode, cover: &CoverView) {
+        let category = cover.category();
+        self.place(index, district, cover);
+        match owner(cover) {
+            Some(code) => {
+                let of_owner = match self.owned.get_mut(code) {
+                    Some(known) => known,
+                    None => self.owned.entry(code.clone()).or_default(),
+                };
+                let tally = of_owner.entry(category).or_default();
+                tally.count += 1;
+                if tally.first.len() < FEW {
+                    tally.first.push(cover.code);
+                }
+            }
+            None if category != OWNERLESS => {
+                let mend = neighbours_owner(index, cover).map(|owner| Mend::SetOwner(cover.code, owner));
+                let detail = "no owner, and its category is not 0114 无主井盖".to_owned();
+                self.covers.findings.push(about(Rule::OwnerMissing, cover, detail).mended_by(mend));
+            }
+            None => {}
+        }
+        // Of both together only once.
+        let responsible = cover.responsible_unit.iter().filter(|unit| owner(cover) != Some(&unit.code));
+        for stranger in cover.owner.iter().chain(responsible).filter(|unit| unit.version == 0) {
+            self.strangers.entry(stranger.code.clone()).or_insert((0, cover.code)).0 += 1;
+        }
+        if let (Some(needed), Some(class)) = (class_needed(category, &cover.spec), cover.spec.load_class) {
+            let detail = format!("{} in a carriageway, which needs {} (GB/T 23858)", class.as_str(), needed.as_str());
+            let mend = Mend::SetClass(cover.code, needed);
+            self.covers.findings.push(about(Rule::LoadClassUnfit, cover, detail).mended_by(Some(mend)));
+        }
+        // Each pair once, at its lower code.
+        for (other, metres) in index.covers_near(cover.position, NEAR_M) {
+            if other.category() == category && other.code > cover.code && other.code.district() == district {
+                self.covers.near.push(Pair { a: cover.clone(), b: other, metres });
+            }
+        }
+    }
+
+    fn place(&mut self, index: &Index, district: DistrictCode, cover: &CoverView) {
+        let detail = match index.grid_at(cover.position) {
+            Ok(hit) if hit.grid.code.district() != district => {
+                format!("lies in grid {} of another district", hit.grid.code)
+            }
+            Ok(hit) if hit.distance_m > 0.0 => {
+                format!("lies in no grid: {} is nearest, {:.1} m away", hit.grid.code, hit.distance_m)
+            }
+            Ok(_) => return,
+            Err(_) => "lies outside every district served here".to_owned(),
+        };
+        self.covers.findings.push(about(Rule::CoverOutsideGrids, cover, detail));
+    }
+
+    fn finish(mut self, index: &Index) -> Covers {
+        for (owner, categories) in &self.owned {
+            let all = categories.values().map(|tally| tally.count).sum();
+            for (category, tally) in categories.iter().filter(|(_, tally)| is_strange(tally.count, all)) {
+                for cover in tally.first.iter().filter_map(|code| index.cover(*code)) {
+                    let mend = neighbours_owner(index, &cover).filter(|other| other != owner);
+                    let mend = mend.map(|owner| Mend::SetOwner(cover.code, owner));
+                    let detail = format!("of {all} covers of {owner} only {} are of category {category}", tally.count);
+                    self.covers.findings.push(about(Rule::CategoryContradictsOwner, &cover, detail).mended_by(mend));
+                }
+            }
+        }
+        for (code, (count, example)) in self.strangers {
+            let place = index.cover(example).map(|cover| Place::At(cover.position));
+            let detail = format!("{count} covers name it, {example} first, and the registry does not know it");
+            let subjects = vec![Subject::Organization(code.clone())];
+            let finding = Finding::new(Rule::UnitUnreachable, subjects, place, detail);
+            self.covers.findings.push(finding.of_units([Some(&code)]));
+        }
+        self.covers
+    }
+}
+
+/// The owner that the nearest covers of the category agree on.
+fn neighbours_owner(index: &Index, cover: &CoverView) -> Option<OrgCode> {
+    let near = index.covers_near(cover.position, NEIGHBOURS_M).into_iter();
+    let of_category = near.filter(|(other, _)| other.category() == cover.category() && other.id != cover.id);
+    let owners = of_category.filter_map(|(other, _)| other.owner.filter(|owner| owner.version > 0));
+    agreed(owners.take(NEIGHBOURS).map(|owner| owner.code.clone()))
+}

@@ -1,0 +1,227 @@
+//! The quality check of the registry (数据质量): what is wrong with it, where, and what would mend it.
+//!
+//! Everything is found anew from the index when the registry has changed, and kept until it changes again. What is
+//! kept in the database is only what somebody said of a finding.
+
+mod areas;
+mod covers;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use geo::MultiPolygon;
+
+use super::error::{Result, ServiceError};
+use super::{Guli, keys};
+use crate::domain::actor::{self, Action, Actor, Resource};
+use crate::domain::cover::LoadClass;
+use crate::domain::id::{CoverCode, DistrictCode, OrgCode};
+use crate::domain::position::{Position, Wgs84};
+use crate::domain::quality::{Rule, State};
+use crate::index::NamesStamp;
+use crate::store::quality::Ruling;
+use crate::store::{self, people};
+
+/// What a finding is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    Cover(CoverCode),
+    /// By its code, such as a grid's 15 digits.
+    Grid(u64),
+    District(DistrictCode),
+    Organization(OrgCode),
+    /// By its identity.
+    Person(String),
+}
+
+impl Subject {
+    /// The word for its kind, and its code.
+    pub fn named(&self) -> (&'static str, String) {
+        match self {
+            Self::Cover(code) => ("cover", code.to_string()),
+            Self::Grid(code) => ("grid", code.to_string()),
+            Self::District(code) => ("district", code.to_string()),
+            Self::Organization(code) => ("organization", code.to_string()),
+            Self::Person(id) => ("person", id.clone()),
+        }
+    }
+}
+
+/// Where it is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Place {
+    At(Position<Wgs84>),
+    Ground(MultiPolygon<f64>),
+}
+
+impl Place {
+    /// Whether it meets west, south, east, north, by its box.
+    pub fn meets(&self, [west, south, east, north]: [f64; 4]) -> bool {
+        use geo::BoundingRect as _;
+        let (low, high) = match self {
+            Self::At(at) => ((at.lon(), at.lat()), (at.lon(), at.lat())),
+            Self::Ground(outline) => match outline.bounding_rect() {
+                Some(rect) => (rect.min().x_y(), rect.max().x_y()),
+                None => return false,
+            },
+        };
+        low.0 <= east && high.0 >= west && low.1 <= north && high.1 >= south
+    }
+}
+
+/// The edit that would mend it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mend {
+    Remove(CoverCode),
+    SetOwner(CoverCode, OrgCode),
+    SetClass(CoverCode, LoadClass),
+}
+
+/// Something that is wrong, or may be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// 16 hexadecimal digits, the same for the same rule and subjects.
+    pub id: String,
+    pub rule: Rule,
+    pub subjects: Vec<Subject>,
+    pub place: Option<Place>,
+    /// A sentence for people, without names of people.
+    pub detail: String,
+    pub mend: Option<Mend>,
+    /// The organisations whose things these are.
+    pub units: Vec<OrgCode>,
+}
+
+impl Finding {
+    fn new(rule: Rule, subjects: Vec<Subject>, place: Option<Place>, detail: String) -> Self {
+        let mut finding = Self { id: String::new(), rule, subjects, place, detail, mend: None, units: Vec::new() };
+        finding.id = finding.identity("");
+        finding
+    }
+
+    /// `part` tells apart what has the same rule and subjects.
+    fn identity(&self, part: &str) -> String {
+        let mut text = self.rule.as_str().to_owned();
+        for (kind, code) in self.subjects.iter().map(Subject::named) {
+            text.extend(["\u{1f}", kind, ":", &code]);
+        }
+        if !part.is_empty() {
+            text.extend(["\u{1f}", part]);
+        }
+        let hash = keys::hash(text.as_bytes());
+        hash[..8].iter().fold(String::new(), |id, byte| id + &format!("{byte:02x}"))
+    }
+
+    /// Where it stands in the list of its district: by rule, then by the codes of its subjects.
+    pub fn order(&self) -> (Rule, String, String) {
+        let codes: Vec<String> = self.subjects.iter().map(|subject| subject.named().1).collect();
+        (self.rule, codes.join(","), self.id.clone())
+    }
+
+    fn mended_by(mut self, mend: Option<Mend>) -> Self {
+        self.mend = mend;
+        self
+    }
+
+    fn of_units<'a>(mut self, units: impl IntoIterator<Item = Option<&'a OrgCode>>) -> Self {
+        self.units.extend(units.into_iter().flatten().cloned());
+        self.units.sort();
+        self.units.dedup();
+        self
+    }
+}
+
+/// A finding as it is listed.
+#[derive(Debug, Clone)]
+pub struct Found {
+    pub district: DistrictCode,
+    pub finding: Arc<Finding>,
+    pub state: State,
+    /// What was said of it last.
+    pub ruling: Option<Ruling>,
+}
+
+/// Findings of a district, and the registry that they were found in.
+#[derive(Debug)]
+struct Kept {
+    stamp: (NamesStamp, Option<u64>),
+    findings: Arc<Vec<Arc<Finding>>>,
+}
+
+/// What was found last. Held while a district is checked, so that whoever asks meanwhile waits for that answer.
+#[derive(Debug, Default)]
+pub(super) struct Checked(tokio::sync::Mutex<HashMap<DistrictCode, Kept>>);
+
+impl Guli {
+    /// What is wrong in the district asked for, or in all that the caller may read, by district, rule and subjects.
+    pub async fn findings(&self, actor: &Actor, asked: Option<DistrictCode>) -> Result<Vec<Found>> {
+        let mut found = Vec::new();
+        for district in self.cover_districts(actor, asked)? {
+            found.extend(self.findings_in(actor, district).await?);
+        }
+        Ok(found)
+    }
+
+    /// One finding.
+    pub async fn finding(&self, actor: &Actor, id: &str) -> Result<Found> {
+        let found = self.findings(actor, None).await?.into_iter().find(|found| found.finding.id == id);
+        found.ok_or_else(|| ServiceError::NotFound(format!("finding {id}")))
+    }
+
+    async fn findings_in(&self, actor: &Actor, district: DistrictCode) -> Result<Vec<Found>> {
+        let hidden = |refusal| ServiceError::refused(refusal, format!("district {district}"));
+        self.serves(district)?;
+        actor::authorize(actor, Action::ReadCovers, Resource::District(district)).map_err(hidden)?;
+        let reads_people = actor::authorize(actor, Action::ReadPeople, Resource::District(district)).is_ok();
+        let findings = self.check(district).await?;
+        let mut reader = self.store.read().await?;
+        let rulings = store::quality::rulings(&mut reader.conn(), district).await?;
+        let mut rulings: HashMap<String, Ruling> = rulings.into_iter().map(|r| (r.id.clone(), r)).collect();
+        // Who may not know of people learns of no identity either.
+        let shown = findings.iter().filter(|finding| reads_people || finding.rule != Rule::PersonWithoutArea);
+        let found = shown.map(|finding| {
+            let ruling = rulings.remove(&finding.id);
+            let state = ruling.as_ref().map_or(State::Open, |ruling| ruling.state);
+            Found { district, finding: Arc::clone(finding), state, ruling }
+        });
+        Ok(found.collect())
+    }
+
+    /// The findings of a district as it is now.
+    async fn check(&self, district: DistrictCode) -> Result<Arc<Vec<Arc<Finding>>>> {
+        let gone = || ServiceError::NotFound(format!("district {district}"));
+        let mut checked = self.checked.0.lock().await;
+        // The stamp first: what changes while it is looked at is looked at again.
+        let index = &self.context.index;
+        let stamp = (index.names_stamp(district).ok_or_else(gone)?, index.registry_seq(district));
+        if let Some(kept) = checked.get(&district).filter(|kept| kept.stamp == stamp) {
+            return Ok(Arc::clone(&kept.findings));
+        }
+        let context = Arc::clone(&self.context);
+        let looked = tokio::task::spawn_blocking(move || {
+            (covers::check(&context.index, district), areas::outlines(&context.index, district))
+        });
+        let failed = |error| ServiceError::Internal(format!("the quality check ended early: {error}"));
+        let (mut covers, outlines) = looked.await.map_err(failed)?;
+        let mut reader = self.store.read().await?;
+        let conn = &mut reader.conn();
+        let near: Vec<CoverCode> = covers.near.iter().flat_map(|pair| [pair.a.code, pair.b.code]).collect();
+        let sources: BTreeMap<CoverCode, String> =
+            store::covers::sources(conn, district, &near).await?.into_iter().collect();
+        let duties = people::duties(conn, district).await?;
+        let idle = people::idle(conn).await?;
+        drop(reader);
+        let looked = tokio::task::spawn_blocking(move || {
+            let duplicates = covers.near.iter().filter_map(|pair| pair.finding(&sources)).collect::<Vec<_>>();
+            covers.findings.extend(duplicates);
+            covers.findings.extend(areas::check_outlines(district, &outlines));
+            covers.findings.extend(areas::check_people(district, &outlines, &duties, &idle));
+            covers.findings
+        });
+        let mut findings = looked.await.map_err(failed)?;
+        findings.sort_by_cached_key(Finding::order);
+        let findings = Arc::new(findings.into_iter().map(Arc::new).collect::<Vec<_>>());
+        checked.insert(district, Kept { stamp, findings: Arc::clone(&findings) });
+        Ok(findings)
+    }
+}

@@ -1,0 +1,111 @@
+//! The quality check of the demo district, measured against its answer key.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::support::{Home, shibei};
+
+type Records = BTreeSet<String>;
+
+/// What the answer key says of records that were stored: kind → `file's owner/external id`. A rejected row is no record.
+fn planted(kind: &str) -> Vec<(String, String)> {
+    let key: Value = serde_json::from_slice(&std::fs::read(shibei().join("imperfections.json")).unwrap()).unwrap();
+    let of_kind = key.as_array().unwrap().iter().filter(|line| line["code"] == kind);
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    of_kind.map(|line| (text(&line["external_id"]), text(&line["note"]))).collect()
+}
+
+/// Shares of what was found that is planted, and of what is planted that was found.
+fn measure(rule: &str, found: &Records, planted: &Records) {
+    let right = found.intersection(planted).count() as f64;
+    let (precision, recall) = (right / found.len() as f64, right / planted.len() as f64);
+    println!("{rule}: found {}, planted {}, precision {precision:.4}, recall {recall:.4}", found.len(), planted.len());
+    let missed: Vec<_> = planted.difference(found).collect();
+    let wrong: Vec<_> = found.difference(planted).collect();
+    assert!(precision >= 0.99 && recall >= 0.99, "{rule}: missed {missed:?}, wrong {wrong:?}");
+}
+
+#[tokio::test]
+async fn what_is_planted_in_the_demo_district_is_found_and_nothing_else() {
+    let home = Home::with_district();
+    let mut database = home.look().await;
+    // `code external id`, as long as the cover is not recorded as removed.
+    let records = database
+        .texts(
+            "SELECT c.code || ' ' || s.external_id FROM cover_source s JOIN cover c ON c.district = s.district \
+             AND c.id = s.cover WHERE c.status <> 'removed'",
+        )
+        .await;
+    let records: BTreeMap<&str, &str> = records.iter().filter_map(|record| record.split_once(' ')).collect();
+    let stored: BTreeSet<&str> = records.values().copied().collect();
+    let started = Instant::now();
+    let answer = home.guli(&["doctor", "--json"]).ok().json();
+    println!("guli doctor took {:?} with the opening of the database; {}", started.elapsed(), answer["counts"]);
+    let of_rule = |rule: &'static str| {
+        answer["items"].as_array().unwrap().iter().filter(move |item| item["rule"] == rule).map(|item| {
+            let subjects = item["subjects"].as_array().unwrap().iter();
+            subjects.map(|subject| records[subject["code"].as_str().unwrap()]).collect::<Vec<_>>()
+        })
+    };
+    let missing: Records = of_rule("owner-missing").map(|subjects| subjects.concat()).collect();
+    let planted_missing = planted("owner_missing").into_iter().map(|(id, _)| id).filter(|id| stored.contains(&**id));
+    measure("owner-missing", &missing, &planted_missing.collect());
+    let pair = |mut pair: Vec<&str>| {
+        pair.sort_unstable();
+        pair.join(" ")
+    };
+    let duplicates: Records = of_rule("near-duplicate").map(pair).collect();
+    let planted_duplicates: Records = planted("near_duplicate")
+        .iter()
+        .filter_map(|(id, note)| {
+            // "0.51 m from PS1-001251 of profile drainage-1"
+            let other = note.split_once(" from ")?.1.split(' ').next()?;
+            (stored.contains(&**id) && stored.contains(other)).then(|| pair(vec![id, other]))
+        })
+        .collect();
+    measure("near-duplicate", &duplicates, &planted_duplicates);
+    // What else is planted is refused by the import; the areas and their people are whole.
+    for rule in [
+        "cover-outside-grids",
+        "grids-overlap",
+        "grids-gap",
+        "unit-unreachable",
+        "grid-without-leader",
+        "person-without-area",
+        "category-contradicts-owner",
+    ] {
+        assert_eq!(answer["counts"][rule], 0, "{rule}");
+    }
+    let table = home.guli(&["doctor", "--rule", "near-duplicate", "--limit", "2"]).ok().out();
+    assert!(table.contains("near-duplicate") && table.contains("DELETE /v1/covers/"), "{table}");
+    assert!(!table.contains("owner-missing") && table.ends_with("no errors\n"), "{table}");
+    let refused = home.guli(&["doctor", "--rule", "untidy"]).refused();
+    assert!(refused.err().contains("untidy"), "{}", refused.err());
+}
+
+#[tokio::test]
+async fn the_doctor_says_the_same_beside_a_server_and_ends_with_one_where_there_are_errors() {
+    let home = Home::with_district();
+    let alone = home.guli(&["doctor", "--json"]).ok().json();
+    let server = home.demo();
+    let admin = server.with("demo-admin");
+    for times in ["first", "again"] {
+        let started = Instant::now();
+        admin.get("/v1/quality?limit=1").await.expect(200);
+        println!("/v1/quality, {times}: {:?}", started.elapsed());
+    }
+    let page = server.with("demo-admin").get("/v1/quality?limit=3").await.expect(200);
+    assert_eq!((&page["counts"], &page["items"][0]), (&alone["counts"], &alone["items"][0]));
+    assert_eq!(home.guli(&["doctor", "--json"]).ok().json(), alone);
+    server.kill();
+    // A grid that an outsider's tool took away.
+    home.write_sql("DELETE FROM area WHERE code = 370203026003005").await;
+    let done = home.guli(&["doctor", "--json"]).refused();
+    let answer = done.json();
+    assert_eq!(answer["counts"]["grids-gap"], 1, "{}", answer["counts"]);
+    assert!(answer["counts"]["cover-outside-grids"].as_u64().unwrap() > 0);
+    // Its leader and patrols stand for nothing any more.
+    assert!(answer["counts"]["person-without-area"].as_u64().unwrap() >= 3, "{}", answer["counts"]);
+}
