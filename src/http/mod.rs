@@ -21,6 +21,7 @@ mod pool;
 pub mod problem;
 pub mod quality;
 pub mod refs;
+mod refusals;
 pub mod registry;
 mod rendered;
 pub mod reports;
