@@ -19,8 +19,9 @@ run: packages cargo ## install what is missing, build, and serve the demo distri
 build: packages cargo ## build target/release/guli
 	cargo build --release --locked --bin guli
 
-test: test-packages cargo ## install what is missing, run all tests (units, journeys, both databases, the page in a browser)
+test: test-packages cargo ## install what is missing, run all tests (units, journeys, both databases, the contract, the page in a browser)
 	cargo test --locked $(ARGS)
+	$(if $(ARGS),,@scripts/contract.sh)
 	$(if $(ARGS),,@scripts/e2e.sh)
 
 bench: packages cargo ## run the benches

@@ -3,7 +3,7 @@
 #
 #   scripts/system-packages.sh build   what building needs
 #   scripts/system-packages.sh test    and a PostgreSQL server for the tests of the store, GDAL for those of the tiles,
-#                                      Chromium and Node for those of the page
+#                                      Python for the contract, Chromium and Node for the page
 set -euo pipefail
 
 say() { printf '%s\n' "$*" >&2; }
@@ -42,6 +42,7 @@ if [[ $purpose == test ]]; then
     have chromium || have chromium-browser || have google-chrome || missing+=(chromium)
     have node || missing+=(nodejs)
     have npm || missing+=(npm) # some packages of Node bring it
+    python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 fi
 ((${#missing[@]} > 0)) || exit 0
 
@@ -56,7 +57,7 @@ by_hand() {
     say "guli: please install: ${missing[*]}"
     say "      (as Debian names them: CMake, the sqlite3 command, a C++ compiler, make, pkg-config, curl;"
     say "       for the tests a PostgreSQL server with its initdb, GDAL's ogr2ogr,"
-    say "       Chromium, and Node with npm)"
+    say "       Python 3 with venv, Chromium, and Node with npm)"
     if ((needed > 0)) || [[ -n ${GULI_TEST_REQUIRE_POSTGRES:-}${GULI_TEST_REQUIRE_GDAL:-} ]]; then
         exit 1
     fi

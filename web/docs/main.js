@@ -82,11 +82,10 @@ async function attempt(event, operation) {
   }
 }
 
-function operation(api, one) {
+/** What stands below an operation's line. */
+function inside(api, one) {
   const shown = { ...one, parameters: (one.parameters ?? []).map((given) => resolved(api, given)) };
-  return html`<details class="operation" id=${anchor(one)}>
-    <summary><b class="method ${one.method}">${one.method}</b> <code>${one.path}</code> <span>${one.summary}</span></summary>
-    ${prose(one.description)}
+  return html`${prose(one.description)}
     ${one.parameters?.length ? html`<h3>Parameters</h3>${parameters(api, one)}` : nothing}
     ${one.requestBody ? html`<h3>Body</h3>${content(api, one.requestBody.content)}` : nothing}
     <h3>Answers</h3>${responses(api, one)}
@@ -94,7 +93,18 @@ function operation(api, one) {
     <form @submit=${(event) => attempt(event, shown)}>
       ${shown.parameters.map((given) => field(api, given))}${body(api, one)}
       <button type="submit">Send ${one.method.toUpperCase()}</button><output aria-live="polite"></output>
-    </form>
+    </form>`;
+}
+
+/** An operation is written when it is opened: all of them at once are slow to lay out. */
+function operation(api, one) {
+  const fill = ({ currentTarget: details }) => {
+    const room = details.querySelector('.inside');
+    if (details.open && room.childElementCount === 0) render(inside(api, one), room);
+  };
+  return html`<details class="operation" id=${anchor(one)} @toggle=${fill}>
+    <summary><b class="method ${one.method}">${one.method}</b> <code>${one.path}</code> <span>${one.summary}</span></summary>
+    <div class="inside"></div>
   </details>`;
 }
 
