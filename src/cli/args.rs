@@ -80,6 +80,12 @@ Filters are the parameters of /v1/layers. Without --out the layer goes to standa
   guli resolve 534210.3 3998924.8 --crs EPSG:4549 --json"
     )]
     Resolve(ResolveArgs),
+    /// What happened to a cover or an area: every version with who, when, why and what changed
+    #[command(after_help = "Examples:
+  guli history 3702030101001370               a cover, by its code of 2013 or 2026
+  guli history 370203026003005                a grid; communities and sub-districts by theirs
+  guli history 3702030101001370 --json")]
+    History(HistoryArgs),
     /// What is wrong with the registry, and what would mend it?
     #[command(after_help = "Examples:
   guli doctor                                 counts by rule, and the first findings
@@ -212,6 +218,15 @@ pub(crate) struct ResolveArgs {
     #[arg(long, default_value_t = 5)]
     pub(crate) limit: usize,
     /// Print the answer of /v1/resolve
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    /// Code of a cover, grid, community or sub-district
+    pub(crate) code: String,
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -4,6 +4,7 @@ pub(crate) mod args;
 mod demo;
 mod doctor;
 mod export;
+mod history;
 mod import;
 mod keys;
 mod resolve;
@@ -39,6 +40,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Import(args) => return import::run(&Config::new(&settings)?, args),
         Command::Export(args) => export::run(&Config::new(&settings)?, &args)?,
         Command::Resolve(args) => resolve::run(&Config::new(&settings)?, &args)?,
+        Command::History(args) => history::run(&Config::new(&settings)?, &args)?,
         Command::Doctor(args) => return doctor::run(&Config::new(&settings)?, &args),
         Command::Key(command) => keys::run(&Config::new(&settings)?, command)?,
     }

@@ -26,6 +26,7 @@ use crate::crs::{Crs, CrsService};
 use crate::domain::id::{CodeError, CommunityCode, DistrictCode, GridCode, SubdistrictCode};
 use crate::domain::partition::Ground;
 use crate::domain::text::Text;
+use crate::service::Guli;
 use crate::service::command::Rendered;
 use crate::service::edit::Asking;
 use crate::service::edit::areas::{AreaEdit, AreaOutcome, Effects, RenderAreas, Run};
@@ -415,12 +416,17 @@ fn document(area: &Area) -> Result<Value> {
 async fn history(app: App, code: Named, query: Option<String>) -> Outcome {
     Params::read(query.as_deref())?.finish("none")?;
     let (district, code) = named(code)?;
-    let (states, events) = app.guli.area_history(district, code).await?;
+    answer(StatusCode::OK, &history_of(&app.guli, district, code).await?)
+}
+
+/// Every version of an area, for whoever asks, over HTTP or at the command line.
+pub async fn history_of(guli: &Guli, district: DistrictCode, code: u64) -> Result<Items<VersionOut>> {
+    let (states, events) = guli.area_history(district, code).await?;
     let event = |seq: i64| events.iter().find(|event| event.seq == seq);
     let version = |number: i64, event: Option<&Event>, changes: Vec<(String, Value, Value)>| VersionOut {
         version: number,
         at: event.map(Event::at),
-        by: event.map(|event| by(&app, event)),
+        by: event.map(|event| by(guli, event)),
         reason: event.and_then(|event| event.reason.clone()),
         source: event
             .filter(|event| event.kind == "import.applied")
@@ -443,7 +449,7 @@ async fn history(app: App, code: Named, query: Option<String>) -> Outcome {
         let gone = (String::new(), document(&state.area)?, Value::Null);
         items.push(version(state.area.version + 1, event(seq), vec![gone]));
     }
-    answer(StatusCode::OK, &Items { items, next: None })
+    Ok(Items { items, next: None })
 }
 
 /// A level of areas: what may be done to one of them.

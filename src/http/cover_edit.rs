@@ -20,8 +20,10 @@ use super::refs::Ref;
 use super::wire::{CoverOut, Out};
 use super::write::{self, InPath};
 use super::{App, body, json, to_bytes};
+use crate::domain::actor::Actor;
 use crate::domain::id::{CodeError, CoverCode};
 use crate::index::CoverView;
+use crate::service::Guli;
 use crate::service::command::{Render, Rendered};
 use crate::service::edit::Asking;
 use crate::service::edit::covers::{CoverEdit, Redraft};
@@ -281,10 +283,10 @@ pub struct VersionOut {
 }
 
 /// Who made a change, as its event says.
-pub(super) fn by(app: &App, event: &Event) -> ByOut {
+pub(super) fn by(guli: &Guli, event: &Event) -> ByOut {
     let data: Value = serde_json::from_str(&event.data).unwrap_or_default();
     let unit = data["unit"].as_str().and_then(|code| code.parse().ok());
-    let unit = unit.and_then(|code| app.guli.context.index.organization(&code));
+    let unit = unit.and_then(|code| guli.context.index.organization(&code));
     ByOut {
         // Imports are the operator's, who needs no key.
         role: data["role"].as_str().unwrap_or("admin").to_owned(),
@@ -292,7 +294,7 @@ pub(super) fn by(app: &App, event: &Event) -> ByOut {
     }
 }
 
-fn versions(app: &App, versions: Vec<CoverVersion>) -> Vec<VersionOut> {
+fn versions(guli: &Guli, versions: Vec<CoverVersion>) -> Vec<VersionOut> {
     let mut before: Option<(CoverCode, Value)> = None;
     let mut out = Vec::with_capacity(versions.len());
     for CoverVersion { cover, event, import } in versions {
@@ -305,7 +307,7 @@ fn versions(app: &App, versions: Vec<CoverVersion>) -> Vec<VersionOut> {
             }
         }
         before = Some((cover.code, present));
-        let by = event.as_ref().map(|event| by(app, event));
+        let by = event.as_ref().map(|event| by(guli, event));
         out.push(VersionOut {
             version: cover.version,
             at: event.as_ref().map(Event::at),
@@ -337,6 +339,11 @@ pub async fn history(
 ) -> Outcome {
     Params::read(query.as_deref())?.finish("none")?;
     caller.known()?;
-    let found = app.guli.cover_history(&caller.0, code(&path)?).await?;
-    json(StatusCode::OK, &Items { items: versions(&app, found), next: None })
+    json(StatusCode::OK, &history_of(&app.guli, &caller.0, code(&path)?).await?)
+}
+
+/// Every version of a cover, for whoever asks, over HTTP or at the command line.
+pub async fn history_of(guli: &Guli, actor: &Actor, code: CoverCode) -> Result<Items<VersionOut>> {
+    let found = guli.cover_history(actor, code).await?;
+    Ok(Items { items: versions(guli, found), next: None })
 }

@@ -12,10 +12,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::domain::actor::{Actor, Role, Scope};
-use crate::domain::id::{DistrictCode, KeyId};
+use crate::domain::id::{CodeError, CommunityCode, DistrictCode, GridCode, KeyId, SubdistrictCode};
 use crate::export::{Ask, Export, Format, Layer};
+use crate::http::cover_edit::VersionOut;
+use crate::http::page::Items;
 use crate::http::params::Params;
 use crate::http::wire::Audience;
+use crate::http::{area_edit, cover_edit};
 use crate::import::field::Kind;
 use crate::import::profile::{Profile, Profiles};
 use crate::import::run::{self, Mode, OnError, Progress};
@@ -38,6 +41,10 @@ pub enum Request {
     Resolve {
         /// The query as `/v1/resolve` takes it.
         query: String,
+    },
+    /// Every version of a cover or an area, by its code.
+    History {
+        code: String,
     },
     Doctor {
         /// The query as `/v1/quality` takes it, with any limit.
@@ -108,6 +115,10 @@ pub fn handle(guli: &Arc<Guli>, request: Request, tell: &mut dyn FnMut(Message) 
             let answer = runtime.block_on(answer).map_err(failed)?;
             serde_json::to_value(answer).map_err(|error| error.to_string())
         }
+        Request::History { code } => {
+            let history = runtime.block_on(history(guli, &code)).map_err(failed)?;
+            serde_json::to_value(history).map_err(|error| error.to_string())
+        }
         Request::Doctor { query } => {
             let owner = owner();
             let answer = crate::http::quality::answer(guli, &owner, Some(&query), usize::MAX);
@@ -145,6 +156,26 @@ pub fn handle(guli: &Arc<Guli>, request: Request, tell: &mut dyn FnMut(Message) 
             runtime.block_on(guli.revoke_key(id)).map_err(failed)?;
             Ok(json!({ "id": id.to_string(), "revoked": true }))
         }
+    }
+}
+
+/// Every version of what has this code: its digits say what that is.
+async fn history(guli: &Guli, text: &str) -> crate::service::error::Result<Items<VersionOut>> {
+    let unknown = |error: CodeError| ServiceError::NotFound(format!("{text} ({error})"));
+    match text.chars().filter(char::is_ascii_digit).count() {
+        9 => {
+            let code: SubdistrictCode = text.parse().map_err(unknown)?;
+            area_edit::history_of(guli, code.district(), code.number()).await
+        }
+        12 => {
+            let code: CommunityCode = text.parse().map_err(unknown)?;
+            area_edit::history_of(guli, code.district(), code.number()).await
+        }
+        15 => {
+            let code: GridCode = text.parse().map_err(unknown)?;
+            area_edit::history_of(guli, code.district(), code.number()).await
+        }
+        _ => cover_edit::history_of(guli, &owner(), text.parse().map_err(unknown)?).await,
     }
 }
 

@@ -294,6 +294,24 @@ async fn a_pin_is_resolved_on_the_command_line_as_over_http() {
 }
 
 #[tokio::test]
+async fn what_happened_to_a_cover_is_told_on_the_command_line_as_over_http() {
+    let home = Home::with_district();
+    let alone = home.guli(&["history", "3702030101001370", "--json"]).ok().json();
+    assert_eq!((&alone["items"][0]["version"], &alone["items"][0]["changes"]), (&json!(1), &json!([])), "{alone}");
+    assert!(alone["items"][0]["source"]["row"].is_number(), "{alone}");
+    let server = home.demo();
+    assert_eq!(home.guli(&["history", "37020301001001370", "--json"]).ok().json(), alone);
+    let over_http = server.with("demo-admin").get("/v1/covers/3702030101001370/history").await.expect(200);
+    assert_eq!(over_http, alone);
+    let table = home.guli(&["history", "370203026003005"]).ok().out();
+    assert!(table.contains("registered") && table.contains("import "), "{table}");
+    for (code, said) in [("370203026003099", "does not exist"), ("12", "16 digits")] {
+        let refused = home.guli(&["history", code]).refused();
+        assert!(refused.err().contains(said), "{}", refused.err());
+    }
+}
+
+#[tokio::test]
 async fn a_layer_is_exported_on_the_command_line_as_over_http() {
     let home = Home::with_district();
     let whole = ["export", "covers", "--format", "geojson"];
