@@ -231,8 +231,6 @@ pub enum Action {
     RuleOnFinding,
     /// To redraw, name, create or remove areas.
     EditAreas,
-    /// To change organisations, people and duties.
-    EditOffices,
     /// To import files of any kind.
     Import,
     /// To import outlines of areas.
@@ -342,7 +340,7 @@ fn may_in_district(role: Role, action: Action) -> bool {
             Role::GridLeader | Role::Officer | Role::Dispatcher | Role::Supervisor | Role::Department | Role::Admin
         ),
         Action::EditAreas => matches!(role, Role::Planner | Role::Admin),
-        Action::EditOffices | Action::Import => role == Role::Admin,
+        Action::Import => role == Role::Admin,
         Action::ImportAreas => matches!(role, Role::Planner | Role::Admin),
         Action::ReadOrder
         | Action::Act(_)

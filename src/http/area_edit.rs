@@ -5,186 +5,36 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
-use geo::MultiPolygon;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
 
-use super::areas::{AreaOut, GeometryOut, area_out};
+use super::area_in::{AreaIn, AreaPatch, RedrawIn, department, outline};
+use super::areas::GeometryOut;
 use super::cover_edit::{FieldChangeOut, VersionOut, by};
-use super::cover_in::{CodeIn, differences};
+use super::cover_in::differences;
 use super::edge::Caller;
 use super::openapi::{AreaGone, BodyFaults, EditFaults, NotFound, RedrawFaults, say};
 use super::page::Items;
 use super::params::Params;
 use super::problem::Outcome;
+use super::redraw_out::{AreaAnswer, RedrawnOut, View, render_one, render_several};
 use super::wire::{self, Out, Source};
 use super::write::{self, InPath};
-use super::{App, body, json as answer, to_bytes};
-use crate::crs::outline::{MAX_PUBLIC_VERTICES, outline_of};
-use crate::crs::{Crs, CrsService};
+use super::{App, body, json as answer};
+use crate::crs::Crs;
 use crate::domain::id::{CodeError, CommunityCode, DistrictCode, GridCode, SubdistrictCode};
-use crate::domain::partition::Ground;
 use crate::domain::text::Text;
 use crate::service::Guli;
-use crate::service::command::Rendered;
 use crate::service::edit::Asking;
-use crate::service::edit::areas::{AreaEdit, AreaOutcome, Effects, RenderAreas, Run};
+use crate::service::edit::areas::{AreaEdit, Run};
 use crate::service::error::{Result, ServiceError};
 use crate::store::areas::Area;
 use crate::store::events::Event;
-
-/// An area as an answer of this service shows it, or without what the registry gives itself.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AreaIn {
-    /// In a redrawing: which grid; a new one gets the next code of its community.
-    pub code: Option<String>,
-    #[schema(min_length = 1, max_length = 100)]
-    pub name: String,
-    /// 责任科室; of grids.
-    pub supervising_department: Option<CodeIn>,
-    /// A `Polygon` or `MultiPolygon` (`GeoJSON`) in `crs`.
-    #[schema(value_type = Object)]
-    pub geometry: Value,
-    /// The registry's to give.
-    pub district: Option<CodeIn>,
-    /// The registry's to give.
-    pub subdistrict: Option<CodeIn>,
-    /// The registry's to give.
-    pub community: Option<CodeIn>,
-    /// Of a person's duty.
-    #[schema(value_type = Option<Object>)]
-    pub leader: Option<Value>,
-    /// The registry's to give.
-    pub version: Option<i64>,
-}
-
-/// A patch of an area (RFC 7396).
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"name": "海晏社区第一网格"}))]
-pub struct AreaPatch {
-    #[schema(min_length = 1, max_length = 100)]
-    pub name: Option<String>,
-    pub supervising_department: Option<CodeIn>,
-    /// A `Polygon` or `MultiPolygon` (`GeoJSON`) in `crs`.
-    #[schema(value_type = Option<Object>)]
-    pub geometry: Option<Value>,
-}
-
-/// Grids redrawn together: what one gives, another takes.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RedrawIn {
-    /// Grids as they are to be.
-    pub grids: Vec<AreaIn>,
-    /// Grids that are to be no more.
-    #[serde(default)]
-    pub remove: Vec<String>,
-}
-
-/// A cover or an order that comes into another grid.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct MovedOut {
-    pub code: String,
-    pub from: Option<String>,
-    pub to: Option<String>,
-}
-
-/// An area's size, in m² on the ellipsoid.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct SizeOut {
-    pub code: String,
-    pub before_m2: f64,
-    pub after_m2: f64,
-}
-
-/// Ground that is shared, or outside, or nobody's.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct GroundOut {
-    pub code: Option<String>,
-    /// The other that would have it too.
-    pub other: Option<String>,
-    pub area_m2: f64,
-    pub geometry: GeometryOut,
-}
-
-/// What a change of areas does besides.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct EffectsOut {
-    pub cover_count: usize,
-    /// The first 1,000 covers that come into another grid.
-    pub covers: Vec<MovedOut>,
-    /// Open orders that come into another grid.
-    pub orders: Vec<MovedOut>,
-    pub sizes: Vec<SizeOut>,
-    /// What makes it impossible: ground that two would have,
-    pub overlaps: Vec<GroundOut>,
-    /// ground outside the area that they lie in,
-    pub outside: Vec<GroundOut>,
-    /// and ground that would be nobody's.
-    pub gaps: Vec<GroundOut>,
-}
-
-/// Areas as they now are or would be, and what else changes.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct RedrawnOut {
-    pub dry_run: bool,
-    pub areas: Vec<AreaOut>,
-    pub effects: EffectsOut,
-}
-
-/// Most covers that are named.
-const NAMED: usize = 1_000;
-
-fn centimetres2(square_metres: f64) -> f64 {
-    (square_metres * 100.0).round() / 100.0
-}
-
-fn effects_out(effects: &Effects, out: Out) -> Result<EffectsOut> {
-    let ground = |code: Option<u64>, other: Option<u64>, ground: &Ground| -> Result<GroundOut> {
-        Ok(GroundOut {
-            code: code.map(|code| code.to_string()),
-            other: other.map(|code| code.to_string()),
-            area_m2: centimetres2(ground.square_metres),
-            geometry: GeometryOut::new(&ground.outline, out)?,
-        })
-    };
-    let covers = effects.covers.iter().take(NAMED).map(|moved| MovedOut {
-        code: moved.code.to_string(),
-        from: moved.from.map(|grid| grid.to_string()),
-        to: moved.to.map(|grid| grid.to_string()),
-    });
-    let orders = effects.orders.iter().map(|(code, from, to)| MovedOut {
-        code: code.to_string(),
-        from: Some(from.to_string()),
-        to: Some(to.to_string()),
-    });
-    let sizes = effects.sizes.iter().map(|(code, before, after)| SizeOut {
-        code: code.to_string(),
-        before_m2: centimetres2(*before),
-        after_m2: centimetres2(*after),
-    });
-    let overlaps = effects.overlaps.iter().map(|(code, other, shared)| ground(Some(*code), Some(*other), shared));
-    let outside = effects.outside.iter().map(|(code, outside)| ground(Some(*code), None, outside));
-    Ok(EffectsOut {
-        cover_count: effects.covers.len(),
-        covers: covers.collect(),
-        orders: orders.collect(),
-        sizes: sizes.collect(),
-        overlaps: overlaps.collect::<Result<_>>()?,
-        outside: outside.collect::<Result<_>>()?,
-        gaps: effects.gap.iter().map(|gap| ground(None, None, gap)).collect::<Result<_>>()?,
-    })
-}
 
 /// What the parameters of an edit say.
 struct Asked {
     reason: Option<Text<2000>>,
     crs: Crs,
-    out: Out,
-    run: Run,
+    view: View,
 }
 
 fn asked(query: Option<&str>) -> Result<Asked> {
@@ -198,38 +48,8 @@ fn asked(query: Option<&str>) -> Result<Asked> {
         Some(other) => return Err(ServiceError::parameter("dry_run", format!("true or false, got {other:?}"))),
     };
     params.finish("reason, crs, out_crs, dry_run")?;
-    Ok(Asked { reason: reason.map_err(|error| ServiceError::parameter("reason", error))?, crs, out, run })
-}
-
-fn outline(geometry: &Value, crs: Crs, pointer: &str) -> Result<MultiPolygon<f64>> {
-    let no = |detail: &dyn ToString| ServiceError::invalid(pointer, detail.to_string());
-    let geometry: geojson::Geometry = serde_json::from_value(geometry.clone()).map_err(|error| no(&error))?;
-    outline_of(&geometry, crs, CrsService::new(), MAX_PUBLIC_VERTICES).map_err(|error| no(&error))
-}
-
-fn department(code: Option<&CodeIn>) -> Option<String> {
-    code.map(|code| code.text().to_owned())
-}
-
-/// How the answer of an edit of one area, or of several, is written.
-fn render(caller: &Caller, asked: &Asked, several: bool) -> RenderAreas {
-    let (caller, out, run) = (caller.clone(), asked.out, asked.run);
-    let rendered = move |outcome: &AreaOutcome| -> Result<Rendered> {
-        let shown = |area: &Area| area_out(&outcome.registry, area, &caller, out);
-        let (etag, body) = match (run, outcome.areas.as_slice()) {
-            (Run::Real, [area]) if !several => (Some(format!("\"{}\"", area.version)), to_bytes(&shown(area)?)?),
-            (Run::Real, []) if !several => {
-                return Ok(Rendered { status: 204, location: None, etag: None, body: Vec::new() });
-            }
-            (run, areas) => {
-                let areas = areas.iter().map(shown).collect::<Result<_>>()?;
-                let effects = effects_out(&outcome.effects, out)?;
-                (None, to_bytes(&RedrawnOut { dry_run: run == Run::Dry, areas, effects })?)
-            }
-        };
-        Ok(Rendered { status: 200, location: None, etag, body })
-    };
-    Arc::new(move |outcome: &AreaOutcome| write::rendered(rendered(outcome)))
+    let reason = reason.map_err(|error| ServiceError::parameter("reason", error))?;
+    Ok(Asked { reason, crs, view: View { out, run } })
 }
 
 /// The area that a path names.
@@ -239,35 +59,16 @@ fn named(code: Named) -> Result<(DistrictCode, u64)> {
     code.map_err(|e| ServiceError::NotFound(format!("this area ({e})")))
 }
 
-impl AreaIn {
-    /// The area that this makes of the one that is there: what the registry gives may be sent back.
-    fn redraft(&self, area: &Area, crs: Crs) -> Result<Area> {
-        let other = |pointer: &str| ServiceError::invalid(pointer, "is the registry's to give and cannot be changed");
-        if self.code.as_ref().is_some_and(|code| *code != area.code.to_string()) {
-            return Err(other("/code"));
-        }
-        if self.version.is_some_and(|version| version != area.version) {
-            return Err(other("/version"));
-        }
-        Ok(Area {
-            name: self.name.clone(),
-            supervising_department: department(self.supervising_department.as_ref()),
-            outline: outline(&self.geometry, crs, "/geometry")?,
-            ..area.clone()
-        })
-    }
-}
-
 async fn put(app: App, caller: Caller, code: Named, query: Option<String>, headers: HeaderMap, body: Body) -> Outcome {
     let asked = asked(query.as_deref())?;
     caller.known()?;
     let ((district, code), precondition) = (named(code)?, write::precondition(&headers)?);
     let whole: AreaIn = body::parse(&body::bytes(&headers, body).await?)?;
-    let (render, crs) = (render(&caller, &asked, false), asked.crs);
+    let (render, crs) = (render_one(&caller, asked.view), asked.crs);
     let redraft = Arc::new(move |area: &Area| whole.redraft(area, crs));
     let edit = AreaEdit::Change { code, precondition, redraft };
     let asking = Asking { actor: Arc::clone(&caller.0), reason: asked.reason, idempotency: None };
-    write::respond(app.guli.edit_areas(district, edit, asking, asked.run, render).await)
+    write::respond(app.guli.edit_areas(district, edit, asking, asked.view.run, render).await)
 }
 
 async fn patch(
@@ -304,20 +105,20 @@ async fn patch(
         }
         Ok(area)
     };
-    let render = render(&caller, &asked, false);
+    let render = render_one(&caller, asked.view);
     let edit = AreaEdit::Change { code, precondition, redraft: Arc::new(redraft) };
     let asking = Asking { actor: Arc::clone(&caller.0), reason: asked.reason, idempotency: None };
-    write::respond(app.guli.edit_areas(district, edit, asking, asked.run, render).await)
+    write::respond(app.guli.edit_areas(district, edit, asking, asked.view.run, render).await)
 }
 
 async fn delete(app: App, caller: Caller, code: Named, query: Option<String>, headers: HeaderMap) -> Outcome {
     let asked = asked(query.as_deref())?;
     caller.known()?;
     let ((district, code), precondition) = (named(code)?, write::precondition(&headers)?);
-    let render = render(&caller, &asked, false);
+    let render = render_one(&caller, asked.view);
     let asking = Asking { actor: Arc::clone(&caller.0), reason: asked.reason, idempotency: None };
     let edit = AreaEdit::Remove { code, precondition };
-    write::respond(app.guli.edit_areas(district, edit, asking, asked.run, render).await)
+    write::respond(app.guli.edit_areas(district, edit, asking, asked.view.run, render).await)
 }
 
 /// Redraw grids
@@ -377,13 +178,13 @@ pub async fn redraw(
     if codes.windows(2).any(|pair| pair[0] == pair[1]) {
         return Err(ServiceError::invalid("/grids", "a grid is named more than once").into());
     }
-    if asked.run == Run::Dry {
+    if asked.view.run == Run::Dry {
         idempotency = None;
     }
-    let render = render(&caller, &asked, true);
+    let render = render_several(&caller, asked.view);
     let asking = Asking { actor: Arc::clone(&caller.0), reason: asked.reason, idempotency };
     let edit = AreaEdit::Redraw { put, remove };
-    write::respond(app.guli.edit_areas(district, edit, asking, asked.run, render).await)
+    write::respond(app.guli.edit_areas(district, edit, asking, asked.view.run, render).await)
 }
 
 /// The one district of grids that are redrawn together.
@@ -413,8 +214,10 @@ fn document(area: &Area) -> Result<Value> {
     }))
 }
 
-async fn history(app: App, code: Named, query: Option<String>) -> Outcome {
+async fn history(app: App, caller: Caller, code: Named, query: Option<String>) -> Outcome {
     Params::read(query.as_deref())?.finish("none")?;
+    // Boundaries are public; who drew them, and why, is not.
+    caller.known()?;
     let (district, code) = named(code)?;
     answer(StatusCode::OK, &history_of(&app.guli, district, code).await?)
 }
@@ -471,9 +274,8 @@ macro_rules! levels {
             ),
             request_body = AreaIn,
             responses(
-                (status = 200, description = "The area as it now is; with `dry_run` what would change", content(
-                    (AreaOut = "application/json"),
-                ), headers(("ETag" = String, description = "Its version, for If-Match"))),
+                (status = 200, description = "The area as it now is; with `dry_run` what would change", body = AreaAnswer,
+                    headers(("ETag" = String, description = "Its version, for If-Match"))),
                 BodyFaults, EditFaults, AreaGone,
             ),
         )]
@@ -500,9 +302,8 @@ macro_rules! levels {
             ),
             request_body(content = AreaPatch, content_type = "application/merge-patch+json"),
             responses(
-                (status = 200, description = "The area as it now is; with `dry_run` what would change", content(
-                    (AreaOut = "application/json"),
-                ), headers(("ETag" = String, description = "Its version, for If-Match"))),
+                (status = 200, description = "The area as it now is; with `dry_run` what would change", body = AreaAnswer,
+                    headers(("ETag" = String, description = "Its version, for If-Match"))),
                 BodyFaults, EditFaults, AreaGone,
             ),
         )]
@@ -543,15 +344,15 @@ macro_rules! levels {
         ///
         /// Every version with who, when, why and what changed; of a removed one too.
         #[utoipa::path(
-            get, path = $history_path, tag = "registry",
+            get, path = $history_path, tag = "registry", security(("key" = [])),
             params(("code" = String, Path, description = "Its code", example = $example)),
             responses((status = 200, description = "All versions, the oldest first", body = Items<VersionOut>), NotFound),
         )]
         pub async fn $history(
-            State(app): State<App>, _caller: Caller, InPath(code): InPath<String>, RawQuery(query): RawQuery,
+            State(app): State<App>, caller: Caller, InPath(code): InPath<String>, RawQuery(query): RawQuery,
         ) -> Outcome {
             let code = code.parse::<$code>().map(|code| (code.district(), code.number()));
-            history(app, code, query).await
+            history(app, caller, code, query).await
         }
     )*};
 }

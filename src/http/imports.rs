@@ -1,7 +1,6 @@
 //! `/v1/imports`: a department's file over HTTP, read, checked and taken as `guli import` does.
 
 use std::collections::VecDeque;
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt as _;
 use utoipa::ToSchema;
 
 use super::edge::Caller;
@@ -215,10 +215,11 @@ async fn receive(headers: &HeaderMap, body: Body) -> Result<Sent> {
         let given = given.filter(|name| !name.contains('\0')).map(str::to_owned);
         let given = given
             .ok_or_else(|| ServiceError::invalid("/file", "the file needs a name, whose extension says its format"))?;
-        let mut file = std::fs::File::create(folder.path().join("file")).map_err(|error| no_folder(&error))?;
+        let mut file = tokio::fs::File::create(folder.path().join("file")).await.map_err(|error| no_folder(&error))?;
         while let Some(chunk) = part.chunk().await.map_err(broken)? {
-            file.write_all(&chunk).map_err(|error| no_folder(&error))?;
+            file.write_all(&chunk).await.map_err(|error| no_folder(&error))?;
         }
+        file.flush().await.map_err(|error| no_folder(&error))?;
         name = Some(given);
     }
     let name = name.ok_or_else(|| ServiceError::invalid("/file", "a part `file` is needed"))?;
@@ -319,7 +320,7 @@ pub async fn create(
     let profile = profile(&app, &asked, &sent)?;
     authorize(&app, &caller.0, &profile, asked.district)?;
     let path = sent.folder.path().join(&sent.name);
-    std::fs::rename(sent.folder.path().join("file"), &path).map_err(|error| no_folder(&error))?;
+    tokio::fs::rename(sent.folder.path().join("file"), &path).await.map_err(|error| no_folder(&error))?;
     let request = run::Request {
         files: vec![(profile, path)],
         mode: asked.mode,
@@ -387,7 +388,7 @@ pub async fn rows(
     Params::read(query.as_deref())?.finish("none")?;
     caller.known()?;
     let made = app.imports.find(&caller.0, &id)?;
-    let text = std::fs::read(made.folder.path().join("rows.ndjson")).map_err(|error| no_folder(&error))?;
+    let text = tokio::fs::read(made.folder.path().join("rows.ndjson")).await.map_err(|error| no_folder(&error))?;
     let mut response = Response::new(Body::from(text));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     Ok(response)

@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod area_edit;
+pub mod area_in;
 pub mod areas;
 pub mod body;
 pub mod cover_edit;
@@ -20,6 +21,7 @@ pub mod params;
 mod pool;
 pub mod problem;
 pub mod quality;
+pub mod redraw_out;
 pub mod refs;
 mod refusals;
 pub mod registry;

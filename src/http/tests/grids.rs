@@ -40,7 +40,8 @@ async fn a_name_is_changed_with_memory() {
     let whole = town.get(&grid(WEST)).key("demo-admin").get().await.body;
     let same = town.ask("PUT", &grid(WEST)).key("demo-admin").header("if-match", "*").json(whole).await;
     assert_eq!(same.status, 200, "{}", same.body);
-    let history = town.get(&format!("{}/history", grid(WEST))).get().await.body;
+    let history = town.get(&format!("{}/history", grid(WEST))).key("demo-crew").get().await.body;
+    assert_eq!(town.get(&format!("{}/history", grid(WEST))).get().await.fault().0, 401);
     let changed = &history["items"][1];
     assert_eq!((&changed["reason"], &changed["by"]["role"]), (&json!("new sign"), &json!("planner")), "{history}");
     assert_eq!(changed["changes"][0], json!({"pointer": "/name", "from": "海晏社区第一网格", "to": "西网格"}));
@@ -106,7 +107,7 @@ async fn a_grid_is_split_and_merged_again() {
     assert_eq!(got.status, 200, "{}", got.body);
     let gone = town.get(&grid(&new)).get().await;
     assert_eq!((gone.fault().1, &gone.body["history"]), ("gone", &json!(format!("{}/history", grid(&new)))));
-    let history = town.get(&format!("{}/history", grid(&new))).get().await.body;
+    let history = town.get(&format!("{}/history", grid(&new))).key(PLANNER).get().await.body;
     assert_eq!(
         (history["items"].as_array().unwrap().len(), &history["items"][1]["changes"][0]["to"]),
         (2, &Value::Null)

@@ -4,14 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use geo::{BoundingRect as _, Intersects as _, MultiPolygon};
 use serde_json::json;
 
+use super::ground::{Effects, Plan, community_of, level, measure, seamless};
 use super::{Asking, Begun, Change, Open, check};
 use crate::domain::actor::{self, Action, Resource};
-use crate::domain::id::{CommunityCode, DistrictCode, GridCode, OrderCode, OrgCode, SubdistrictCode};
+use crate::domain::id::{DistrictCode, GridCode, OrderCode, OrgCode};
 use crate::domain::order::Order;
-use crate::domain::partition::{self, Ground};
 use crate::index::{DistrictIndex, Index, Regridded};
 use crate::service::command::{Answer, Precondition, Rendered};
 use crate::service::error::{Fault, Result, ServiceError};
@@ -55,23 +54,6 @@ pub enum Run {
     Dry,
 }
 
-/// What an edit of areas does besides.
-#[derive(Debug, Default)]
-pub struct Effects {
-    /// Covers that come into another grid.
-    pub covers: Vec<Regridded>,
-    /// Open orders that do: the grid before and after.
-    pub orders: Vec<(OrderCode, GridCode, GridCode)>,
-    /// Square metres before and after, by code.
-    pub sizes: Vec<(u64, f64, f64)>,
-    /// Ground that two areas of a level would have: of the changed one and another.
-    pub overlaps: Vec<(u64, u64, Ground)>,
-    /// Ground that no area of the level would have any more.
-    pub gap: Option<Ground>,
-    /// Ground outside the area that a changed one lies in.
-    pub outside: Vec<(u64, Ground)>,
-}
-
 /// What became of an edit.
 pub struct AreaOutcome {
     /// The registry with the areas as they now are.
@@ -85,7 +67,7 @@ pub type RenderAreas = Arc<dyn Fn(&AreaOutcome) -> Rendered + Send + Sync>;
 
 struct Done {
     answer: Answer,
-    district: Option<DistrictIndex>,
+    district: Option<Arc<DistrictIndex>>,
     orders: Vec<Order>,
 }
 
@@ -150,13 +132,6 @@ impl Guli {
     }
 }
 
-/// What is to be the present: areas as they are to be with what they were, and areas that are to be no more.
-#[derive(Default)]
-struct Plan {
-    put: Vec<(Option<Area>, Area)>,
-    remove: Vec<Area>,
-}
-
 async fn edited(
     context: &Context,
     conn: &mut Conn<'_>,
@@ -201,10 +176,9 @@ async fn edited(
     let fresh = Arc::new(fresh);
     outcome.registry.replace(Arc::clone(&fresh));
     let rendered = render(&outcome);
-    drop(outcome);
     let moved: Vec<Order> = moved.into_iter().map(|(_, order)| order).collect();
     let answer = open.finish_with(context, conn, asking, changes, &moved, rendered).await?;
-    Ok(Done { answer, district: Arc::into_inner(fresh), orders: moved })
+    Ok(Done { answer, district: Some(fresh), orders: moved })
 }
 
 /// The district as the transaction sees it.
@@ -263,14 +237,6 @@ fn kind_of(code: u64, [subdistrict, community, grid]: [&'static str; 3]) -> &'st
         Level::Subdistrict => subdistrict,
         Level::Community => community,
         Level::Grid => grid,
-    }
-}
-
-fn level(code: u64) -> Level {
-    match code.checked_ilog10().unwrap_or(0) {
-        8 => Level::Subdistrict,
-        11 => Level::Community,
-        _ => Level::Grid,
     }
 }
 
@@ -402,102 +368,6 @@ fn sound(context: &Context, area: &Area, base: &str) -> Result<()> {
             let detail = format!("organization {department} does not exist");
             faults.push(Fault::pointer(format!("{base}/supervising_department"), detail));
         }
-    }
-    if faults.is_empty() { Ok(()) } else { Err(ServiceError::Invalid(faults)) }
-}
-
-/// The community that an outline lies in for the most part.
-async fn community_of(
-    conn: &mut Conn<'_>,
-    district: DistrictCode,
-    outline: &MultiPolygon<f64>,
-) -> StoreResult<Option<CommunityCode>> {
-    let communities =
-        areas::list(conn, district, None, Level::Community.within(district.number()), 0, i64::MAX).await?;
-    let shared = communities.iter().filter_map(|community| {
-        let shared = near(&community.outline, outline).then(|| partition::overlap(&community.outline, outline))??;
-        Some((community.code, shared.square_metres))
-    });
-    let most = shared.max_by(|a, b| a.1.total_cmp(&b.1));
-    Ok(most.and_then(|(code, _)| CommunityCode::from_number(code)))
-}
-
-fn near(a: &MultiPolygon<f64>, b: &MultiPolygon<f64>) -> bool {
-    a.bounding_rect().zip(b.bounding_rect()).is_some_and(|(a, b)| a.intersects(&b))
-}
-
-/// What the plan does to the ground of its level.
-async fn measure(conn: &mut Conn<'_>, district: DistrictCode, plan: &Plan) -> StoreResult<Effects> {
-    let mut effects = Effects::default();
-    let redrawn =
-        |(before, after): &&(Option<Area>, Area)| before.as_ref().is_none_or(|before| before.outline != after.outline);
-    let redrawn: Vec<&(Option<Area>, Area)> = plan.put.iter().filter(redrawn).collect();
-    for (before, after) in &plan.put {
-        let size = before.as_ref().map_or(0.0, |before| partition::square_metres(&before.outline));
-        effects.sizes.push((after.code, size, partition::square_metres(&after.outline)));
-    }
-    effects.sizes.extend(plan.remove.iter().map(|area| (area.code, partition::square_metres(&area.outline), 0.0)));
-    let Some(first) = redrawn.first().map(|(_, area)| area.code).or(plan.remove.first().map(|area| area.code)) else {
-        return Ok(effects);
-    };
-    let level = level(first);
-    let present = areas::list(conn, district, None, level.within(district.number()), 0, i64::MAX).await?;
-    let changed = |code: u64| {
-        plan.put.iter().any(|(_, area)| area.code == code) || plan.remove.iter().any(|area| area.code == code)
-    };
-    let staying: Vec<&Area> = present.iter().filter(|area| !changed(area.code)).collect();
-    for (n, (_, area)) in redrawn.iter().enumerate() {
-        let others = staying.iter().copied().chain(redrawn[n + 1..].iter().map(|(_, other)| other));
-        for other in others.filter(|other| near(&other.outline, &area.outline)) {
-            if let Some(shared) = partition::overlap(&area.outline, &other.outline) {
-                effects.overlaps.push((area.code, other.code, shared));
-            }
-        }
-        if let Some(parent) = parent(conn, district, area.code).await?
-            && let Some(outside) = partition::lost(&area.outline, &parent)
-        {
-            effects.outside.push((area.code, outside));
-        }
-    }
-    let before = redrawn.iter().filter_map(|(before, _)| before.as_ref()).chain(&plan.remove);
-    let before = partition::union(before.map(|area| &area.outline));
-    let after = redrawn.iter().map(|(_, area)| area).chain(staying.iter().copied());
-    let after = partition::union(after.filter(|area| near(&area.outline, &before)).map(|area| &area.outline));
-    effects.gap = partition::lost(&before, &after);
-    Ok(effects)
-}
-
-/// The outline of the area that an area lies in.
-async fn parent(conn: &mut Conn<'_>, district: DistrictCode, code: u64) -> StoreResult<Option<MultiPolygon<f64>>> {
-    let parent = match level(code) {
-        Level::Grid => GridCode::from_number(code).map(|code| CommunityCode::of(code).number()),
-        Level::Community => CommunityCode::from_number(code).map(|code| SubdistrictCode::of(code).number()),
-        Level::Subdistrict => {
-            let record = areas::districts(conn).await?.into_iter().find(|record| record.code == district);
-            return Ok(record.map(|record| record.outline));
-        }
-    };
-    let Some(parent) = parent else { return Ok(None) };
-    Ok(areas::known(conn, district, &[parent]).await?.pop().map(|area| area.outline))
-}
-
-/// Whether no ground is left to nobody or given to two.
-fn seamless(effects: &Effects) -> Result<()> {
-    let mut faults = Vec::new();
-    for (code, other, shared) in &effects.overlaps {
-        let detail = format!("{code} would overlap {other} by {:.2} m²", shared.square_metres);
-        faults.push(Fault::pointer("/geometry", detail));
-    }
-    for (code, outside) in &effects.outside {
-        let detail = format!("{:.2} m² of {code} would lie outside the area that it belongs to", outside.square_metres);
-        faults.push(Fault::pointer("/geometry", detail));
-    }
-    if let Some(gap) = &effects.gap {
-        let detail = format!(
-            "{:.2} m² would belong to nobody: give them to a neighbour in the same call (POST /v1/grids/redraw)",
-            gap.square_metres
-        );
-        faults.push(Fault::pointer("/geometry", detail));
     }
     if faults.is_empty() { Ok(()) } else { Err(ServiceError::Invalid(faults)) }
 }

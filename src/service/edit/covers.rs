@@ -121,26 +121,44 @@ async fn run(
         }
         CoverEdit::Undo { code, version } => undo(context, conn, &asking.actor, code, version).await?,
     };
-    let (kind, before, mut after) = match decided {
+    let decided = match decided {
         Ok(decided) => decided,
         Err(refused) => return Ok((Answer::Refused(refused), None)),
     };
-    let rendered = (render.0)(&context.index.show(&after.cover));
-    if before == Some(after.cover.version) {
-        return Ok((open.unchanged(rendered), None));
-    }
+    let rendered = (render.0)(&context.index.show(decided.cover()));
+    let (kind, mut after) = match decided {
+        Decision::Unchanged(_) => return Ok((open.unchanged(rendered), None)),
+        Decision::Created(after) => ("cover.created", after),
+        Decision::Changed(after) => {
+            cover_history::supersede(conn, open.district, after.cover.id, open.seq()).await?;
+            let removed = after.cover.status == Status::Removed;
+            (if removed { "cover.removed" } else { "cover.updated" }, after)
+        }
+    };
     after.seq = open.seq();
-    if before.is_some() {
-        cover_history::supersede(conn, open.district, after.cover.id, after.seq).await?;
-    }
     cover_history::put(conn, &after).await?;
     let change = Change { kind, subject: after.cover.code.to_string(), version: after.cover.version };
     let answer = open.finish(context, conn, asking, change, rendered).await?;
     Ok((answer, Some(after)))
 }
 
-/// The kind of change, the version before, and what is to be the present.
-type Decided = Result<(&'static str, Option<i64>, CoverState)>;
+/// What an edit comes to: the cover as it stays, or as it is to be from the change's number on.
+enum Decision {
+    Unchanged(Box<Cover>),
+    Created(CoverState),
+    Changed(CoverState),
+}
+
+impl Decision {
+    fn cover(&self) -> &Cover {
+        match self {
+            Self::Unchanged(cover) => cover,
+            Self::Created(after) | Self::Changed(after) => &after.cover,
+        }
+    }
+}
+
+type Decided = Result<Decision>;
 
 async fn create(
     context: &Context,
@@ -178,7 +196,7 @@ async fn create(
         },
     };
     let cover = draft.into_cover(CoverId(context.clock.uuid()), code, Some(grid), 1);
-    Ok(Ok(("cover.created", None, CoverState { source: format!("registry/{code}"), seq: 0, cover })))
+    Ok(Ok(Decision::Created(CoverState { source: format!("registry/{code}"), seq: 0, cover })))
 }
 
 async fn change(
@@ -246,7 +264,7 @@ async fn redrawn(
     };
     let version = cover.version;
     if draft == CoverDraft::of(&cover) {
-        return Ok(Ok(("", Some(version), CoverState { cover, source, seq: 0 })));
+        return Ok(Ok(Decision::Unchanged(Box::new(cover))));
     }
     // A code says the category: another category takes another code, and the old one leads to it.
     let code = if draft.category == code.category() {
@@ -257,10 +275,9 @@ async fn redrawn(
             Err(refused) => return Ok(Err(refused)),
         }
     };
-    let kind = if draft.status == Status::Removed { "cover.removed" } else { "cover.updated" };
     let grid = if draft.position == cover.position { cover.grid } else { Some(grid) };
     let cover = draft.into_cover(cover.id, code, grid, version + 1);
-    Ok(Ok((kind, Some(version), CoverState { cover, source, seq: 0 })))
+    Ok(Ok(Decision::Changed(CoverState { cover, source, seq: 0 })))
 }
 
 fn allowed(actor: &Actor, cover: &Cover, precondition: Precondition) -> Result<()> {

@@ -3,6 +3,7 @@
 
 pub mod areas;
 pub mod covers;
+pub mod ground;
 pub mod quality;
 
 use std::sync::Arc;

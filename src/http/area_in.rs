@@ -1,0 +1,91 @@
+//! An area as it comes: whole, as a patch, or together with others.
+
+use geo::MultiPolygon;
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::cover_in::CodeIn;
+use crate::crs::outline::{MAX_PUBLIC_VERTICES, outline_of};
+use crate::crs::{Crs, CrsService};
+use crate::service::error::{Result, ServiceError};
+use crate::store::areas::Area;
+
+/// An area as an answer of this service shows it, or without what the registry gives itself.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AreaIn {
+    /// In a redrawing: which grid; a new one gets the next code of its community.
+    pub code: Option<String>,
+    #[schema(min_length = 1, max_length = 100)]
+    pub name: String,
+    /// 责任科室; of grids.
+    pub supervising_department: Option<CodeIn>,
+    /// A `Polygon` or `MultiPolygon` (`GeoJSON`) in `crs`.
+    #[schema(value_type = Object)]
+    pub geometry: Value,
+    /// The registry's to give.
+    pub district: Option<CodeIn>,
+    /// The registry's to give.
+    pub subdistrict: Option<CodeIn>,
+    /// The registry's to give.
+    pub community: Option<CodeIn>,
+    /// Of a person's duty.
+    #[schema(value_type = Option<Object>)]
+    pub leader: Option<Value>,
+    /// The registry's to give.
+    pub version: Option<i64>,
+}
+
+/// A patch of an area (RFC 7396).
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "海晏社区第一网格"}))]
+pub struct AreaPatch {
+    #[schema(min_length = 1, max_length = 100)]
+    pub name: Option<String>,
+    pub supervising_department: Option<CodeIn>,
+    /// A `Polygon` or `MultiPolygon` (`GeoJSON`) in `crs`.
+    #[schema(value_type = Option<Object>)]
+    pub geometry: Option<Value>,
+}
+
+/// Grids redrawn together: what one gives, another takes.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RedrawIn {
+    /// Grids as they are to be.
+    pub grids: Vec<AreaIn>,
+    /// Grids that are to be no more.
+    #[serde(default)]
+    pub remove: Vec<String>,
+}
+
+pub(super) fn outline(geometry: &Value, crs: Crs, pointer: &str) -> Result<MultiPolygon<f64>> {
+    let no = |detail: &dyn ToString| ServiceError::invalid(pointer, detail.to_string());
+    let geometry: geojson::Geometry = serde_json::from_value(geometry.clone()).map_err(|error| no(&error))?;
+    outline_of(&geometry, crs, CrsService::new(), MAX_PUBLIC_VERTICES).map_err(|error| no(&error))
+}
+
+pub(super) fn department(code: Option<&CodeIn>) -> Option<String> {
+    code.map(|code| code.text().to_owned())
+}
+
+impl AreaIn {
+    /// The area that this makes of the one that is there: what the registry gives may be sent back.
+    pub(super) fn redraft(&self, area: &Area, crs: Crs) -> Result<Area> {
+        let other = |pointer: &str| ServiceError::invalid(pointer, "is the registry's to give and cannot be changed");
+        if self.code.as_ref().is_some_and(|code| *code != area.code.to_string()) {
+            return Err(other("/code"));
+        }
+        if self.version.is_some_and(|version| version != area.version) {
+            return Err(other("/version"));
+        }
+        Ok(Area {
+            name: self.name.clone(),
+            supervising_department: department(self.supervising_department.as_ref()),
+            outline: outline(&self.geometry, crs, "/geometry")?,
+            ..area.clone()
+        })
+    }
+}

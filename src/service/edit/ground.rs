@@ -1,0 +1,138 @@
+//! The ground of areas that are redrawn: what a plan would leave to nobody, give twice, or put outside.
+
+use geo::{BoundingRect as _, Intersects as _, MultiPolygon};
+
+use crate::domain::id::{CommunityCode, DistrictCode, GridCode, OrderCode, SubdistrictCode};
+use crate::domain::partition::{self, Ground};
+use crate::index::Regridded;
+use crate::service::error::{Fault, Result, ServiceError};
+use crate::store::areas::{self, Area, Level};
+use crate::store::{Conn, Result as StoreResult};
+
+/// What an edit of areas does besides.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Covers that come into another grid.
+    pub covers: Vec<Regridded>,
+    /// Open orders that do: the grid before and after.
+    pub orders: Vec<(OrderCode, GridCode, GridCode)>,
+    /// Square metres before and after, by code.
+    pub sizes: Vec<(u64, f64, f64)>,
+    /// Ground that two areas of a level would have: of the changed one and another.
+    pub overlaps: Vec<(u64, u64, Ground)>,
+    /// Ground that no area of the level would have any more.
+    pub gap: Option<Ground>,
+    /// Ground outside the area that a changed one lies in.
+    pub outside: Vec<(u64, Ground)>,
+}
+
+/// What is to be the present: areas as they are to be with what they were, and areas that are to be no more.
+#[derive(Default)]
+pub(super) struct Plan {
+    pub(super) put: Vec<(Option<Area>, Area)>,
+    pub(super) remove: Vec<Area>,
+}
+
+pub(super) fn level(code: u64) -> Level {
+    match code.checked_ilog10().unwrap_or(0) {
+        8 => Level::Subdistrict,
+        11 => Level::Community,
+        _ => Level::Grid,
+    }
+}
+
+/// The community that an outline lies in for the most part.
+pub(super) async fn community_of(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    outline: &MultiPolygon<f64>,
+) -> StoreResult<Option<CommunityCode>> {
+    let communities =
+        areas::list(conn, district, None, Level::Community.within(district.number()), 0, i64::MAX).await?;
+    let shared = communities.iter().filter_map(|community| {
+        let shared = near(&community.outline, outline).then(|| partition::overlap(&community.outline, outline))??;
+        Some((community.code, shared.square_metres))
+    });
+    let most = shared.max_by(|a, b| a.1.total_cmp(&b.1));
+    Ok(most.and_then(|(code, _)| CommunityCode::from_number(code)))
+}
+
+fn near(a: &MultiPolygon<f64>, b: &MultiPolygon<f64>) -> bool {
+    a.bounding_rect().zip(b.bounding_rect()).is_some_and(|(a, b)| a.intersects(&b))
+}
+
+/// What the plan does to the ground of its level.
+pub(super) async fn measure(conn: &mut Conn<'_>, district: DistrictCode, plan: &Plan) -> StoreResult<Effects> {
+    let mut effects = Effects::default();
+    let redrawn =
+        |(before, after): &&(Option<Area>, Area)| before.as_ref().is_none_or(|before| before.outline != after.outline);
+    let redrawn: Vec<&(Option<Area>, Area)> = plan.put.iter().filter(redrawn).collect();
+    for (before, after) in &plan.put {
+        let size = before.as_ref().map_or(0.0, |before| partition::square_metres(&before.outline));
+        effects.sizes.push((after.code, size, partition::square_metres(&after.outline)));
+    }
+    effects.sizes.extend(plan.remove.iter().map(|area| (area.code, partition::square_metres(&area.outline), 0.0)));
+    let Some(first) = redrawn.first().map(|(_, area)| area.code).or(plan.remove.first().map(|area| area.code)) else {
+        return Ok(effects);
+    };
+    let level = level(first);
+    let present = areas::list(conn, district, None, level.within(district.number()), 0, i64::MAX).await?;
+    let changed = |code: u64| {
+        plan.put.iter().any(|(_, area)| area.code == code) || plan.remove.iter().any(|area| area.code == code)
+    };
+    let staying: Vec<&Area> = present.iter().filter(|area| !changed(area.code)).collect();
+    for (n, (_, area)) in redrawn.iter().enumerate() {
+        let others = staying.iter().copied().chain(redrawn[n + 1..].iter().map(|(_, other)| other));
+        for other in others.filter(|other| near(&other.outline, &area.outline)) {
+            if let Some(shared) = partition::overlap(&area.outline, &other.outline) {
+                effects.overlaps.push((area.code, other.code, shared));
+            }
+        }
+        if let Some(parent) = parent(conn, district, area.code).await?
+            && let Some(outside) = partition::lost(&area.outline, &parent)
+        {
+            effects.outside.push((area.code, outside));
+        }
+    }
+    let before = redrawn.iter().filter_map(|(before, _)| before.as_ref()).chain(&plan.remove);
+    let before = partition::union(before.map(|area| &area.outline));
+    let after = redrawn.iter().map(|(_, area)| area).chain(staying.iter().copied());
+    let after = partition::union(after.filter(|area| near(&area.outline, &before)).map(|area| &area.outline));
+    effects.gap = partition::lost(&before, &after);
+    Ok(effects)
+}
+
+/// The outline of the area that an area lies in.
+async fn parent(conn: &mut Conn<'_>, district: DistrictCode, code: u64) -> StoreResult<Option<MultiPolygon<f64>>> {
+    let parent = match level(code) {
+        Level::Grid => GridCode::from_number(code).map(|code| CommunityCode::of(code).number()),
+        Level::Community => CommunityCode::from_number(code).map(|code| SubdistrictCode::of(code).number()),
+        Level::Subdistrict => {
+            let record = areas::districts(conn).await?.into_iter().find(|record| record.code == district);
+            return Ok(record.map(|record| record.outline));
+        }
+    };
+    let Some(parent) = parent else { return Ok(None) };
+    Ok(areas::known(conn, district, &[parent]).await?.pop().map(|area| area.outline))
+}
+
+/// Whether no ground is left to nobody or given to two.
+pub(super) fn seamless(effects: &Effects) -> Result<()> {
+    let mut faults = Vec::new();
+    for (code, other, shared) in &effects.overlaps {
+        let detail = format!("{code} would overlap {other} by {:.2} m²", shared.square_metres);
+        faults.push(Fault::pointer("/geometry", detail));
+    }
+    for (code, outside) in &effects.outside {
+        let detail = format!("{:.2} m² of {code} would lie outside the area that it belongs to", outside.square_metres);
+        faults.push(Fault::pointer("/geometry", detail));
+    }
+    if let Some(gap) = &effects.gap {
+        let detail = format!(
+            "{:.2} m² would belong to nobody: give them to a neighbour in the same call (POST /v1/grids/redraw)",
+            gap.square_metres
+        );
+        faults.push(Fault::pointer("/geometry", detail));
+    }
+    if faults.is_empty() { Ok(()) } else { Err(ServiceError::Invalid(faults)) }
+}
