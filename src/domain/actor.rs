@@ -168,6 +168,15 @@ impl Actor {
         self.scopes.iter().filter_map(Scope::grids).any(|(from, to)| from <= last && first <= to)
     }
 
+    /// Whether the caller's area is the whole district.
+    pub fn holds_all(&self, district: DistrictCode) -> bool {
+        self.scopes.iter().any(|scope| match scope {
+            Scope::Everywhere | Scope::EveryGrid => true,
+            Scope::District(code) => *code == district,
+            _ => false,
+        })
+    }
+
     fn reaches(&self, district: DistrictCode) -> bool {
         self.scopes.iter().any(|scope| scope.reaches(district))
     }
@@ -231,6 +240,10 @@ pub enum Action {
     RuleOnFinding,
     /// To redraw, name, create or remove areas.
     EditAreas,
+    /// To create, change or remove organisations.
+    EditOrganizations,
+    /// To say who people are and what they stand for.
+    EditPeople,
     /// To import files of any kind.
     Import,
     /// To import outlines of areas.
@@ -340,7 +353,7 @@ fn may_in_district(role: Role, action: Action) -> bool {
             Role::GridLeader | Role::Officer | Role::Dispatcher | Role::Supervisor | Role::Department | Role::Admin
         ),
         Action::EditAreas => matches!(role, Role::Planner | Role::Admin),
-        Action::Import => role == Role::Admin,
+        Action::Import | Action::EditOrganizations | Action::EditPeople => role == Role::Admin,
         Action::ImportAreas => matches!(role, Role::Planner | Role::Admin),
         Action::ReadOrder
         | Action::Act(_)

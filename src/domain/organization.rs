@@ -18,6 +18,9 @@ pub enum OrgKind {
 }
 
 impl OrgKind {
+    pub const ALL: &[Self] =
+        &[Self::Utility, Self::Section, Self::SubdistrictOffice, Self::Department, Self::CommandCentre];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Utility => "utility",
@@ -29,9 +32,7 @@ impl OrgKind {
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Utility, Self::Section, Self::SubdistrictOffice, Self::Department, Self::CommandCentre]
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == text)
     }
 }
 

@@ -9,10 +9,9 @@ use serde_json::{Map, Value, json};
 
 use super::area_in::{AreaIn, AreaPatch, RedrawIn, department, outline};
 use super::areas::GeometryOut;
-use super::cover_edit::{FieldChangeOut, VersionOut, by};
-use super::cover_in::differences;
 use super::edge::Caller;
-use super::openapi::{AreaGone, BodyFaults, EditFaults, NotFound, RedrawFaults, say};
+use super::history::{VersionOut, Was, versions};
+use super::openapi::{BodyFaults, EditFaults, Gone, NotFound, RedrawFaults, say};
 use super::page::Items;
 use super::params::Params;
 use super::problem::Outcome;
@@ -28,7 +27,6 @@ use crate::service::edit::Asking;
 use crate::service::edit::areas::{AreaEdit, Run};
 use crate::service::error::{Result, ServiceError};
 use crate::store::areas::Area;
-use crate::store::events::Event;
 
 /// What the parameters of an edit say.
 struct Asked {
@@ -225,34 +223,16 @@ async fn history(app: App, caller: Caller, code: Named, query: Option<String>) -
 /// Every version of an area, for whoever asks, over HTTP or at the command line.
 pub async fn history_of(guli: &Guli, district: DistrictCode, code: u64) -> Result<Items<VersionOut>> {
     let (states, events) = guli.area_history(district, code).await?;
-    let event = |seq: i64| events.iter().find(|event| event.seq == seq);
-    let version = |number: i64, event: Option<&Event>, changes: Vec<(String, Value, Value)>| VersionOut {
-        version: number,
-        at: event.map(Event::at),
-        by: event.map(|event| by(guli, event)),
-        reason: event.and_then(|event| event.reason.clone()),
-        source: event
-            .filter(|event| event.kind == "import.applied")
-            .map(|event| super::cover_edit::DeliveryOut { import: event.subject.clone(), row: None }),
-        changes: changes.into_iter().map(|(pointer, from, to)| FieldChangeOut { pointer, from, to }).collect(),
-    };
-    let mut items = Vec::with_capacity(states.len() + 1);
-    let mut before: Option<Value> = None;
-    for state in &states {
-        let present = document(&state.area)?;
-        let mut changed = Vec::new();
-        if let Some(before) = &before {
-            differences("", before, &present, &mut changed);
-        }
-        before = Some(present);
-        items.push(version(state.area.version, event(state.seq_from), changed));
-    }
-    // The last state ended without another: the area was removed.
-    if let Some((state, seq)) = states.last().and_then(|last| Some((last, last.seq_to?))) {
-        let gone = (String::new(), document(&state.area)?, Value::Null);
-        items.push(version(state.area.version + 1, event(seq), vec![gone]));
-    }
-    Ok(Items { items, next: None })
+    let states = states.iter().map(|state| {
+        Ok(Was {
+            version: state.area.version,
+            document: document(&state.area)?,
+            seq_from: state.seq_from,
+            seq_to: state.seq_to,
+        })
+    });
+    let states = states.collect::<Result<Vec<_>>>()?;
+    Ok(Items { items: versions(guli, states.into_iter(), &events), next: None })
 }
 
 /// A level of areas: what may be done to one of them.
@@ -276,7 +256,7 @@ macro_rules! levels {
             responses(
                 (status = 200, description = "The area as it now is; with `dry_run` what would change", body = AreaAnswer,
                     headers(("ETag" = String, description = "Its version, for If-Match"))),
-                BodyFaults, EditFaults, AreaGone,
+                BodyFaults, EditFaults, Gone,
             ),
         )]
         pub async fn $put(
@@ -304,7 +284,7 @@ macro_rules! levels {
             responses(
                 (status = 200, description = "The area as it now is; with `dry_run` what would change", body = AreaAnswer,
                     headers(("ETag" = String, description = "Its version, for If-Match"))),
-                BodyFaults, EditFaults, AreaGone,
+                BodyFaults, EditFaults, Gone,
             ),
         )]
         pub async fn $patch(
@@ -329,7 +309,7 @@ macro_rules! levels {
             responses(
                 (status = 200, description = "With `dry_run`: what would change", body = RedrawnOut),
                 (status = 204, description = "Removed"),
-                EditFaults, RedrawFaults, AreaGone,
+                EditFaults, RedrawFaults, Gone,
             ),
         )]
         pub async fn $delete(

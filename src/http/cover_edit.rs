@@ -5,18 +5,15 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
-use serde::Serialize;
 use serde_json::Value;
-use utoipa::ToSchema;
 
 use super::cover_in::{CoverIn, differences, document, patched, read_patch};
 use super::edge::Caller;
-use super::openapi::{BodyFaults, CoverGone, EditFaults, Forbidden, NotFound, UndoFaults, say};
-use super::order_out::ByOut;
+use super::history::{DeliveryOut, FieldChangeOut, VersionOut, by};
+use super::openapi::{BodyFaults, EditFaults, Forbidden, Gone, NotFound, UndoFaults, say};
 use super::page::Items;
 use super::params::Params;
 use super::problem::Outcome;
-use super::refs::Ref;
 use super::wire::{CoverOut, Out};
 use super::write::{self, InPath};
 use super::{App, body, json, to_bytes};
@@ -39,8 +36,7 @@ fn code(text: &str) -> Result<CoverCode> {
 /// What the parameters of an edit say: why, and how its answer is to look.
 fn asked(query: Option<&str>) -> Result<(Option<crate::domain::text::Text<2000>>, Out)> {
     let mut params = Params::read(query)?;
-    let reason = params.text("reason").map(crate::domain::text::Text::new).transpose();
-    let reason = reason.map_err(|error| ServiceError::parameter("reason", error))?;
+    let reason = write::reason(&mut params)?;
     let out = Out::from_params(&mut params)?;
     params.finish("reason, out_crs")?;
     Ok((reason, out))
@@ -120,7 +116,7 @@ pub async fn create(
             ("ETag" = String, description = "Its version, for If-Match"),
             ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
         )),
-        BodyFaults, EditFaults, CoverGone,
+        BodyFaults, EditFaults, Gone,
     ),
 )]
 pub async fn put(
@@ -162,7 +158,7 @@ pub async fn put(
             ("ETag" = String, description = "Its version, for If-Match"),
             ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
         )),
-        BodyFaults, EditFaults, CoverGone,
+        BodyFaults, EditFaults, Gone,
     ),
 )]
 pub async fn patch(
@@ -197,7 +193,7 @@ pub async fn patch(
         (status = 204, description = "Removed", headers(
             ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
         )),
-        EditFaults, CoverGone,
+        EditFaults, Gone,
     ),
 )]
 pub async fn delete(
@@ -251,47 +247,6 @@ pub async fn undo(
     let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency };
     let edit = CoverEdit::Undo { code, version };
     write::respond(app.guli.edit_cover(edit, asking, render(StatusCode::OK, out)).await)
-}
-
-/// A member that a change changed.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct FieldChangeOut {
-    #[schema(examples("/spec/load_class"))]
-    pub pointer: String,
-    pub from: Value,
-    pub to: Value,
-}
-
-/// The row of an import that a version came from.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct DeliveryOut {
-    pub import: String,
-    /// Counts records from 1; null when a later import delivered the record again.
-    pub row: Option<i64>,
-}
-
-/// A version of a cover, and the change that made it.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct VersionOut {
-    pub version: i64,
-    pub at: Option<jiff::Timestamp>,
-    pub by: Option<ByOut>,
-    pub reason: Option<String>,
-    pub source: Option<DeliveryOut>,
-    /// Of the first version: none.
-    pub changes: Vec<FieldChangeOut>,
-}
-
-/// Who made a change, as its event says.
-pub(super) fn by(guli: &Guli, event: &Event) -> ByOut {
-    let data: Value = serde_json::from_str(&event.data).unwrap_or_default();
-    let unit = data["unit"].as_str().and_then(|code| code.parse().ok());
-    let unit = unit.and_then(|code| guli.context.index.organization(&code));
-    ByOut {
-        // Imports are the operator's, who needs no key.
-        role: data["role"].as_str().unwrap_or("admin").to_owned(),
-        unit: unit.map(|unit| Ref::organization(&unit).into_owned()),
-    }
 }
 
 fn versions(guli: &Guli, versions: Vec<CoverVersion>) -> Vec<VersionOut> {

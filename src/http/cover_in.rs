@@ -5,11 +5,11 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::wire::{PositionIn, Source};
-use super::{body, words};
+use super::{body, words, write};
 use crate::domain::catalog::CategoryCode;
 use crate::domain::cover::{Accuracy, Cover, CoverDraft, LoadClass, Material, Place, Shape, Spec, Status};
 use crate::domain::id::{CoverCode, OrgCode};
-use crate::service::error::{Fault, Result, ServiceError};
+use crate::service::error::{Result, ServiceError};
 
 /// A code by itself, or as answers show it, with a name that is not read.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -220,10 +220,7 @@ pub fn document(cover: &Cover) -> Value {
 /// A patch as it was sent, its members checked: what only the registry gives cannot be patched.
 pub fn read_patch(bytes: &[u8]) -> Result<Map<String, Value>> {
     let patch: Map<String, Value> = body::parse(bytes)?;
-    if let Some(member) = READ_ONLY.iter().find(|member| patch.contains_key(**member)) {
-        let fault = Fault::pointer(format!("/{member}"), "is the registry's to give and cannot be changed");
-        return Err(ServiceError::Invalid(vec![fault]));
-    }
+    write::no_read_only(&patch, &READ_ONLY)?;
     Ok(patch)
 }
 

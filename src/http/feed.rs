@@ -55,6 +55,8 @@ impl ChangeOut {
             Some("grid") => Some("grids"),
             Some("community") => Some("communities"),
             Some("subdistrict") => Some("subdistricts"),
+            Some("organization") => Some("organizations"),
+            Some("person") => Some("people"),
             Some("quality") => Some("quality"),
             _ => None,
         };

@@ -11,12 +11,12 @@ use flate2::write::GzEncoder;
 use futures_util::stream;
 
 use super::areas::parent;
+use super::covers::{codes, cover_statuses};
 use super::edge::Caller;
 use super::openapi::{Forbidden, NotFound, say};
 use super::page::bbox;
 use super::params::Params;
 use super::problem::Outcome;
-use super::registry::{codes, cover_statuses};
 use super::wire::{self, Out, Source};
 use super::work_orders::{damages, statuses, units};
 use super::write::InPath;

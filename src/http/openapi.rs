@@ -15,13 +15,13 @@ use utoipa::{Modify, OpenApi};
 use super::problem::Problem;
 use super::refusals::{INTERNAL, INVALID, MALFORMED, UNAUTHORIZED, UNAVAILABLE, UNKNOWN_CRS, answers};
 use super::{
-    actions, area_edit, areas, cover_edit, feed, imports, layers, me, ops, pages, quality, registry, reports, resolve,
-    tiles, work_orders,
+    actions, area_edit, areas, cover_edit, covers, feed, imports, layers, me, ops, organizations, pages, people,
+    quality, reports, resolve, tiles, work_orders,
 };
 
 pub use super::refusals::{
-    ActFaults, AreaGone, BodyFaults, CoverGone, EditFaults, Forbidden, ImportFaults, MediaTypes, Moved, NotFound,
-    Outside, RedrawFaults, ReportFaults, RulingFaults, TokenGone, UndoFaults,
+    ActFaults, BodyFaults, EditFaults, Forbidden, Gone, ImportFaults, MediaTypes, Moved, NotFound, Outside,
+    RedrawFaults, ReportFaults, RulingFaults, TiedFaults, TokenGone, UndoFaults,
 };
 
 /// What many parameters and headers say of themselves.
@@ -110,8 +110,10 @@ fn describe(operation: &mut Operation) {
         resolve::get, resolve::batch, reports::create, reports::track, work_orders::list, work_orders::get,
         actions::accept, actions::arrive, actions::secure, actions::repair, actions::verify, actions::close,
         actions::identify, actions::reassign, areas::districts, areas::district, areas::subdistricts,
-        areas::subdistrict, areas::communities, areas::community, areas::grids, areas::grid, registry::organizations,
-        registry::organization, registry::people, registry::person, registry::covers, registry::cover,
+        areas::subdistrict, areas::communities, areas::community, areas::grids, areas::grid, organizations::organizations,
+        organizations::create, organizations::organization, organizations::put, organizations::patch,
+        organizations::delete, organizations::history, people::people, people::create, people::person, people::put,
+        people::patch, people::delete, people::history, covers::covers, covers::cover,
         cover_edit::create, cover_edit::put, cover_edit::patch, cover_edit::delete, cover_edit::history,
         cover_edit::undo, area_edit::put_subdistrict, area_edit::patch_subdistrict, area_edit::delete_subdistrict,
         area_edit::subdistrict_history, area_edit::put_community, area_edit::patch_community,

@@ -185,8 +185,9 @@ faults! {
         FORBIDDEN, TOO_LARGE, MEDIA_TYPE, INVALID, UNKNOWN_CRS, (422, "import-rejected", import_rejected)
     ];
     RedrawFaults [FORBIDDEN, NOT_FOUND, INVALID, UNKNOWN_CRS, MISMATCH, (409, "conflict", conflict)];
-    AreaGone [(410, "gone", gone)];
-    CoverGone [(410, "gone", gone)];
+    /// What stands on a thing keeps it.
+    TiedFaults [(409, "conflict", conflict)];
+    Gone [(410, "gone", gone)];
     TokenGone [(410, "gone", void_token)];
 }
 

@@ -11,7 +11,9 @@ mod pages;
 mod quality;
 mod refusals;
 mod registry;
+mod staff;
 mod tiles;
+mod units;
 
 use std::sync::Arc;
 
@@ -105,7 +107,7 @@ async fn seed(writer: &mut WriteConn) {
         organization("370203-WAT01", "自来水公司", OrgKind::Utility),
         organization("370203005-K01", "城市管理办公室", OrgKind::Section),
     ];
-    organizations::put(conn, &units).await.unwrap();
+    organizations::put(conn, 1, &units).await.unwrap();
     let parts = [
         area(370_203_005, "辽宁路街道", outline.clone()),
         area(370_203_005_001, "海晏社区", outline),
@@ -114,8 +116,9 @@ async fn seed(writer: &mut WriteConn) {
     ];
     areas::put(conn, code, 1, &parts).await.unwrap();
     let person = PersonId(Uuid::from_u128(7));
-    let record = Person { id: person, source: "town".into(), external_id: "1".into(), organization: None };
-    people::put(conn, &[record]).await.unwrap();
+    let (source, external_id) = ("town".to_owned(), "1".to_owned());
+    let record = Person { id: person, district: code, source, external_id, organization: None, version: 1 };
+    people::put(conn, code, 1, &[record]).await.unwrap();
     let grid = WEST.parse::<GridCode>().unwrap().number();
     people::put_duties(conn, code, &[(grid, DutyKind::GridLeader, person)]).await.unwrap();
     let import = ImportId(Uuid::from_u128(1));

@@ -6,11 +6,14 @@ use axum::extract::rejection::PathRejection;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::edge::idempotency_key;
+use super::params::Params;
 use super::problem::{Failure, Outcome};
 use super::{App, set};
 use crate::domain::actor::Actor;
+use crate::domain::text::Text;
 use crate::service::command::{Answer, Idempotency, Precondition, Rendered};
 use crate::service::error::{Fault, Result, ServiceError};
 use crate::service::keys::hash;
@@ -23,6 +26,39 @@ pub fn idempotency(headers: &HeaderMap, actor: &Actor, path: &str, body: &[u8]) 
         slot: Slot { client: actor.log_name(), route: format!("POST {path}"), key_hash: hash(key.as_bytes()) },
         body_hash: hash(body),
     }))
+}
+
+/// Why an edit is made, for the history.
+pub fn reason(params: &mut Params<'_>) -> Result<Option<Text<2000>>> {
+    let reason = params.text("reason").map(Text::new).transpose();
+    reason.map_err(|error| ServiceError::parameter("reason", error))
+}
+
+/// The reason of an edit that takes no other parameter.
+pub fn only_reason(query: Option<&str>) -> Result<Option<Text<2000>>> {
+    let mut params = Params::read(query)?;
+    let reason = reason(&mut params)?;
+    params.finish("reason")?;
+    Ok(reason)
+}
+
+/// A name: 1 to 100 characters without U+0000.
+pub fn name(name: &str, pointer: &str) -> Result<String> {
+    let name = name.trim();
+    if name.is_empty() {
+        return Err(ServiceError::invalid(pointer, "a name has 1 to 100 characters"));
+    }
+    Text::<100>::new(name).map(Text::into_string).map_err(|error| ServiceError::invalid(pointer, error))
+}
+
+/// Refuses a patch of what only the registry gives.
+pub fn no_read_only(patch: &Map<String, Value>, members: &[&str]) -> Result<()> {
+    match members.iter().find(|member| patch.contains_key(**member)) {
+        Some(member) => {
+            Err(ServiceError::invalid(format!("/{member}"), "is the registry's to give and cannot be changed"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// `If-Match`: a version, or any.

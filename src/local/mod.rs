@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::domain::actor::{Actor, Role, Scope};
 use crate::domain::id::{CodeError, CommunityCode, DistrictCode, GridCode, KeyId, SubdistrictCode};
 use crate::export::{Ask, Export, Format, Layer};
-use crate::http::cover_edit::VersionOut;
+use crate::http::history::VersionOut;
 use crate::http::page::Items;
 use crate::http::params::Params;
 use crate::http::wire::Audience;

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use super::Context;
+use super::registry::Contact;
 use super::settle;
 use crate::domain::grid::{District, DutyKind};
-use crate::domain::id::GridCode;
+use crate::domain::id::{DistrictCode, GridCode, PersonId};
 use crate::domain::order::Order;
 use crate::index::{DistrictBuilder, DistrictIndex, DistrictSnapshot, OpenOrder};
-use crate::store::personal::{self, Purpose};
+use crate::store::personal::{self, PersonalData, Purpose};
 use crate::store::{Conn, Result, areas, catalog, corrupt, covers, head, orders, organizations, people};
 
 /// How many organisations are read at most.
@@ -19,8 +20,8 @@ pub(super) async fn district(context: &Context, conn: &mut Conn<'_>, district: D
     district_at(context, conn, district, None).await
 }
 
-/// The index of one district as it is, or as it was after the event `as_of`. Names of people and
-/// organisations are always today's.
+/// The index of one district as it is, or as it was after the event `as_of`. Names of people, whose past
+/// is not kept, and of other districts' organisations are always today's.
 pub(super) async fn district_at(
     context: &Context,
     conn: &mut Conn<'_>,
@@ -47,7 +48,10 @@ pub(super) async fn district_at(
                 (grid, leader)
             })
             .collect(),
-        organizations: organizations::list(conn, "", ORGANIZATIONS).await?,
+        organizations: match as_of {
+            None => organizations::list(conn, "", ORGANIZATIONS).await?,
+            Some(seq) => organizations::list_as_of(conn, code, seq).await?,
+        },
         catalog: catalog::read(conn, code).await?,
         registry_seq,
     })
@@ -65,6 +69,38 @@ pub(super) async fn district_at(
     Ok(builder.finish())
 }
 
+/// What a person's sealed data is kept under.
+pub(super) fn subject(person: PersonId) -> String {
+    format!("person:{person}")
+}
+
+/// A person's name and phone; `sealed` are the district's records by subject.
+pub(super) fn unseal(
+    context: &Context,
+    district: DistrictCode,
+    person: PersonId,
+    sealed: &HashMap<String, Vec<u8>>,
+) -> Result<Contact> {
+    let subject = subject(person);
+    let Some(sealed) = sealed.get(&subject) else { return Ok(Contact::default()) };
+    let opened = context.seal.open_sealed(&personal::place(district, &subject, Purpose::Duty), sealed)?;
+    Ok(serde_json::from_slice(&opened).unwrap_or_default())
+}
+
+/// A person's name and phone, sealed for as long as they have duties.
+pub(super) fn seal(
+    context: &Context,
+    district: DistrictCode,
+    person: PersonId,
+    contact: &Contact,
+) -> Result<PersonalData> {
+    let subject = subject(person);
+    let place = personal::place(district, &subject, Purpose::Duty);
+    let bytes = serde_json::to_vec(contact).map_err(|e| corrupt("a contact", e))?;
+    let sealed = context.seal.seal(&place, &bytes)?;
+    Ok(PersonalData { subject, purpose: Purpose::Duty, retain_until: None, sealed })
+}
+
 /// Names of the grid leaders, unsealed.
 async fn leaders(context: &Context, conn: &mut Conn<'_>, district: &District) -> Result<HashMap<GridCode, String>> {
     let sealed: HashMap<String, Vec<u8>> =
@@ -72,14 +108,7 @@ async fn leaders(context: &Context, conn: &mut Conn<'_>, district: &District) ->
     let mut leaders = HashMap::new();
     for duty in people::duties(conn, district.code).await? {
         let (DutyKind::GridLeader, Ok(grid)) = (duty.kind, duty.area.parse::<GridCode>()) else { continue };
-        let subject = format!("person:{}", duty.person);
-        let place = personal::place(district.code, &subject, Purpose::Duty);
-        let Some(sealed) = sealed.get(&subject) else { continue };
-        let record = context.seal.open_sealed(&place, sealed)?;
-        let name = serde_json::from_slice::<serde_json::Value>(&record)
-            .ok()
-            .and_then(|record| record["name"].as_str().map(str::to_owned));
-        if let Some(name) = name {
+        if let Some(name) = unseal(context, district.code, duty.person, &sealed)?.name {
             leaders.insert(grid, name);
         }
     }

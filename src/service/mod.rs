@@ -87,7 +87,7 @@ pub struct Guli {
     pub context: Arc<Context>,
     pub keys: KeyRing,
     fixed_keys: Vec<(&'static str, Actor)>,
-    store: Store,
+    pub(crate) store: Store,
     writer: Writer,
     importing: tokio::sync::Mutex<()>,
     past: moment::PastDistricts,

@@ -1,20 +1,38 @@
 //! Reading the registry in pages: areas, organisations, people, covers.
 
-use super::Guli;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+
 use super::error::{Result, ServiceError};
 use super::moment::Moment;
+use super::{Guli, load};
 use crate::domain::actor::{self, Action, Actor, Privacy, Resource};
 use crate::domain::cover::Cover;
 use crate::domain::grid::Duty;
-use crate::domain::id::{CoverCode, DistrictCode};
+use crate::domain::id::{CoverCode, DistrictCode, OrgCode, PersonId};
 use crate::domain::organization::Organization;
 use crate::index::CoverView;
 use crate::store::areas::{self, Area, Level};
 use crate::store::cover_history::{self, CoverState};
 use crate::store::covers::{self, Wanted};
 use crate::store::events::{self, Event};
+use crate::store::organizations;
+use crate::store::people::{self, Person};
 use crate::store::personal::{self, Purpose};
-use crate::store::{organizations, people};
+
+/// What is sealed of a person.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    pub name: Option<String>,
+    pub phone: Option<String>,
+}
+
+impl std::fmt::Debug for Contact {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Contact(…)")
+    }
+}
 
 /// A person with a name, for those who may see it.
 #[derive(Debug, Clone)]
@@ -22,6 +40,7 @@ pub struct PersonRecord {
     pub id: String,
     pub name: Option<String>,
     pub phone: Option<String>,
+    pub organization: Option<OrgCode>,
     pub duties: Vec<Duty>,
     pub version: i64,
 }
@@ -44,6 +63,19 @@ pub struct CoverVersion {
     pub event: Option<Event>,
     /// The import that made it, and the row there if that import is the last that delivered it.
     pub import: Option<(String, Option<i64>)>,
+}
+
+/// A person as the caller may see them, without duties yet.
+pub(super) fn record_of(actor: &Actor, id: PersonId, person: Option<Person>, record: &Contact) -> PersonRecord {
+    let privacy = Privacy::of(actor.role);
+    PersonRecord {
+        id: id.to_string(),
+        name: record.name.as_deref().and_then(|name| privacy.name(name)),
+        phone: record.phone.as_deref().and_then(|phone| privacy.phone(phone)),
+        version: person.as_ref().map_or(1, |person| person.version),
+        organization: person.and_then(|person| person.organization),
+        duties: Vec::new(),
+    }
 }
 
 impl Guli {
@@ -110,13 +142,15 @@ impl Guli {
     }
 
     /// One organisation.
-    pub fn organization(
-        &self,
-        actor: &Actor,
-        code: &crate::domain::id::OrgCode,
-    ) -> Result<std::sync::Arc<Organization>> {
+    pub async fn organization(&self, actor: &Actor, code: &OrgCode) -> Result<std::sync::Arc<Organization>> {
         self.authorize_anywhere(actor, Action::ReadOrganizations, "organizations")?;
-        self.context.index.organization(code).ok_or_else(|| ServiceError::NotFound(format!("organization {code}")))
+        if let Some(organization) = self.context.index.organization(code) {
+            return Ok(organization);
+        }
+        let mut reader = self.store.read().await?;
+        let was = !organizations::states(&mut reader.conn(), code).await?.is_empty();
+        let hidden = || ServiceError::NotFound(format!("organization {code}"));
+        Err(if was { super::edit::organizations::removed(code) } else { hidden() })
     }
 
     fn authorize_anywhere(&self, actor: &Actor, action: Action, what: &str) -> Result<Vec<DistrictCode>> {
@@ -137,39 +171,40 @@ impl Guli {
         self.authorize_anywhere(actor, Action::ResolveInBulk, "batches").is_ok()
     }
 
-    /// People with duties in the caller's areas, unsealed for who may read them.
-    pub async fn people(&self, actor: &Actor) -> Result<Vec<PersonRecord>> {
+    /// People with duties in the caller's areas, unsealed for who may read them; for whoever has the whole
+    /// district also those without a duty. `only` asks for one of them.
+    pub async fn people(&self, actor: &Actor, only: Option<PersonId>) -> Result<Vec<PersonRecord>> {
         let districts = self.authorize_anywhere(actor, Action::ReadPeople, "people")?;
-        let privacy = Privacy::of(actor.role);
         let mut reader = self.store.read().await?;
-        let versions: std::collections::HashMap<_, _> =
-            people::versions(&mut reader.conn()).await?.into_iter().collect();
-        let mut found: std::collections::BTreeMap<String, PersonRecord> = std::collections::BTreeMap::new();
+        let conn = &mut reader.conn();
+        let mut found: BTreeMap<String, PersonRecord> = BTreeMap::new();
         for district in districts {
-            let sealed: std::collections::HashMap<_, _> =
-                personal::all(&mut reader.conn(), district, Purpose::Duty).await?.into_iter().collect();
+            let sealed: HashMap<_, _> = personal::all(conn, district, Purpose::Duty).await?.into_iter().collect();
+            let mut persons: HashMap<PersonId, Person> =
+                people::of_district(conn, district).await?.into_iter().map(|person| (person.id, person)).collect();
+            persons.retain(|id, _| only.is_none_or(|only| only == *id));
+            let mut held: BTreeMap<PersonId, Vec<Duty>> = BTreeMap::new();
             // Whoever stands for one grid has no business with the phones of all others.
-            let duties = people::duties(&mut reader.conn(), district).await?.into_iter();
-            for duty in duties.filter(|duty| duty.area.parse().is_ok_and(|area| actor.meets(area))) {
-                let subject = format!("person:{}", duty.person);
-                let record = sealed.get(&subject).map(|sealed| {
-                    self.context.seal.open_sealed(&personal::place(district, &subject, Purpose::Duty), sealed)
-                });
-                let record: serde_json::Value = match record {
-                    Some(opened) => serde_json::from_slice(&opened?).unwrap_or_default(),
-                    None => serde_json::Value::Null,
+            let duties = people::duties(conn, district).await?.into_iter();
+            let mut on_duty = HashSet::new();
+            for duty in duties.filter(|duty| only.is_none_or(|only| only == duty.person)) {
+                on_duty.insert(duty.person);
+                if duty.area.parse().is_ok_and(|area| actor.meets(area)) {
+                    held.entry(duty.person).or_default().push(duty);
+                }
+            }
+            if actor.holds_all(district) {
+                held.extend(persons.keys().filter(|id| !on_duty.contains(*id)).map(|id| (*id, Vec::new())));
+            }
+            for (id, duties) in held {
+                // Of another district, with a duty in this one.
+                let person = match persons.remove(&id) {
+                    Some(person) => Some(person),
+                    None => people::known(conn, id).await?,
                 };
-                found
-                    .entry(duty.person.to_string())
-                    .or_insert_with(|| PersonRecord {
-                        id: duty.person.to_string(),
-                        name: record["name"].as_str().and_then(|name| privacy.name(name)),
-                        phone: record["phone"].as_str().and_then(|phone| privacy.phone(phone)),
-                        duties: Vec::new(),
-                        version: versions.get(&duty.person).copied().unwrap_or(1),
-                    })
-                    .duties
-                    .push(duty);
+                let record = load::unseal(&self.context, district, id, &sealed)?;
+                let shown = record_of(actor, id, person, &record);
+                found.entry(id.to_string()).or_insert(shown).duties.extend(duties);
             }
         }
         // Personal data is read by a person with a key: that is worth a line.
@@ -223,7 +258,7 @@ impl Guli {
         let states = cover_history::states(conn, district, present.cover.id).await?;
         let numbers: Vec<i64> = states.iter().map(|state| state.seq).collect();
         let events = events::numbered(conn, district, &numbers).await?;
-        let mut events: std::collections::HashMap<i64, Event> = events.into_iter().map(|e| (e.seq, e)).collect();
+        let mut events: HashMap<i64, Event> = events.into_iter().map(|e| (e.seq, e)).collect();
         let deliveries = cover_history::deliveries(conn, district, present.cover.id).await?;
         let versions = states.into_iter().map(|CoverState { cover, seq, source }| {
             let event = events.remove(&seq);

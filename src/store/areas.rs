@@ -247,6 +247,14 @@ struct StateRow {
     seq_to: Option<i64>,
 }
 
+/// Codes and last versions of areas that were removed.
+pub async fn removed(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Vec<(u64, i64)>> {
+    const SQL: &str = "SELECT code, max(version) FROM area_version WHERE district = $1 \
+        AND code NOT IN (SELECT code FROM area WHERE district = $1) GROUP BY code";
+    let rows: Vec<(i64, i64)> = each!(conn, c => sqlx::query_as(SQL).bind(district.as_i64()).fetch_all(c).await?);
+    Ok(rows.into_iter().map(|(code, version)| (code.unsigned_abs(), version)).collect())
+}
+
 /// The highest code within a range that an area has or once had: none is given twice.
 pub async fn last_code(conn: &mut Conn<'_>, district: DistrictCode, (first, last): (u64, u64)) -> Result<Option<u64>> {
     const SQL: &str = "SELECT max(last) FROM (\

@@ -1,8 +1,10 @@
-//! Organisations: one table for all districts, since one may act in several.
+//! Organisations: one table for all districts, since one may act in several; their past is counted in the
+//! changes of the district that gave the code.
 
 use sqlx::QueryBuilder;
 
 use super::{Conn, ROWS_PER_STATEMENT, Result, corrupt, each};
+use crate::domain::id::{DistrictCode, OrgCode};
 use crate::domain::organization::{OrgKind, Organization};
 
 #[derive(Debug, sqlx::FromRow)]
@@ -26,30 +28,154 @@ impl Row {
     }
 }
 
+/// An organisation as it was from one event on, until another.
+#[derive(Debug, Clone)]
+pub struct OrganizationState {
+    pub organization: Organization,
+    pub seq_from: i64,
+    /// `None` for the present.
+    pub seq_to: Option<i64>,
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct StateRow {
+    #[sqlx(flatten)]
+    row: Row,
+    seq_from: i64,
+    seq_to: Option<i64>,
+}
+
+const COLUMNS: &str = "code, name, kind, credit_code, version";
+
 /// Organisations by code, after `after`.
 pub async fn list(conn: &mut Conn<'_>, after: &str, limit: i64) -> Result<Vec<Organization>> {
-    const SQL: &str =
-        "SELECT code, name, kind, credit_code, version FROM organization WHERE code > $1 ORDER BY code LIMIT $2";
-    let rows: Vec<Row> = each!(conn, c => sqlx::query_as(SQL).bind(after).bind(limit).fetch_all(c).await?);
+    let sql = format!("SELECT {COLUMNS} FROM organization WHERE code > $1 ORDER BY code LIMIT $2");
+    let rows: Vec<Row> =
+        each!(conn, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(after).bind(limit).fetch_all(c).await?);
     rows.into_iter().map(Row::read).collect()
 }
 
-/// Writes organisations as they now are.
-pub async fn put(conn: &mut Conn<'_>, organizations: &[Organization]) -> Result<()> {
+/// All organisations, those of the district as they were after its event `as_of`.
+pub async fn list_as_of(conn: &mut Conn<'_>, district: DistrictCode, as_of: i64) -> Result<Vec<Organization>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM organization WHERE code NOT LIKE $1 OR seq_from <= $2 UNION ALL \
+         SELECT {COLUMNS} FROM organization_version WHERE code LIKE $1 AND seq_from <= $2 AND seq_to > $2 ORDER BY code"
+    );
+    let rows: Vec<Row> = each!(conn, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(format!("{district}%")).bind(as_of).fetch_all(c).await?);
+    rows.into_iter().map(Row::read).collect()
+}
+
+/// The organisation with this code, if it is there.
+pub async fn known(conn: &mut Conn<'_>, code: &OrgCode) -> Result<Option<Organization>> {
+    let sql = format!("SELECT {COLUMNS} FROM organization WHERE code = $1");
+    let row: Option<Row> =
+        each!(conn, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(code.as_str()).fetch_optional(c).await?);
+    row.map(Row::read).transpose()
+}
+
+/// Codes and last versions of organisations that were removed.
+pub async fn removed(conn: &mut Conn<'_>) -> Result<Vec<(String, i64)>> {
+    const SQL: &str = "SELECT code, max(version) FROM organization_version \
+        WHERE code NOT IN (SELECT code FROM organization) GROUP BY code";
+    Ok(each!(conn, c => sqlx::query_as(SQL).fetch_all(c).await?))
+}
+
+/// Every state of an organisation, the oldest first.
+pub async fn states(conn: &mut Conn<'_>, code: &OrgCode) -> Result<Vec<OrganizationState>> {
+    let sql = format!(
+        "SELECT {COLUMNS}, seq_from, seq_to FROM organization_version WHERE code = $1 UNION ALL \
+         SELECT {COLUMNS}, seq_from, NULL FROM organization WHERE code = $1 ORDER BY version"
+    );
+    let rows: Vec<StateRow> =
+        each!(conn, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(code.as_str()).fetch_all(c).await?);
+    rows.into_iter()
+        .map(|StateRow { row, seq_from, seq_to }| Ok(OrganizationState { organization: row.read()?, seq_from, seq_to }))
+        .collect()
+}
+
+/// Puts what these organisations are into the past, until the event `seq`.
+async fn supersede<'a>(
+    conn: &mut Conn<'_>,
+    seq: i64,
+    codes: impl Iterator<Item = &'a OrgCode> + Clone + Send,
+) -> Result<()> {
+    each!(conn, c => {
+        let mut past = QueryBuilder::<Db>::new(format!(
+            "INSERT INTO organization_version ({COLUMNS}, seq_from, seq_to) SELECT {COLUMNS}, seq_from, "
+        ));
+        past.push_bind(seq).push(" FROM organization WHERE code IN (");
+        let mut list = past.separated(", ");
+        codes.for_each(|code| { list.push_bind(code.to_string()); });
+        past.push(")");
+        past.build().execute(c).await.map(drop)?;
+    });
+    Ok(())
+}
+
+/// Writes organisations as they now are; a superseded state goes to the past.
+pub async fn put(conn: &mut Conn<'_>, seq: i64, organizations: &[Organization]) -> Result<()> {
     for chunk in organizations.chunks(ROWS_PER_STATEMENT) {
-        each!(conn, c => {
-            let mut sql = QueryBuilder::<Db>::new("INSERT INTO organization (code, name, kind, credit_code, version) ");
+        supersede(conn, seq, chunk.iter().map(|organization| &organization.code)).await?;
+        each!(&mut *conn, c => {
+            let mut sql = QueryBuilder::<Db>::new(format!("INSERT INTO organization ({COLUMNS}, seq_from) "));
             sql.push_values(chunk, |mut row, organization| {
                 row.push_bind(organization.code.as_str())
                     .push_bind(organization.name.as_str())
                     .push_bind(organization.kind.as_str())
                     .push_bind(organization.credit_code.as_deref())
-                    .push_bind(organization.version);
+                    .push_bind(organization.version)
+                    .push_bind(seq);
             });
             sql.push(" ON CONFLICT (code) DO UPDATE SET name = excluded.name, kind = excluded.kind, \
-                      credit_code = excluded.credit_code, version = excluded.version");
+                      credit_code = excluded.credit_code, version = excluded.version, seq_from = excluded.seq_from");
             sql.build().execute(c).await.map(drop)?;
         });
     }
     Ok(())
+}
+
+/// Puts an organisation into the past: from the event `seq` on it is no more.
+pub async fn remove(conn: &mut Conn<'_>, seq: i64, code: &OrgCode) -> Result<()> {
+    supersede(conn, seq, std::iter::once(code)).await?;
+    each!(conn, c => sqlx::query("DELETE FROM organization WHERE code = $1")
+        .bind(code.as_str()).execute(c).await.map(drop)?);
+    Ok(())
+}
+
+/// What in a district needs an organisation: covers, areas, open orders; and people anywhere.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Ties {
+    pub covers: i64,
+    pub areas: i64,
+    pub orders: i64,
+    pub people: i64,
+}
+
+/// What stands on an organisation within a district.
+pub async fn ties(conn: &mut Conn<'_>, district: DistrictCode, code: &OrgCode) -> Result<Ties> {
+    const SQL: &str = "SELECT \
+        (SELECT count(*) FROM cover WHERE district = $1 AND status <> 'removed' \
+            AND (owner = $2 OR responsible_unit = $2)), \
+        (SELECT count(*) FROM area WHERE district = $1 AND supervising_department = $2), \
+        (SELECT count(*) FROM work_order WHERE district = $1 AND status NOT IN ('closed', 'cancelled') \
+            AND assignee = $2), \
+        (SELECT count(*) FROM person WHERE organization = $2)";
+    let (covers, areas, orders, people) = each!(conn, c => sqlx::query_as(SQL)
+        .bind(district.as_i64()).bind(code.as_str()).fetch_one(c).await?);
+    Ok(Ties { covers, areas, orders, people })
+}
+
+impl Ties {
+    /// Whether the organisation acts in the district itself.
+    pub const fn here(self) -> bool {
+        self.covers > 0 || self.areas > 0 || self.orders > 0
+    }
+}
+
+/// Codes from `first` to `last` that an organisation has or once had.
+pub async fn given(conn: &mut Conn<'_>, first: &str, last: &str) -> Result<Vec<String>> {
+    const SQL: &str = "SELECT code FROM organization WHERE code BETWEEN $1 AND $2 UNION \
+        SELECT code FROM organization_version WHERE code BETWEEN $1 AND $2";
+    Ok(each!(conn, c => sqlx::query_scalar(SQL).bind(first).bind(last).fetch_all(c).await?))
 }

@@ -1,63 +1,220 @@
 //! People and their duties. Names and phones are in [`super::personal`].
 
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::{Conn, ROWS_PER_STATEMENT, Result, corrupt, each};
 use crate::domain::grid::{Duty, DutyKind};
-use crate::domain::id::{DistrictCode, PersonId};
+use crate::domain::id::{DistrictCode, OrgCode, PersonId};
 
 /// A person without a name: where the record came from and what they belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
     pub id: PersonId,
+    /// In whose feed the person's changes are.
+    pub district: DistrictCode,
     pub source: String,
     pub external_id: String,
-    pub organization: Option<String>,
+    pub organization: Option<OrgCode>,
+    pub version: i64,
 }
+
+#[derive(Debug, sqlx::FromRow)]
+struct Row {
+    id: Vec<u8>,
+    district: i64,
+    source: String,
+    external_id: String,
+    organization: Option<String>,
+    version: i64,
+}
+
+fn identity(id: &[u8]) -> Result<PersonId> {
+    Uuid::from_slice(id).map(PersonId).map_err(|e| corrupt("a person's id", e))
+}
+
+fn unit(code: Option<String>) -> Result<Option<OrgCode>> {
+    code.map(|code| code.parse().map_err(|e| corrupt("an organization", e))).transpose()
+}
+
+impl Row {
+    fn read(self) -> Result<Person> {
+        let organization = unit(self.organization)?;
+        // Older databases do not say it of people without a duty: their unit's, or that of whoever delivered them.
+        let district = DistrictCode::from_number(self.district.unsigned_abs())
+            .or_else(|| organization.as_ref().map(OrgCode::district))
+            .or_else(|| self.source.parse::<OrgCode>().ok().map(|source| source.district()))
+            .ok_or_else(|| corrupt("a district", self.district))?;
+        Ok(Person {
+            id: identity(&self.id)?,
+            district,
+            source: self.source,
+            external_id: self.external_id,
+            organization,
+            version: self.version,
+        })
+    }
+}
+
+const COLUMNS: &str = "id, district, source, external_id, organization, version";
 
 /// The people a source has delivered.
 pub async fn of_source(conn: &mut Conn<'_>, source: &str) -> Result<Vec<Person>> {
-    const SQL: &str = "SELECT id, external_id, organization FROM person WHERE source = $1 ORDER BY external_id";
-    let rows: Vec<(Vec<u8>, String, Option<String>)> =
-        each!(conn, c => sqlx::query_as(SQL).bind(source).fetch_all(c).await?);
-    rows.into_iter()
-        .map(|(id, external_id, organization)| {
-            let id = Uuid::from_slice(&id).map(PersonId).map_err(|e| corrupt("a person's id", e))?;
-            Ok(Person { id, source: source.to_owned(), external_id, organization })
-        })
-        .collect()
+    let sql = format!("SELECT {COLUMNS} FROM person WHERE source = $1 ORDER BY external_id");
+    let rows: Vec<Row> = each!(conn, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(source).fetch_all(c).await?);
+    rows.into_iter().map(Row::read).collect()
 }
 
-pub async fn put(conn: &mut Conn<'_>, people: &[Person]) -> Result<()> {
+/// The people of a district.
+pub async fn of_district(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Vec<Person>> {
+    let sql = format!("SELECT {COLUMNS} FROM person WHERE district = $1 ORDER BY id");
+    let rows: Vec<Row> =
+        each!(conn, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(district.as_i64()).fetch_all(c).await?);
+    rows.into_iter().map(Row::read).collect()
+}
+
+/// The person with this identity, if they are there.
+pub async fn known(conn: &mut Conn<'_>, id: PersonId) -> Result<Option<Person>> {
+    let sql = format!("SELECT {COLUMNS} FROM person WHERE id = $1");
+    let row: Option<Row> = each!(conn, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(id.0.as_bytes().to_vec()).fetch_optional(c).await?);
+    row.map(Row::read).transpose()
+}
+
+/// A person's duties as they are kept in the past and shown in histories.
+fn duties_text(duties: &[Duty]) -> String {
+    let duties: Vec<_> = duties.iter().map(|duty| json!({"kind": duty.kind.as_str(), "area": duty.area})).collect();
+    json!(duties).to_string()
+}
+
+/// What a person was from one event on, until another.
+#[derive(Debug, Clone)]
+pub struct PersonState {
+    pub version: i64,
+    pub organization: Option<OrgCode>,
+    pub duties: Value,
+    /// Older databases do not know it of people without a duty.
+    pub district: Option<DistrictCode>,
+    pub seq_from: i64,
+    /// `None` for the present.
+    pub seq_to: Option<i64>,
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct StateRow {
+    version: i64,
+    organization: Option<String>,
+    duties: Option<String>,
+    district: i64,
+    seq_from: i64,
+    seq_to: Option<i64>,
+}
+
+/// Every state of a person, the oldest first. Names and phones are not among what was.
+pub async fn states(conn: &mut Conn<'_>, id: PersonId) -> Result<Vec<PersonState>> {
+    const SQL: &str = "SELECT version, organization, duties, district, seq_from, seq_to FROM person_version \
+        WHERE id = $1 UNION ALL \
+        SELECT version, organization, NULL, district, seq_from, NULL FROM person WHERE id = $1 ORDER BY version";
+    let key = id.0.as_bytes().to_vec();
+    let rows: Vec<StateRow> = each!(&mut *conn, c => sqlx::query_as(SQL).bind(key).fetch_all(c).await?);
+    let mut states = Vec::with_capacity(rows.len());
+    for row in rows {
+        let duties = match (row.duties, DistrictCode::from_number(row.district.unsigned_abs())) {
+            (Some(duties), _) => duties,
+            (None, Some(district)) => duties_text(&duties_of(conn, district, id).await?),
+            (None, None) => duties_text(&[]),
+        };
+        states.push(PersonState {
+            version: row.version,
+            organization: unit(row.organization)?,
+            duties: serde_json::from_str(&duties).map_err(|e| corrupt("duties", e))?,
+            district: DistrictCode::from_number(row.district.unsigned_abs()),
+            seq_from: row.seq_from,
+            seq_to: row.seq_to,
+        });
+    }
+    Ok(states)
+}
+
+/// Puts what these people are into the past, until the event `seq`; before their duties change.
+async fn supersede(conn: &mut Conn<'_>, district: DistrictCode, seq: i64, ids: &[PersonId]) -> Result<()> {
+    let mut by_person: HashMap<PersonId, Vec<Duty>> = HashMap::new();
+    if let [one] = ids {
+        by_person.insert(*one, duties_of(conn, district, *one).await?);
+    } else {
+        for duty in duties(conn, district).await? {
+            by_person.entry(duty.person).or_default().push(duty);
+        }
+    }
+    for chunk in ids.chunks(ROWS_PER_STATEMENT) {
+        each!(&mut *conn, c => {
+            let mut sql = QueryBuilder::<Db>::new("SELECT id, organization, version, seq_from FROM person WHERE id IN (");
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|id| { list.push_bind(id.0.as_bytes().to_vec()); });
+            sql.push(")");
+            let present: Vec<(Vec<u8>, Option<String>, i64, i64)> = sql.build_query_as().fetch_all(&mut *c).await?;
+            if !present.is_empty() {
+                let mut past = QueryBuilder::<Db>::new(
+                    "INSERT INTO person_version (district, id, organization, duties, version, seq_from, seq_to) ",
+                );
+                past.push_values(present, |mut row, (id, organization, version, seq_from)| {
+                    let held = identity(&id).ok().and_then(|id| by_person.get(&id)).map_or(&[][..], Vec::as_slice);
+                    row.push_bind(district.as_i64())
+                        .push_bind(id)
+                        .push_bind(organization)
+                        .push_bind(duties_text(held))
+                        .push_bind(version)
+                        .push_bind(seq_from)
+                        .push_bind(seq);
+                });
+                past.build().execute(c).await.map(drop)?;
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Writes people of a district as they now are; a superseded state goes to the past.
+pub async fn put(conn: &mut Conn<'_>, district: DistrictCode, seq: i64, people: &[Person]) -> Result<()> {
+    let ids: Vec<PersonId> = people.iter().map(|person| person.id).collect();
+    supersede(conn, district, seq, &ids).await?;
     for chunk in people.chunks(ROWS_PER_STATEMENT) {
-        each!(conn, c => {
-            let mut sql = QueryBuilder::<Db>::new("INSERT INTO person (id, source, external_id, organization, version) ");
+        each!(&mut *conn, c => {
+            let mut sql = QueryBuilder::<Db>::new(format!("INSERT INTO person ({COLUMNS}, seq_from) "));
             sql.push_values(chunk, |mut row, person| {
                 row.push_bind(person.id.0.as_bytes().to_vec())
+                    .push_bind(district.as_i64())
                     .push_bind(person.source.as_str())
                     .push_bind(person.external_id.as_str())
-                    .push_bind(person.organization.as_deref())
-                    .push_bind(1_i64);
+                    .push_bind(person.organization.as_ref().map(OrgCode::to_string))
+                    .push_bind(1_i64)
+                    .push_bind(seq);
             });
             sql.push(" ON CONFLICT (source, external_id) DO UPDATE SET organization = excluded.organization, \
-                      version = person.version + 1");
+                      version = person.version + 1, seq_from = excluded.seq_from");
             sql.build().execute(c).await.map(drop)?;
         });
     }
     Ok(())
 }
 
-/// The versions of all people.
-pub async fn versions(conn: &mut Conn<'_>) -> Result<Vec<(PersonId, i64)>> {
-    const SQL: &str = "SELECT id, version FROM person";
-    let rows: Vec<(Vec<u8>, i64)> = each!(conn, c => sqlx::query_as(SQL).fetch_all(c).await?);
-    rows.into_iter()
-        .map(|(id, version)| {
-            let id = Uuid::from_slice(&id).map(PersonId).map_err(|e| corrupt("a person's id", e))?;
-            Ok((id, version))
-        })
-        .collect()
+/// Removes a person with their duties: from the event `seq` on they are no more.
+pub async fn remove(conn: &mut Conn<'_>, district: DistrictCode, seq: i64, id: PersonId) -> Result<()> {
+    supersede(conn, district, seq, &[id]).await?;
+    clear_duties(conn, district, id).await?;
+    each!(conn, c => sqlx::query("DELETE FROM person WHERE id = $1")
+        .bind(id.0.as_bytes().to_vec()).execute(c).await.map(drop)?);
+    Ok(())
+}
+
+/// Takes all duties in a district from a person.
+pub async fn clear_duties(conn: &mut Conn<'_>, district: DistrictCode, id: PersonId) -> Result<()> {
+    each!(conn, c => sqlx::query("DELETE FROM duty WHERE district = $1 AND person = $2")
+        .bind(district.as_i64()).bind(id.0.as_bytes().to_vec()).execute(c).await.map(drop)?);
+    Ok(())
 }
 
 /// Those without any duty in any district, with the organisation that they belong to or came from.
@@ -65,28 +222,30 @@ pub async fn idle(conn: &mut Conn<'_>) -> Result<Vec<(PersonId, String)>> {
     const SQL: &str = "SELECT id, COALESCE(organization, source) FROM person \
                        WHERE id NOT IN (SELECT person FROM duty) ORDER BY id";
     let rows: Vec<(Vec<u8>, String)> = each!(conn, c => sqlx::query_as(SQL).fetch_all(c).await?);
-    rows.into_iter()
-        .map(|(id, unit)| {
-            let id = Uuid::from_slice(&id).map(PersonId).map_err(|e| corrupt("a person's id", e))?;
-            Ok((id, unit))
-        })
-        .collect()
+    rows.into_iter().map(|(id, unit)| Ok((identity(&id)?, unit))).collect()
+}
+
+fn duty((area, kind, person): (i64, String, Vec<u8>)) -> Result<Duty> {
+    Ok(Duty {
+        person: identity(&person)?,
+        kind: DutyKind::parse(&kind).ok_or_else(|| corrupt("a duty", &kind))?,
+        area: area.to_string(),
+    })
 }
 
 /// All duties of a district.
 pub async fn duties(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Vec<Duty>> {
     const SQL: &str = "SELECT area, kind, person FROM duty WHERE district = $1 ORDER BY area, kind, person";
-    let rows: Vec<(i64, String, Vec<u8>)> =
-        each!(conn, c => sqlx::query_as(SQL).bind(district.as_i64()).fetch_all(c).await?);
-    rows.into_iter()
-        .map(|(area, kind, person)| {
-            Ok(Duty {
-                person: Uuid::from_slice(&person).map(PersonId).map_err(|e| corrupt("a person's id", e))?,
-                kind: DutyKind::parse(&kind).ok_or_else(|| corrupt("a duty", &kind))?,
-                area: area.to_string(),
-            })
-        })
-        .collect()
+    let rows: Vec<_> = each!(conn, c => sqlx::query_as(SQL).bind(district.as_i64()).fetch_all(c).await?);
+    rows.into_iter().map(duty).collect()
+}
+
+/// The duties of one person in a district.
+pub async fn duties_of(conn: &mut Conn<'_>, district: DistrictCode, id: PersonId) -> Result<Vec<Duty>> {
+    const SQL: &str = "SELECT area, kind, person FROM duty WHERE district = $1 AND person = $2 ORDER BY area, kind";
+    let rows: Vec<_> = each!(conn, c => sqlx::query_as(SQL)
+        .bind(district.as_i64()).bind(id.0.as_bytes().to_vec()).fetch_all(c).await?);
+    rows.into_iter().map(duty).collect()
 }
 
 pub async fn put_duties(

@@ -68,6 +68,26 @@ pub async fn all(conn: &mut Conn<'_>, district: DistrictCode, purpose: Purpose) 
     Ok(each!(conn, c => sqlx::query_as(SQL).bind(district.as_i64()).bind(purpose.as_str()).fetch_all(c).await?))
 }
 
+/// What is kept of somebody for a purpose.
+pub async fn one(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    subject: &str,
+    purpose: Purpose,
+) -> Result<Option<Vec<u8>>> {
+    const SQL: &str = "SELECT sealed FROM personal_data WHERE district = $1 AND subject = $2 AND purpose = $3";
+    Ok(each!(conn, c => sqlx::query_scalar(SQL)
+        .bind(district.as_i64()).bind(subject).bind(purpose.as_str()).fetch_optional(c).await?))
+}
+
+/// Removes what is kept of somebody for a purpose.
+pub async fn remove(conn: &mut Conn<'_>, district: DistrictCode, subject: &str, purpose: Purpose) -> Result<()> {
+    const SQL: &str = "DELETE FROM personal_data WHERE district = $1 AND subject = $2 AND purpose = $3";
+    each!(conn, c => sqlx::query(SQL)
+        .bind(district.as_i64()).bind(subject).bind(purpose.as_str()).execute(c).await.map(drop)?);
+    Ok(())
+}
+
 /// Removes what is past its end; returns how many.
 pub async fn purge(conn: &mut Conn<'_>, district: DistrictCode, now: Timestamp) -> Result<u64> {
     const SQL: &str = "DELETE FROM personal_data WHERE district = $1 AND retain_until < $2";

@@ -140,12 +140,14 @@ async fn broken() -> Town {
         areas::put(conn, code, 2, &ground).await.unwrap();
         let person = |id, organization: &str| Person {
             id: PersonId(Uuid::from_u128(id)),
+            district: code,
             source: "town".into(),
             external_id: id.to_string(),
-            organization: Some(organization.to_owned()),
+            organization: Some(organization.parse().unwrap()),
+            version: 1,
         };
         let people = [person(8, "370203-WAT01"), person(9, "370213-WAT01"), person(10, "370203-WAT01")];
-        people::put(conn, &people).await.unwrap();
+        people::put(conn, code, 2, &people).await.unwrap();
         let gone = (370_203_005_001_099, DutyKind::Patrol, PersonId(Uuid::from_u128(10)));
         people::put_duties(conn, code, &[gone]).await.unwrap();
         let mut strays = [

@@ -165,10 +165,9 @@ async fn edited(
     let moved = moved_orders(context, conn, district, &fresh).await?;
     effects.orders = moved.iter().map(|(from, order)| (order.code, *from, order.grid)).collect();
     let mut changes: Vec<Change> = plan.put.iter().map(|(before, area)| change_of(before.as_ref(), area)).collect();
-    changes.extend(plan.remove.iter().map(|area| Change {
-        kind: kind_of(area.code, ["subdistrict.removed", "community.removed", "grid.removed"]),
-        subject: area.code.to_string(),
-        version: area.version,
+    changes.extend(plan.remove.iter().map(|area| {
+        let kind = kind_of(area.code, ["subdistrict.removed", "community.removed", "grid.removed"]);
+        Change::new(kind, area.code.to_string(), area.version)
     }));
     let last = seq + i64::try_from(changes.len()).unwrap_or(0) - 1;
     fresh.set_change(last.unsigned_abs());
@@ -182,7 +181,11 @@ async fn edited(
 }
 
 /// The district as the transaction sees it.
-async fn reload(context: &Context, conn: &mut Conn<'_>, district: DistrictCode) -> StoreResult<DistrictIndex> {
+pub(super) async fn reload(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+) -> StoreResult<DistrictIndex> {
     let record = areas::districts(conn).await?.into_iter().find(|record| record.code == district);
     load::district(context, conn, record.ok_or_else(|| corrupt("district", district))?).await
 }
@@ -229,7 +232,7 @@ fn change_of(before: Option<&Area>, area: &Area) -> Change {
         Some(_) => ["subdistrict.updated", "community.updated", "grid.updated"],
         None => ["subdistrict.created", "community.created", "grid.created"],
     };
-    Change { kind: kind_of(area.code, kinds), subject: area.code.to_string(), version: area.version }
+    Change::new(kind_of(area.code, kinds), area.code.to_string(), area.version)
 }
 
 fn kind_of(code: u64, [subdistrict, community, grid]: [&'static str; 3]) -> &'static str {

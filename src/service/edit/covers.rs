@@ -137,7 +137,7 @@ async fn run(
     };
     after.seq = open.seq();
     cover_history::put(conn, &after).await?;
-    let change = Change { kind, subject: after.cover.code.to_string(), version: after.cover.version };
+    let change = Change::new(kind, after.cover.code.to_string(), after.cover.version);
     let answer = open.finish(context, conn, asking, change, rendered).await?;
     Ok((answer, Some(after)))
 }

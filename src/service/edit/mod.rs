@@ -4,6 +4,8 @@
 pub mod areas;
 pub mod covers;
 pub mod ground;
+pub mod organizations;
+pub mod people;
 pub mod quality;
 
 use std::sync::Arc;
@@ -37,6 +39,14 @@ struct Change {
     /// The code of what changed.
     subject: String,
     version: i64,
+    /// Members that hold personal data and changed: of these it is kept that, not what.
+    personal: Vec<&'static str>,
+}
+
+impl Change {
+    fn new(kind: &'static str, subject: String, version: i64) -> Self {
+        Self { kind, subject, version, personal: Vec::new() }
+    }
 }
 
 /// The open transaction of one edit, which holds the head of its district.
@@ -107,6 +117,10 @@ impl Open {
             if !change.kind.starts_with("quality.") {
                 self.head.registry_seq = seq;
             }
+            let mut data = by.clone();
+            if !change.personal.is_empty() {
+                data["personal"] = json!(change.personal);
+            }
             log.push(Event {
                 seq,
                 at,
@@ -114,7 +128,7 @@ impl Open {
                 kind: change.kind.to_owned(),
                 subject: change.subject,
                 version: change.version,
-                data: by.to_string(),
+                data: data.to_string(),
                 reason: asking.reason.as_ref().map(|text| text.as_str().to_owned()),
             });
         }

@@ -72,7 +72,7 @@ async fn run(
         return Ok(open.unchanged(rendered));
     }
     quality::put(conn, found.district, &ruling).await?;
-    let change = Change { kind, subject: ruling.id.clone(), version: 1 };
+    let change = Change::new(kind, ruling.id.clone(), 1);
     let rendered = (render.0)(&Found { state, ruling: Some(ruling), ..found });
     open.finish(context, conn, asking, change, rendered).await
 }

@@ -49,10 +49,16 @@ impl Guli {
     /// Compares areas of one level with those that are there.
     pub async fn compare_areas(&self, district: DistrictCode, areas: Vec<Area>) -> Result<Compared<Area>> {
         let codes: Vec<u64> = areas.iter().map(|area| area.code).collect();
-        let known = areas::known(&mut self.store.read().await?.conn(), district, &codes).await?;
+        let mut reader = self.store.read().await?;
+        let known = areas::known(&mut reader.conn(), district, &codes).await?;
         let known: HashMap<u64, Area> = known.into_iter().map(|area| (area.code, area)).collect();
+        let removed: HashMap<u64, i64> = areas::removed(&mut reader.conn(), district).await?.into_iter().collect();
         Ok(compare(areas, |area| {
-            let known = known.get(&area.code)?;
+            let Some(known) = known.get(&area.code) else {
+                // One that was removed goes on after its last version.
+                area.version = removed.get(&area.code).map_or(1, |last| last + 1);
+                return None;
+            };
             area.version = known.version;
             let same = known == area;
             area.version += 1;
@@ -63,8 +69,14 @@ impl Guli {
     /// Compares organisations with those that are there.
     pub async fn compare_organizations(&self, organizations: Vec<Organization>) -> Result<Compared<Organization>> {
         let known: HashMap<_, _> = self.all_organizations().await?.into_iter().map(|o| (o.code.clone(), o)).collect();
+        let removed = organizations::removed(&mut self.store.read().await?.conn()).await?;
+        let removed: HashMap<String, i64> = removed.into_iter().collect();
         Ok(compare(organizations, |organization| {
-            let known = known.get(&organization.code)?;
+            let Some(known) = known.get(&organization.code) else {
+                // One that was removed goes on after its last version.
+                organization.version = removed.get(organization.code.as_str()).map_or(1, |last| last + 1);
+                return None;
+            };
             organization.version = known.version;
             let same = known == organization;
             organization.version += 1;
@@ -134,7 +146,7 @@ impl Guli {
                     match &changed {
                         Changed::District(_) => {}
                         Changed::Areas(changed) => areas::put(conn, district, seq, changed).await?,
-                        Changed::Organizations(changed) => organizations::put(conn, changed).await?,
+                        Changed::Organizations(changed) => organizations::put(conn, seq, changed).await?,
                         Changed::Tables(catalog) => catalog::put(conn, district, catalog).await?,
                     }
                     note(conn, &file, &counts, context.clock.now()).await?;

@@ -3,16 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::areas::Compared;
 use super::{Counts, ImportFile, Outcome, log, note};
 use crate::domain::grid::DutyKind;
 use crate::domain::id::{DistrictCode, OrgCode, PersonId};
+use crate::service::Guli;
 use crate::service::error::Result;
-use crate::service::{Guli, load};
+use crate::service::load;
+use crate::service::registry::Contact;
 use crate::store::people::{self, Person};
-use crate::store::personal::{self, PersonalData, Purpose};
+use crate::store::personal::{self, Purpose};
 use crate::store::{areas, corrupt};
 
 /// One duty of a person, as a source says.
@@ -42,13 +44,9 @@ pub struct PlacedDuty {
 
 impl DutyRow {
     /// What is sealed.
-    fn record(&self) -> Value {
-        json!({ "name": self.name, "phone": self.phone })
+    fn contact(&self) -> Contact {
+        Contact { name: Some(self.name.clone()), phone: self.phone.clone() }
     }
-}
-
-fn subject(person: PersonId) -> String {
-    format!("person:{person}")
 }
 
 impl Guli {
@@ -61,26 +59,21 @@ impl Guli {
     ) -> Result<Compared<PlacedDuty>> {
         let mut reader = self.store.read().await?;
         let conn = &mut reader.conn();
-        let mut persons: HashMap<String, (PersonId, Option<String>)> = people::of_source(conn, source)
+        let mut persons: HashMap<String, (PersonId, Option<OrgCode>)> = people::of_source(conn, source)
             .await?
             .into_iter()
             .map(|person| (person.external_id, (person.id, person.organization)))
             .collect();
         let duties: HashSet<(PersonId, DutyKind, String)> =
             people::duties(conn, district).await?.into_iter().map(|duty| (duty.person, duty.kind, duty.area)).collect();
-        let mut records: HashMap<String, Value> = HashMap::new();
-        for (subject, sealed) in personal::all(conn, district, Purpose::Duty).await? {
-            let place = personal::place(district, &subject, Purpose::Duty);
-            let opened = self.context.seal.open_sealed(&place, &sealed)?;
-            records.insert(subject, serde_json::from_slice(&opened).unwrap_or_default());
-        }
+        let sealed: HashMap<_, _> = personal::all(conn, district, Purpose::Duty).await?.into_iter().collect();
         let mut compared = Compared { outcomes: Vec::with_capacity(rows.len()), changed: Vec::new() };
         for row in rows {
-            let organization = row.organization.as_ref().map(ToString::to_string);
-            let fresh = (PersonId(self.context.clock.uuid()), organization.clone());
+            let fresh = (PersonId(self.context.clock.uuid()), row.organization.clone());
             let (person, known) = persons.entry(row.external_id.clone()).or_insert(fresh);
             let is_new = !duties.contains(&(*person, row.duty, row.area.to_string()));
-            let same = *known == organization && records.get(&subject(*person)) == Some(&row.record());
+            let same =
+                *known == row.organization && load::unseal(&self.context, district, *person, &sealed)? == row.contact();
             let outcome = match (is_new, same) {
                 (true, _) => Outcome::Created,
                 (false, false) => Outcome::Updated,
@@ -110,14 +103,13 @@ impl Guli {
         for (id, row) in by_person {
             persons.push(Person {
                 id,
+                district,
                 source: source.to_owned(),
                 external_id: row.external_id.clone(),
-                organization: row.organization.as_ref().map(ToString::to_string),
+                organization: row.organization.clone(),
+                version: 1,
             });
-            let subject = subject(id);
-            let place = personal::place(district, &subject, Purpose::Duty);
-            let sealed = self.context.seal.seal(&place, row.record().to_string().as_bytes())?;
-            records.push(PersonalData { subject, purpose: Purpose::Duty, retain_until: None, sealed });
+            records.push(load::seal(&self.context, district, id, &row.contact())?);
         }
         let placed: Vec<_> = duties.iter().map(|duty| (duty.row.area, duty.row.duty, duty.person)).collect();
         let (context, served, file) = (Arc::clone(&self.context), Arc::clone(&self.context), file.clone());
@@ -125,8 +117,8 @@ impl Guli {
             move |conn| {
                 Box::pin(async move {
                     let conn = &mut conn.conn();
-                    log(&context.clock, conn, &file, json!(counts.rows)).await?;
-                    people::put(conn, &persons).await?;
+                    let seq = log(&context.clock, conn, &file, json!(counts.rows)).await?;
+                    people::put(conn, district, seq, &persons).await?;
                     people::put_duties(conn, district, &placed).await?;
                     personal::put(conn, district, &records).await?;
                     note(conn, &file, &counts, context.clock.now()).await?;

@@ -1,183 +1,22 @@
-//! `/v1/organizations`, `/v1/people`, `/v1/covers`: for holders of a key.
+//! `/v1/covers`: reading, for holders of a key.
 
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
-use serde::Serialize;
-use utoipa::ToSchema;
 
-use super::areas::{after, after_number, page, parent, versioned};
+use super::areas::{after_number, parent, versioned};
 use super::edge::Caller;
-use super::openapi::{CoverGone, Forbidden, Moved, NotFound, say};
+use super::openapi::{Forbidden, Gone, Moved, NotFound, say};
 use super::page::{DEFAULT_LIMIT, Items, MOST, bbox, cursor};
 use super::params::Params;
 use super::problem::Outcome;
 use super::wire::{self, CoverOut, Out, Source};
 use super::write::{InPath, moved};
-use super::{App, json, words};
+use super::{App, json};
 use crate::domain::cover::Status;
-use crate::domain::id::{CodeError, CoverCode, OrgCode};
-use crate::domain::organization::Organization;
+use crate::domain::id::{CodeError, CoverCode};
 use crate::service::error::{Fault, Result, ServiceError};
 use crate::service::moment::Reach;
-use crate::service::registry::PersonRecord;
 use crate::store::covers::Wanted;
-
-/// An organisation (单位).
-#[derive(Debug, Serialize, ToSchema)]
-pub struct OrganizationOut {
-    #[schema(examples("370203-WAT01"))]
-    pub code: String,
-    pub name: String,
-    #[schema(schema_with = words::org_kind)]
-    pub kind: &'static str,
-    /// 统一社会信用代码
-    pub credit_code: Option<String>,
-    pub version: i64,
-}
-
-impl From<&Organization> for OrganizationOut {
-    fn from(organization: &Organization) -> Self {
-        Self {
-            code: organization.code.to_string(),
-            name: organization.name.clone(),
-            kind: organization.kind.as_str(),
-            credit_code: organization.credit_code.clone(),
-            version: organization.version,
-        }
-    }
-}
-
-/// List organisations
-#[utoipa::path(
-    get, path = "/v1/organizations", tag = "registry", security(("key" = [])),
-    params(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = say::LIMIT),
-        ("cursor" = Option<String>, Query, description = say::CURSOR),
-    ),
-    responses((status = 200, description = "A page, by code", body = Items<OrganizationOut>), Forbidden, NotFound),
-)]
-pub async fn organizations(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Outcome {
-    let mut params = Params::read(query.as_deref())?;
-    let limit = params.limit(DEFAULT_LIMIT, MOST)?;
-    let after = after(&mut params)?.unwrap_or_default();
-    params.finish("limit, cursor")?;
-    let found = app.guli.organizations(&caller.0, &after, limit + 1).await?;
-    let found = found.iter().map(OrganizationOut::from).collect();
-    json(StatusCode::OK, &page(found, limit, |organization: &OrganizationOut| organization.code.clone()))
-}
-
-/// Read an organisation
-#[utoipa::path(
-    get, path = "/v1/organizations/{code}", tag = "registry", security(("key" = [])),
-    params(("code" = String, Path, description = "Its code", example = "370203-WAT01")),
-    responses(
-        (status = 200, description = "The organisation", body = OrganizationOut, headers(
-            ("ETag" = String, description = "Its version, in quotes"),
-        )),
-        Forbidden, NotFound,
-    ),
-)]
-pub async fn organization(
-    State(app): State<App>,
-    caller: Caller,
-    InPath(code): InPath<String>,
-    RawQuery(query): RawQuery,
-) -> Outcome {
-    Params::read(query.as_deref())?.finish("none")?;
-    caller.known()?;
-    let code: OrgCode =
-        code.parse().map_err(|e: CodeError| ServiceError::NotFound(format!("this organization ({e})")))?;
-    let organization = app.guli.organization(&caller.0, &code)?;
-    versioned(organization.version, &OrganizationOut::from(&*organization))
-}
-
-/// What a person does for an area (职责).
-#[derive(Debug, Serialize, ToSchema)]
-pub struct DutyOut {
-    #[schema(schema_with = words::duty)]
-    pub kind: &'static str,
-    /// Code of a sub-district, community or grid.
-    #[schema(examples("370203005001003"))]
-    pub area: String,
-}
-
-/// A person with duties.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct PersonOut {
-    #[schema(format = "uuid")]
-    pub code: String,
-    pub name: Option<String>,
-    pub phone: Option<String>,
-    pub duties: Vec<DutyOut>,
-    pub version: i64,
-}
-
-impl From<PersonRecord> for PersonOut {
-    fn from(person: PersonRecord) -> Self {
-        let duties = person.duties.into_iter().map(|duty| DutyOut { kind: duty.kind.as_str(), area: duty.area });
-        Self {
-            code: person.id,
-            name: person.name,
-            phone: person.phone,
-            duties: duties.collect(),
-            version: person.version,
-        }
-    }
-}
-
-/// List people with duties
-///
-/// Names and phones are personal data: reading them is logged.
-#[utoipa::path(
-    get, path = "/v1/people", tag = "registry", security(("key" = [])),
-    params(
-        ("district" = Option<String>, Query, description = say::IN_DUTY),
-        ("subdistrict" = Option<String>, Query, description = say::IN_DUTY),
-        ("community" = Option<String>, Query, description = say::IN_DUTY),
-        ("grid" = Option<String>, Query, description = say::IN_DUTY),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = say::LIMIT),
-        ("cursor" = Option<String>, Query, description = say::CURSOR),
-    ),
-    responses((status = 200, description = "A page, by code", body = Items<PersonOut>), Forbidden, NotFound),
-)]
-pub async fn people(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Outcome {
-    let mut params = Params::read(query.as_deref())?;
-    let limit = params.limit(DEFAULT_LIMIT, MOST)?;
-    let after = after(&mut params)?.unwrap_or_default();
-    let parent = parent(&mut params, &["district", "subdistrict", "community", "grid"])?;
-    params.finish("district, subdistrict, community, grid, limit, cursor")?;
-    let within = parent.map(|code| code.to_string()).unwrap_or_default();
-    let found = app.guli.people(&caller.0).await?.into_iter();
-    let found = found.filter(|person| person.id > after);
-    let found = found.filter(|person| person.duties.iter().any(|duty| duty.area.starts_with(&within)));
-    let found = found.take(limit + 1).map(PersonOut::from).collect();
-    json(StatusCode::OK, &page(found, limit, |person: &PersonOut| person.code.clone()))
-}
-
-/// Read a person
-#[utoipa::path(
-    get, path = "/v1/people/{code}", tag = "registry", security(("key" = [])),
-    params(
-        ("code" = String, Path, description = "Identity", example = "01890a5d-ac96-774b-bcce-b302099a8057"),
-    ),
-    responses(
-        (status = 200, description = "The person", body = PersonOut, headers(
-            ("ETag" = String, description = "Its version, in quotes"),
-        )),
-        Forbidden, NotFound,
-    ),
-)]
-pub async fn person(
-    State(app): State<App>,
-    caller: Caller,
-    InPath(code): InPath<String>,
-    RawQuery(query): RawQuery,
-) -> Outcome {
-    Params::read(query.as_deref())?.finish("none")?;
-    let found = app.guli.people(&caller.0).await?.into_iter().find(|person| person.id == code);
-    let person = found.ok_or_else(|| ServiceError::NotFound("this person".to_owned()))?;
-    versioned(person.version, &PersonOut::from(person))
-}
 
 const COVERS: &str = "category, owner, responsible_unit, status, district, subdistrict, community, grid, bbox, crs, \
     out_crs, as_of, limit, cursor";
@@ -280,7 +119,7 @@ pub async fn covers(State(app): State<App>, caller: Caller, RawQuery(query): Raw
         (status = 200, description = "The cover", body = CoverOut, headers(
             ("ETag" = String, description = "Its version, in quotes"),
         )),
-        Moved, Forbidden, NotFound, CoverGone,
+        Moved, Forbidden, NotFound, Gone,
     ),
 )]
 pub async fn cover(

@@ -1,0 +1,103 @@
+//! What histories are made of: versions, each with the change that made it.
+
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::cover_in::differences;
+use super::order_out::ByOut;
+use super::refs::Ref;
+use crate::service::Guli;
+use crate::store::events::Event;
+
+/// A member that a change changed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FieldChangeOut {
+    #[schema(examples("/spec/load_class"))]
+    pub pointer: String,
+    /// Of a name or phone: null, whatever it was.
+    pub from: Value,
+    pub to: Value,
+}
+
+/// The row of an import that a version came from.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeliveryOut {
+    pub import: String,
+    /// Counts records from 1; null when a later import delivered the record again.
+    pub row: Option<i64>,
+}
+
+/// A version of something in the registry, and the change that made it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct VersionOut {
+    pub version: i64,
+    pub at: Option<jiff::Timestamp>,
+    pub by: Option<ByOut>,
+    pub reason: Option<String>,
+    pub source: Option<DeliveryOut>,
+    /// Of the first version: none.
+    pub changes: Vec<FieldChangeOut>,
+}
+
+/// Who made a change, as its event says.
+pub(super) fn by(guli: &Guli, event: &Event) -> ByOut {
+    let data: Value = serde_json::from_str(&event.data).unwrap_or_default();
+    let unit = data["unit"].as_str().and_then(|code| code.parse().ok());
+    let unit = unit.and_then(|code| guli.context.index.organization(&code));
+    ByOut {
+        // Imports are the operator's, who needs no key.
+        role: data["role"].as_str().unwrap_or("admin").to_owned(),
+        unit: unit.map(|unit| Ref::organization(&unit).into_owned()),
+    }
+}
+
+/// Something as it was, from one event until another.
+pub(super) struct Was {
+    pub version: i64,
+    /// What may be changed of it.
+    pub document: Value,
+    pub seq_from: i64,
+    /// `None` for the present.
+    pub seq_to: Option<i64>,
+}
+
+/// Every state as a version, and the removal that ended the last.
+pub(super) fn versions(guli: &Guli, states: impl Iterator<Item = Was>, events: &[Event]) -> Vec<VersionOut> {
+    let event = |seq: i64| events.iter().find(|event| event.seq == seq);
+    let mut items = Vec::new();
+    let mut before: Option<Was> = None;
+    for state in states {
+        let mut changed = Vec::new();
+        if let Some(before) = &before {
+            differences("", &before.document, &state.document, &mut changed);
+        }
+        let event = event(state.seq_from);
+        items.push(version(guli, state.version, event, changed));
+        before = Some(state);
+    }
+    // The last state ended without another: it was removed.
+    if let Some((last, seq)) = before.and_then(|last| last.seq_to.map(|seq| (last, seq))) {
+        let gone = (String::new(), last.document, Value::Null);
+        items.push(version(guli, last.version + 1, event(seq), vec![gone]));
+    }
+    items
+}
+
+fn version(guli: &Guli, number: i64, event: Option<&Event>, changes: Vec<(String, Value, Value)>) -> VersionOut {
+    let data: Value = event.and_then(|event| serde_json::from_str(&event.data).ok()).unwrap_or_default();
+    // Of personal data it is kept that it changed, not what it was.
+    let personal = data["personal"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let personal = personal.map(|pointer| (pointer.to_owned(), Value::Null, Value::Null));
+    let changes = changes.into_iter().chain(personal);
+    VersionOut {
+        version: number,
+        at: event.map(Event::at),
+        by: event.map(|event| by(guli, event)),
+        reason: event.and_then(|event| event.reason.clone()),
+        source: event
+            .filter(|event| event.kind == "import.applied")
+            .map(|event| DeliveryOut { import: event.subject.clone(), row: None }),
+        changes: changes.map(|(pointer, from, to)| FieldChangeOut { pointer, from, to }).collect(),
+    }
+}

@@ -1,0 +1,359 @@
+//! `/v1/organizations`: reading, and saying what they are.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::areas::{after, page, versioned};
+use super::edge::Caller;
+use super::history::{VersionOut, Was, versions};
+use super::openapi::{BodyFaults, EditFaults, Forbidden, Gone, NotFound, ReportFaults, TiedFaults, say};
+use super::page::{DEFAULT_LIMIT, Items, MOST};
+use super::params::Params;
+use super::problem::Outcome;
+use super::write::{self, InPath, reason};
+use super::{App, body, cover_in, json as answer, to_bytes, words};
+use crate::domain::id::{CodeError, DistrictCode, OrgCode};
+use crate::domain::organization::{OrgKind, Organization};
+use crate::service::command::{Render, Rendered};
+use crate::service::edit::Asking;
+use crate::service::edit::organizations::{Draft, OrganizationEdit};
+use crate::service::error::{Result, ServiceError};
+
+/// An organisation (单位).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OrganizationOut {
+    #[schema(examples("370203-WAT01"))]
+    pub code: String,
+    pub name: String,
+    #[schema(schema_with = words::org_kind)]
+    pub kind: &'static str,
+    /// 统一社会信用代码
+    pub credit_code: Option<String>,
+    pub version: i64,
+}
+
+impl From<&Organization> for OrganizationOut {
+    fn from(organization: &Organization) -> Self {
+        Self {
+            code: organization.code.to_string(),
+            name: organization.name.clone(),
+            kind: organization.kind.as_str(),
+            credit_code: organization.credit_code.clone(),
+            version: organization.version,
+        }
+    }
+}
+
+/// List organisations
+#[utoipa::path(
+    get, path = "/v1/organizations", tag = "registry", security(("key" = [])),
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = say::LIMIT),
+        ("cursor" = Option<String>, Query, description = say::CURSOR),
+    ),
+    responses((status = 200, description = "A page, by code", body = Items<OrganizationOut>), Forbidden, NotFound),
+)]
+pub async fn organizations(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Outcome {
+    let mut params = Params::read(query.as_deref())?;
+    let limit = params.limit(DEFAULT_LIMIT, MOST)?;
+    let after = after(&mut params)?.unwrap_or_default();
+    params.finish("limit, cursor")?;
+    let found = app.guli.organizations(&caller.0, &after, limit + 1).await?;
+    let found = found.iter().map(OrganizationOut::from).collect();
+    answer(StatusCode::OK, &page(found, limit, |organization: &OrganizationOut| organization.code.clone()))
+}
+
+/// Read an organisation
+#[utoipa::path(
+    get, path = "/v1/organizations/{code}", tag = "registry", security(("key" = [])),
+    params(("code" = String, Path, description = "Its code", example = "370203-WAT01")),
+    responses(
+        (status = 200, description = "The organisation", body = OrganizationOut, headers(
+            ("ETag" = String, description = "Its version, in quotes"),
+        )),
+        Forbidden, NotFound, Gone,
+    ),
+)]
+pub async fn organization(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(path): InPath<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    Params::read(query.as_deref())?.finish("none")?;
+    caller.known()?;
+    let organization = app.guli.organization(&caller.0, &code(&path)?).await?;
+    versioned(organization.version, &OrganizationOut::from(&*organization))
+}
+
+/// The organisation that a path names.
+fn code(text: &str) -> Result<OrgCode> {
+    text.parse().map_err(|e: CodeError| ServiceError::NotFound(format!("this organization ({e})")))
+}
+
+/// An organisation as an answer of this service shows it, or without what the registry gives itself.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "青岛市北热力有限公司", "kind": "utility", "credit_code": null}))]
+pub struct OrganizationIn {
+    /// On creation it may be said which; 370203-WAT01.
+    pub code: Option<String>,
+    #[schema(min_length = 1, max_length = 100)]
+    pub name: String,
+    #[schema(schema_with = words::org_kind)]
+    pub kind: String,
+    /// 统一社会信用代码
+    #[schema(min_length = 18, max_length = 18)]
+    pub credit_code: Option<String>,
+    /// The registry's to give.
+    pub version: Option<i64>,
+}
+
+impl OrganizationIn {
+    fn draft(&self) -> Result<Draft> {
+        let credit_code = self.credit_code.as_deref().map(str::to_ascii_uppercase);
+        let unlike = |code: &String| code.len() != 18 || !code.bytes().all(|b| b.is_ascii_alphanumeric());
+        if credit_code.as_ref().is_some_and(unlike) {
+            return Err(ServiceError::invalid("/credit_code", "a credit code has 18 letters and digits"));
+        }
+        let kind = OrgKind::parse(&self.kind).ok_or_else(|| {
+            let all: Vec<_> = OrgKind::ALL.iter().map(|kind| kind.as_str()).collect();
+            ServiceError::invalid("/kind", format!("one of {}, got {:?}", all.join(", "), self.kind))
+        })?;
+        Ok(Draft { name: write::name(&self.name, "/name")?, kind, credit_code })
+    }
+
+    fn redraft(&self, before: &Organization) -> Result<Organization> {
+        let other = |pointer: &str| ServiceError::invalid(pointer, "is the registry's to give and cannot be changed");
+        if self.code.as_ref().is_some_and(|code| code != before.code.as_str()) {
+            return Err(other("/code"));
+        }
+        if self.version.is_some_and(|version| version != before.version) {
+            return Err(other("/version"));
+        }
+        Ok(self.draft()?.of(before.code.clone(), before.version))
+    }
+}
+
+/// What may be changed of an organisation, as JSON.
+fn document(organization: &Organization) -> Value {
+    json!({
+        "name": organization.name, "kind": organization.kind.as_str(), "credit_code": organization.credit_code,
+    })
+}
+
+/// The answer with an organisation as it now is.
+fn render(status: StatusCode) -> Render<Organization> {
+    let rendered = move |organization: &Organization| -> Result<Rendered> {
+        let location = (status == StatusCode::CREATED).then(|| format!("/v1/organizations/{}", organization.code));
+        let body = match status {
+            StatusCode::NO_CONTENT => Vec::new(),
+            _ => to_bytes(&OrganizationOut::from(organization))?,
+        };
+        Ok(Rendered { status: status.as_u16(), location, etag: Some(format!("\"{}\"", organization.version)), body })
+    };
+    Render(Arc::new(move |organization: &Organization| write::rendered(rendered(organization))))
+}
+
+/// Register an organisation
+///
+/// Without a code it gets the next one of its district.
+#[utoipa::path(
+    post, path = "/v1/organizations", operation_id = "create_organization", tag = "registry", security(("key" = [])),
+    params(
+        ("district" = Option<String>, Query, description = "Whose code it gets; needed where several are served and no code is sent"),
+        ("reason" = Option<String>, Query, description = say::REASON),
+        ("Idempotency-Key" = Option<String>, Header, description = say::IDEMPOTENCY_KEY),
+    ),
+    request_body = OrganizationIn,
+    responses(
+        (status = 201, description = "Registered", body = OrganizationOut, headers(
+            ("Location" = String, description = "/v1/organizations/{code}"),
+            ("ETag" = String, description = "Its version, for If-Match"),
+            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
+            ("Idempotent-Replayed" = String, description = "true when the same request was answered before"),
+        )),
+        BodyFaults, Forbidden, NotFound, ReportFaults,
+    ),
+)]
+pub async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Outcome {
+    let mut params = Params::read(query.as_deref())?;
+    let reason = reason(&mut params)?;
+    let named = params.parse::<DistrictCode>("district")?;
+    params.finish("district, reason")?;
+    caller.known()?;
+    let bytes = body::bytes(&headers, body).await?;
+    let idempotency = write::idempotency(&headers, &caller.0, "/v1/organizations", &bytes)?;
+    let given: OrganizationIn = body::parse(&bytes)?;
+    let code = given.code.as_deref().map(str::parse::<OrgCode>).transpose();
+    let code = code.map_err(|error| ServiceError::invalid("/code", error))?;
+    let district = match (&code, named, app.guli.districts().as_slice()) {
+        (Some(code), None, _) => code.district(),
+        (Some(code), Some(named), _) if code.district() != named => {
+            return Err(ServiceError::invalid("/code", format!("{code} is not a code of district {named}")).into());
+        }
+        (_, Some(named), _) => named,
+        (None, None, [only]) => *only,
+        (None, None, _) => {
+            return Err(ServiceError::parameter("district", "several districts are served: name one").into());
+        }
+    };
+    let edit = OrganizationEdit::Create { district, code, draft: given.draft()? };
+    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency };
+    write::respond(app.guli.edit_organization(edit, asking, render(StatusCode::CREATED)).await)
+}
+
+/// Change an organisation to this
+#[utoipa::path(
+    put, path = "/v1/organizations/{code}", operation_id = "replace_organization", tag = "registry",
+    security(("key" = [])),
+    params(
+        ("code" = String, Path, description = "Its code", example = "370203-WAT01"),
+        ("reason" = Option<String>, Query, description = say::REASON),
+        ("If-Match" = String, Header, description = say::IF_MATCH, example = "\"1\""),
+    ),
+    request_body = OrganizationIn,
+    responses(
+        (status = 200, description = "The organisation as it now is", body = OrganizationOut, headers(
+            ("ETag" = String, description = "Its version, for If-Match"),
+            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
+        )),
+        BodyFaults, EditFaults, Gone,
+    ),
+)]
+pub async fn put(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(path): InPath<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Outcome {
+    let reason = write::only_reason(query.as_deref())?;
+    caller.known()?;
+    let (code, precondition) = (code(&path)?, write::precondition(&headers)?);
+    let whole: OrganizationIn = body::parse(&body::bytes(&headers, body).await?)?;
+    let redraft = Arc::new(move |before: &Organization| whole.redraft(before));
+    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency: None };
+    let edit = OrganizationEdit::Change { code, precondition, redraft };
+    write::respond(app.guli.edit_organization(edit, asking, render(StatusCode::OK)).await)
+}
+
+/// Change parts of an organisation
+///
+/// JSON Merge Patch (RFC 7396): what is left out stays, null is not known.
+#[utoipa::path(
+    patch, path = "/v1/organizations/{code}", operation_id = "patch_organization", tag = "registry",
+    security(("key" = [])),
+    params(
+        ("code" = String, Path, description = "Its code", example = "370203-WAT01"),
+        ("reason" = Option<String>, Query, description = say::REASON),
+        ("If-Match" = String, Header, description = say::IF_MATCH, example = "\"1\""),
+    ),
+    request_body(
+        content = serde_json::Value, content_type = "application/merge-patch+json",
+        example = json!({"name": "青岛市北供水集团有限公司"}),
+    ),
+    responses(
+        (status = 200, description = "The organisation as it now is", body = OrganizationOut, headers(
+            ("ETag" = String, description = "Its version, for If-Match"),
+            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
+        )),
+        BodyFaults, EditFaults, Gone,
+    ),
+)]
+pub async fn patch(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(path): InPath<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Outcome {
+    let reason = write::only_reason(query.as_deref())?;
+    caller.known()?;
+    let (code, precondition) = (code(&path)?, write::precondition(&headers)?);
+    let patch: Map<String, Value> = body::parse(&body::patch_bytes(&headers, body).await?)?;
+    write::no_read_only(&patch, &["code", "version"])?;
+    let redraft = move |before: &Organization| {
+        let mut whole = document(before);
+        cover_in::merge(&mut whole, &Value::Object(patch.clone()));
+        body::parse::<OrganizationIn>(whole.to_string().as_bytes())?.redraft(before)
+    };
+    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency: None };
+    let edit = OrganizationEdit::Change { code, precondition, redraft: Arc::new(redraft) };
+    write::respond(app.guli.edit_organization(edit, asking, render(StatusCode::OK)).await)
+}
+
+/// Remove an organisation
+///
+/// Only one that nothing stands on: no covers, no areas to supervise, no open orders, no people.
+#[utoipa::path(
+    delete, path = "/v1/organizations/{code}", operation_id = "remove_organization", tag = "registry",
+    security(("key" = [])),
+    params(
+        ("code" = String, Path, description = "Its code", example = "370203-WAT01"),
+        ("reason" = Option<String>, Query, description = say::REASON),
+        ("If-Match" = String, Header, description = say::IF_MATCH, example = "\"1\""),
+    ),
+    responses(
+        (status = 204, description = "Removed", headers(
+            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
+        )),
+        EditFaults, Gone, TiedFaults,
+    ),
+)]
+pub async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(path): InPath<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Outcome {
+    let reason = write::only_reason(query.as_deref())?;
+    caller.known()?;
+    let edit = OrganizationEdit::Remove { code: code(&path)?, precondition: write::precondition(&headers)? };
+    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency: None };
+    write::respond(app.guli.edit_organization(edit, asking, render(StatusCode::NO_CONTENT)).await)
+}
+
+/// Read the history of an organisation
+///
+/// Every version with who, when, why and what changed; of a removed one too.
+#[utoipa::path(
+    get, path = "/v1/organizations/{code}/history", operation_id = "organization_history", tag = "registry",
+    security(("key" = [])),
+    params(("code" = String, Path, description = "Its code", example = "370203-WAT01")),
+    responses(
+        (status = 200, description = "All versions, the oldest first", body = Items<VersionOut>), Forbidden, NotFound,
+    ),
+)]
+pub async fn history(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(path): InPath<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    Params::read(query.as_deref())?.finish("none")?;
+    caller.known()?;
+    let (states, events) = app.guli.organization_history(&caller.0, &code(&path)?).await?;
+    let states = states.iter().map(|state| Was {
+        version: state.organization.version,
+        document: document(&state.organization),
+        seq_from: state.seq_from,
+        seq_to: state.seq_to,
+    });
+    answer(StatusCode::OK, &Items { items: versions(&app.guli, states, &events), next: None })
+}

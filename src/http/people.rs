@@ -1,0 +1,430 @@
+//! `/v1/people`: reading, and saying who they are and what they stand for.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::areas::{after, page, parent, versioned};
+use super::cover_in::{self, CodeIn};
+use super::edge::Caller;
+use super::history::{VersionOut, Was, versions};
+use super::openapi::{BodyFaults, EditFaults, Forbidden, Gone, NotFound, ReportFaults, say};
+use super::page::{DEFAULT_LIMIT, Items, MOST};
+use super::params::Params;
+use super::problem::Outcome;
+use super::refs::Ref;
+use super::write::{self, InPath};
+use super::{App, body, json as answer, to_bytes, words};
+use crate::domain::grid::DutyKind;
+use crate::domain::id::{DistrictCode, OrgCode, PersonId};
+use crate::domain::organization::Organization;
+use crate::domain::text::Text;
+use crate::service::Guli;
+use crate::service::command::{Render, Rendered};
+use crate::service::edit::Asking;
+use crate::service::edit::people::{Draft, PersonEdit, removed};
+use crate::service::error::{Result, ServiceError};
+use crate::service::registry::{Contact, PersonRecord};
+
+/// What a person does for an area (职责).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DutyOut {
+    #[schema(schema_with = words::duty)]
+    pub kind: &'static str,
+    /// Code of a sub-district, community or grid.
+    #[schema(examples("370203005001003"))]
+    pub area: String,
+}
+
+/// A person with duties.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PersonOut {
+    #[schema(format = "uuid")]
+    pub code: String,
+    pub name: Option<String>,
+    pub phone: Option<String>,
+    /// The unit that the person belongs to.
+    pub organization: Option<Ref<'static>>,
+    pub duties: Vec<DutyOut>,
+    pub version: i64,
+}
+
+impl PersonOut {
+    fn new(guli: &Guli, person: PersonRecord) -> Self {
+        let duties = person.duties.into_iter().map(|duty| DutyOut { kind: duty.kind.as_str(), area: duty.area });
+        let unit = |code: OrgCode| match guli.context.index.organization(&code) {
+            Some(unit) => Ref::organization(&unit).into_owned(),
+            None => Ref::organization(&Organization::nameless(code)).into_owned(),
+        };
+        Self {
+            code: person.id,
+            name: person.name,
+            phone: person.phone,
+            organization: person.organization.map(unit),
+            duties: duties.collect(),
+            version: person.version,
+        }
+    }
+}
+
+/// List people with duties
+///
+/// Whoever has the whole district sees those without a duty too. Names and phones are personal data: reading them is logged.
+#[utoipa::path(
+    get, path = "/v1/people", tag = "registry", security(("key" = [])),
+    params(
+        ("district" = Option<String>, Query, description = say::IN_DUTY),
+        ("subdistrict" = Option<String>, Query, description = say::IN_DUTY),
+        ("community" = Option<String>, Query, description = say::IN_DUTY),
+        ("grid" = Option<String>, Query, description = say::IN_DUTY),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = say::LIMIT),
+        ("cursor" = Option<String>, Query, description = say::CURSOR),
+    ),
+    responses((status = 200, description = "A page, by code", body = Items<PersonOut>), Forbidden, NotFound),
+)]
+pub async fn people(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Outcome {
+    let mut params = Params::read(query.as_deref())?;
+    let limit = params.limit(DEFAULT_LIMIT, MOST)?;
+    let after = after(&mut params)?.unwrap_or_default();
+    let parent = parent(&mut params, &["district", "subdistrict", "community", "grid"])?;
+    params.finish("district, subdistrict, community, grid, limit, cursor")?;
+    let within = parent.map(|code| code.to_string()).unwrap_or_default();
+    let found = app.guli.people(&caller.0, None).await?.into_iter();
+    let found = found.filter(|person| person.id > after);
+    let found =
+        found.filter(|person| within.is_empty() || person.duties.iter().any(|duty| duty.area.starts_with(&within)));
+    let found = found.take(limit + 1).map(|person| PersonOut::new(&app.guli, person)).collect();
+    answer(StatusCode::OK, &page(found, limit, |person: &PersonOut| person.code.clone()))
+}
+
+/// Read a person
+#[utoipa::path(
+    get, path = "/v1/people/{code}", tag = "registry", security(("key" = [])),
+    params(
+        ("code" = String, Path, description = "Identity", example = "01890a5d-ac96-774b-bcce-b302099a8057"),
+    ),
+    responses(
+        (status = 200, description = "The person", body = PersonOut, headers(
+            ("ETag" = String, description = "Its version, in quotes"),
+        )),
+        Forbidden, NotFound, Gone,
+    ),
+)]
+pub async fn person(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(path): InPath<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    Params::read(query.as_deref())?.finish("none")?;
+    caller.known()?;
+    let id = identity(&path)?;
+    let person = match app.guli.people(&caller.0, Some(id)).await?.pop() {
+        Some(person) => person,
+        None if app
+            .guli
+            .person_history(&caller.0, id)
+            .await
+            .is_ok_and(|(states, _)| states.last().is_some_and(|last| last.seq_to.is_some())) =>
+        {
+            return Err(removed(id).into());
+        }
+        None => return Err(ServiceError::NotFound("this person".to_owned()).into()),
+    };
+    versioned(person.version, &PersonOut::new(&app.guli, person))
+}
+
+/// The person that a path names.
+fn identity(text: &str) -> Result<PersonId> {
+    let id = text.parse::<uuid::Uuid>().map(PersonId);
+    id.map_err(|_| ServiceError::NotFound("this person".to_owned()))
+}
+
+/// A duty as it comes.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DutyIn {
+    #[schema(schema_with = words::duty)]
+    pub kind: String,
+    /// Code of a sub-district, community or grid.
+    #[schema(examples("370203005001003"))]
+    pub area: String,
+}
+
+/// A person as an answer of this service shows them, or without what the registry gives itself.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "name": "王海", "phone": "19900001234", "organization": "370203005-K01",
+    "duties": [{"kind": "grid_leader", "area": "370203005001003"}],
+}))]
+pub struct PersonIn {
+    /// The registry's to give.
+    pub code: Option<String>,
+    /// Sent back masked as it was read, it stays.
+    #[schema(min_length = 1, max_length = 100)]
+    pub name: String,
+    /// Sent back masked as it was read, it stays.
+    #[schema(max_length = 32)]
+    pub phone: Option<String>,
+    pub organization: Option<CodeIn>,
+    #[serde(default)]
+    pub duties: Vec<DutyIn>,
+    /// The registry's to give.
+    pub version: Option<i64>,
+}
+
+impl std::fmt::Debug for PersonIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PersonIn(…)")
+    }
+}
+
+impl PersonIn {
+    fn draft(&self) -> Result<Draft> {
+        let phone = self.phone.as_deref().map(Text::<32>::new).transpose();
+        let phone = phone.map_err(|error| ServiceError::invalid("/phone", error))?.map(Text::into_string);
+        let organization = self.organization.as_ref().map(|code| code.text().parse::<OrgCode>()).transpose();
+        let duties = self.duties.iter().enumerate().map(|(n, duty)| {
+            let kind = DutyKind::parse(&duty.kind).ok_or_else(|| {
+                let all: Vec<_> = DutyKind::ALL.iter().map(|kind| kind.as_str()).collect();
+                let detail = format!("one of {}, got {:?}", all.join(", "), duty.kind);
+                ServiceError::invalid(format!("/duties/{n}/kind"), detail)
+            })?;
+            let area = duty.area.parse::<u64>().ok().filter(|_| matches!(duty.area.len(), 9 | 12 | 15));
+            let area = area.ok_or_else(|| {
+                let detail = "the code of a sub-district (9 digits), community (12) or grid (15)";
+                ServiceError::invalid(format!("/duties/{n}/area"), detail)
+            })?;
+            Ok((kind, area))
+        });
+        Ok(Draft {
+            contact: Contact { name: Some(write::name(&self.name, "/name")?), phone },
+            organization: organization.map_err(|error| ServiceError::invalid("/organization", error))?,
+            duties: duties.collect::<Result<_>>()?,
+        })
+    }
+}
+
+/// The one district of a new person: that of their duties, or of their unit.
+fn district_of(draft: &Draft) -> Result<DistrictCode> {
+    let mut districts: Vec<_> = draft.duties.iter().filter_map(|(_, area)| crate::export::district_of(*area)).collect();
+    districts.extend(draft.organization.as_ref().filter(|_| districts.is_empty()).map(OrgCode::district));
+    districts.dedup();
+    match districts.as_slice() {
+        [district] => Ok(*district),
+        [] => Err(ServiceError::invalid("/duties", "a person has a duty, or an organization")),
+        _ => Err(ServiceError::invalid("/duties", "the duties of a person lie in one district")),
+    }
+}
+
+/// The answer with a person as they now are.
+fn render(guli: &Arc<Guli>, status: StatusCode) -> Render<PersonRecord> {
+    let guli = Arc::clone(guli);
+    let rendered = move |person: &PersonRecord| -> Result<Rendered> {
+        let location = (status == StatusCode::CREATED).then(|| format!("/v1/people/{}", person.id));
+        let body = match status {
+            StatusCode::NO_CONTENT => Vec::new(),
+            _ => to_bytes(&PersonOut::new(&guli, person.clone()))?,
+        };
+        Ok(Rendered { status: status.as_u16(), location, etag: Some(format!("\"{}\"", person.version)), body })
+    };
+    Render(Arc::new(move |person: &PersonRecord| write::rendered(rendered(person))))
+}
+
+/// Register a person
+///
+/// Name and phone are sealed, and end with the person's record.
+#[utoipa::path(
+    post, path = "/v1/people", operation_id = "create_person", tag = "registry", security(("key" = [])),
+    params(
+        ("reason" = Option<String>, Query, description = say::REASON),
+        ("Idempotency-Key" = Option<String>, Header, description = say::IDEMPOTENCY_KEY),
+    ),
+    request_body = PersonIn,
+    responses(
+        (status = 201, description = "Registered", body = PersonOut, headers(
+            ("Location" = String, description = "/v1/people/{code}"),
+            ("ETag" = String, description = "Their version, for If-Match"),
+            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
+            ("Idempotent-Replayed" = String, description = "true when the same request was answered before"),
+        )),
+        BodyFaults, Forbidden, NotFound, ReportFaults,
+    ),
+)]
+pub async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Outcome {
+    let reason = write::only_reason(query.as_deref())?;
+    caller.known()?;
+    let bytes = body::bytes(&headers, body).await?;
+    let idempotency = write::idempotency(&headers, &caller.0, "/v1/people", &bytes)?;
+    let given: PersonIn = body::parse(&bytes)?;
+    if given.code.is_some() {
+        return Err(ServiceError::invalid("/code", "is the registry's to give").into());
+    }
+    let draft = given.draft()?;
+    let edit = PersonEdit::Create { district: district_of(&draft)?, draft };
+    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency };
+    write::respond(app.guli.edit_person(edit, asking, render(&app.guli, StatusCode::CREATED)).await)
+}
+
+/// Change a person to this
+///
+/// The body is the whole person with all duties: what is left out is not known of them.
+#[utoipa::path(
+    put, path = "/v1/people/{code}", operation_id = "replace_person", tag = "registry", security(("key" = [])),
+    params(
+        ("code" = String, Path, description = "Identity", example = "01890a5d-ac96-774b-bcce-b302099a8057"),
+        ("reason" = Option<String>, Query, description = say::REASON),
+        ("If-Match" = String, Header, description = say::IF_MATCH, example = "\"1\""),
+    ),
+    request_body = PersonIn,
+    responses(
+        (status = 200, description = "The person as they now are", body = PersonOut, headers(
+            ("ETag" = String, description = "Their version, for If-Match"),
+            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
+        )),
+        BodyFaults, EditFaults, Gone,
+    ),
+)]
+pub async fn put(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(path): InPath<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Outcome {
+    let reason = write::only_reason(query.as_deref())?;
+    caller.known()?;
+    let (id, precondition) = (identity(&path)?, write::precondition(&headers)?);
+    let whole: PersonIn = body::parse(&body::bytes(&headers, body).await?)?;
+    if whole.code.as_deref().is_some_and(|code| code != id.to_string()) {
+        return Err(ServiceError::invalid("/code", "is the registry's to give and cannot be changed").into());
+    }
+    let draft = whole.draft()?;
+    let edit = PersonEdit::Change { id, precondition, redraft: Arc::new(move |_: &Draft| Ok(draft.clone())) };
+    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency: None };
+    write::respond(app.guli.edit_person(edit, asking, render(&app.guli, StatusCode::OK)).await)
+}
+
+/// Change parts of a person
+///
+/// JSON Merge Patch (RFC 7396): `duties`, where sent, are all of them.
+#[utoipa::path(
+    patch, path = "/v1/people/{code}", operation_id = "patch_person", tag = "registry", security(("key" = [])),
+    params(
+        ("code" = String, Path, description = "Identity", example = "01890a5d-ac96-774b-bcce-b302099a8057"),
+        ("reason" = Option<String>, Query, description = say::REASON),
+        ("If-Match" = String, Header, description = say::IF_MATCH, example = "\"1\""),
+    ),
+    request_body(
+        content = serde_json::Value, content_type = "application/merge-patch+json",
+        example = json!({"duties": [{"kind": "patrol", "area": "370203005001003"}]}),
+    ),
+    responses(
+        (status = 200, description = "The person as they now are", body = PersonOut, headers(
+            ("ETag" = String, description = "Their version, for If-Match"),
+            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
+        )),
+        BodyFaults, EditFaults, Gone,
+    ),
+)]
+pub async fn patch(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(path): InPath<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Outcome {
+    let reason = write::only_reason(query.as_deref())?;
+    caller.known()?;
+    let (id, precondition) = (identity(&path)?, write::precondition(&headers)?);
+    let patch: Map<String, Value> = body::parse(&body::patch_bytes(&headers, body).await?)?;
+    write::no_read_only(&patch, &["code", "version"])?;
+    let redraft = move |before: &Draft| {
+        let duties = before.duties.iter().map(|(kind, area)| json!({"kind": kind.as_str(), "area": area.to_string()}));
+        let mut whole = json!({
+            "name": before.contact.name, "phone": before.contact.phone,
+            "organization": before.organization.as_ref().map(OrgCode::as_str), "duties": duties.collect::<Vec<_>>(),
+        });
+        cover_in::merge(&mut whole, &Value::Object(patch.clone()));
+        body::parse::<PersonIn>(whole.to_string().as_bytes())?.draft()
+    };
+    let edit = PersonEdit::Change { id, precondition, redraft: Arc::new(redraft) };
+    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency: None };
+    write::respond(app.guli.edit_person(edit, asking, render(&app.guli, StatusCode::OK)).await)
+}
+
+/// Remove a person
+///
+/// Their duties end, and name and phone are erased.
+#[utoipa::path(
+    delete, path = "/v1/people/{code}", operation_id = "remove_person", tag = "registry", security(("key" = [])),
+    params(
+        ("code" = String, Path, description = "Identity", example = "01890a5d-ac96-774b-bcce-b302099a8057"),
+        ("reason" = Option<String>, Query, description = say::REASON),
+        ("If-Match" = String, Header, description = say::IF_MATCH, example = "\"1\""),
+    ),
+    responses(
+        (status = 204, description = "Removed", headers(
+            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
+        )),
+        EditFaults, Gone,
+    ),
+)]
+pub async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(path): InPath<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Outcome {
+    let reason = write::only_reason(query.as_deref())?;
+    caller.known()?;
+    let edit = PersonEdit::Remove { id: identity(&path)?, precondition: write::precondition(&headers)? };
+    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency: None };
+    write::respond(app.guli.edit_person(edit, asking, render(&app.guli, StatusCode::NO_CONTENT)).await)
+}
+
+/// Read the history of a person
+///
+/// Every version with who, when and why; of a name or phone only that it changed. For whoever has the whole district.
+#[utoipa::path(
+    get, path = "/v1/people/{code}/history", operation_id = "person_history", tag = "registry",
+    security(("key" = [])),
+    params(("code" = String, Path, description = "Identity", example = "01890a5d-ac96-774b-bcce-b302099a8057")),
+    responses(
+        (status = 200, description = "All versions, the oldest first", body = Items<VersionOut>), Forbidden, NotFound,
+    ),
+)]
+pub async fn history(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(path): InPath<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    Params::read(query.as_deref())?.finish("none")?;
+    caller.known()?;
+    let (states, events) = app.guli.person_history(&caller.0, identity(&path)?).await?;
+    let states = states.iter().map(|state| Was {
+        version: state.version,
+        document: json!({
+            "organization": state.organization.as_ref().map(OrgCode::as_str), "duties": state.duties,
+        }),
+        seq_from: state.seq_from,
+        seq_to: state.seq_to,
+    });
+    answer(StatusCode::OK, &Items { items: versions(&app.guli, states, &events), next: None })
+}

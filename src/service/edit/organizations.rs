@@ -1,0 +1,255 @@
+//! Edits of organisations: what they are called, what they are to the district; none goes while something stands on it.
+
+use std::sync::Arc;
+
+use super::{Asking, Begun, Change, Open, areas, check};
+use crate::domain::actor::{self, Action, Resource};
+use crate::domain::id::{DistrictCode, OrgCode};
+use crate::domain::organization::Organization;
+use crate::index::DistrictIndex;
+use crate::service::command::{Answer, Precondition, Render};
+use crate::service::error::{Result, ServiceError};
+use crate::service::{Context, Guli};
+use crate::store::events::{self, Event};
+use crate::store::organizations::{self, OrganizationState, Ties};
+use crate::store::{Conn, Result as StoreResult};
+
+/// Says what an organisation is to be, from what it is.
+pub type Redraft = Arc<dyn Fn(&Organization) -> Result<Organization> + Send + Sync>;
+
+/// What is to be done to an organisation.
+#[derive(Clone)]
+pub enum OrganizationEdit {
+    /// Without a code, the next one of the district.
+    Create {
+        district: DistrictCode,
+        code: Option<OrgCode>,
+        draft: Draft,
+    },
+    Change {
+        code: OrgCode,
+        precondition: Precondition,
+        redraft: Redraft,
+    },
+    Remove {
+        code: OrgCode,
+        precondition: Precondition,
+    },
+}
+
+/// What is said of an organisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    pub name: String,
+    pub kind: crate::domain::organization::OrgKind,
+    pub credit_code: Option<String>,
+}
+
+impl Draft {
+    /// The organisation with this code and version.
+    pub fn of(self, code: OrgCode, version: i64) -> Organization {
+        let Self { name, kind, credit_code } = self;
+        Organization { code, name, kind, credit_code, version }
+    }
+}
+
+impl OrganizationEdit {
+    fn district(&self) -> DistrictCode {
+        match self {
+            Self::Create { district, .. } => *district,
+            Self::Change { code, .. } | Self::Remove { code, .. } => code.district(),
+        }
+    }
+}
+
+impl Guli {
+    /// Has an edit of an organisation decided and committed.
+    pub async fn edit_organization(
+        &self,
+        edit: OrganizationEdit,
+        asking: Asking,
+        render: Render<Organization>,
+    ) -> Answer {
+        let district = edit.district();
+        let refused = self.serves(district).and_then(|()| {
+            actor::authorize(&asking.actor, Action::EditOrganizations, Resource::District(district))
+                .map_err(|refusal| ServiceError::refused(refusal, "this organization"))
+        });
+        if let Err(refused) = refused {
+            return Answer::Refused(refused);
+        }
+        let served = self.districts();
+        let (context, shown) = (Arc::clone(&self.context), Arc::clone(&self.context));
+        let done = self.writer.alone(
+            move |conn| Box::pin(async move { run(&context, &mut conn.conn(), edit, &served, &asking, &render).await }),
+            move |(answer, fresh)| {
+                fresh.into_iter().for_each(|district| shown.index.replace(district));
+                answer
+            },
+        );
+        done.await.unwrap_or_else(|error| Answer::Refused(error.into()))
+    }
+
+    /// Every state of an organisation, with the events that began and ended them.
+    pub async fn organization_history(
+        &self,
+        actor: &actor::Actor,
+        code: &OrgCode,
+    ) -> Result<(Vec<OrganizationState>, Vec<Event>)> {
+        let district = code.district();
+        let hidden = || ServiceError::NotFound(format!("organization {code}"));
+        actor::authorize(actor, Action::ReadOrganizations, Resource::District(district))
+            .map_err(|refusal| ServiceError::refused(refusal, format!("organization {code}")))?;
+        self.serves(district).map_err(|_| hidden())?;
+        let mut reader = self.store.read().await?;
+        let conn = &mut reader.conn();
+        let states = organizations::states(conn, code).await?;
+        if states.is_empty() {
+            return Err(hidden());
+        }
+        let numbers: Vec<i64> =
+            states.iter().flat_map(|state| [Some(state.seq_from), state.seq_to]).flatten().collect();
+        let events = events::numbered(conn, district, &numbers).await?;
+        Ok((states, events))
+    }
+}
+
+/// An organisation that is no more.
+pub fn removed(code: &OrgCode) -> ServiceError {
+    ServiceError::Gone {
+        detail: format!("organization {code} was removed"),
+        history: Some(format!("/v1/organizations/{code}/history")),
+    }
+}
+
+async fn known(conn: &mut Conn<'_>, code: &OrgCode) -> StoreResult<Result<Organization>> {
+    if let Some(organization) = organizations::known(conn, code).await? {
+        return Ok(Ok(organization));
+    }
+    let was = !organizations::states(conn, code).await?.is_empty();
+    Ok(Err(if was { removed(code) } else { ServiceError::NotFound(format!("organization {code}")) }))
+}
+
+/// What an edit comes to: the organisation as it is to be, or is no more.
+enum Decision {
+    Unchanged(Organization),
+    Put(&'static str, Organization),
+    Removed(Organization),
+}
+
+async fn run(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    edit: OrganizationEdit,
+    served: &[DistrictCode],
+    asking: &Asking,
+    render: &Render<Organization>,
+) -> StoreResult<(Answer, Vec<Arc<DistrictIndex>>)> {
+    let open = match Open::begin(context, conn, edit.district(), asking).await? {
+        Begun::Answered(answer) => return Ok((answer, Vec::new())),
+        Begun::Open(open) => open,
+    };
+    let seq = open.seq();
+    let (kind, organization) = match decide(conn, edit, served).await? {
+        Err(refused) => return Ok((Answer::Refused(refused), Vec::new())),
+        Ok(Decision::Unchanged(organization)) => {
+            return Ok((open.unchanged((render.0)(&organization)), Vec::new()));
+        }
+        Ok(Decision::Put(kind, organization)) => {
+            organizations::put(conn, seq, std::slice::from_ref(&organization)).await?;
+            (kind, organization)
+        }
+        Ok(Decision::Removed(organization)) => {
+            organizations::remove(conn, seq, &organization.code).await?;
+            ("organization.removed", organization)
+        }
+    };
+    // Wherever it acts, its name is shown.
+    let mut fresh = Vec::new();
+    for &district in served {
+        if district == open.district || organizations::ties(conn, district, &organization.code).await?.here() {
+            let reloaded = areas::reload(context, conn, district).await?;
+            if district == open.district {
+                reloaded.set_change(seq.unsigned_abs());
+            }
+            fresh.push(Arc::new(reloaded));
+        }
+    }
+    let rendered = (render.0)(&organization);
+    let change = Change::new(kind, organization.code.to_string(), organization.version);
+    let answer = open.finish(context, conn, asking, change, rendered).await?;
+    Ok((answer, fresh))
+}
+
+async fn decide(conn: &mut Conn<'_>, edit: OrganizationEdit, served: &[DistrictCode]) -> StoreResult<Result<Decision>> {
+    match edit {
+        OrganizationEdit::Create { district, code, draft } => {
+            let code = match code {
+                Some(code) => code,
+                None => match next_code(conn, district).await? {
+                    Ok(code) => code,
+                    Err(refused) => return Ok(Err(refused)),
+                },
+            };
+            if !organizations::states(conn, &code).await?.is_empty() {
+                let detail = format!("{code} was given to an organization; no code is used again");
+                return Ok(Err(ServiceError::invalid("/code", detail)));
+            }
+            Ok(Ok(Decision::Put("organization.created", draft.of(code, 1))))
+        }
+        OrganizationEdit::Change { code, precondition, redraft } => {
+            let before = match known(conn, &code).await? {
+                Ok(before) => before,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            let after = check(precondition, before.version).and_then(|()| redraft(&before));
+            Ok(after.map(|after| {
+                if after == before {
+                    Decision::Unchanged(before)
+                } else {
+                    Decision::Put("organization.updated", Organization { version: before.version + 1, ..after })
+                }
+            }))
+        }
+        OrganizationEdit::Remove { code, precondition } => {
+            let before = match known(conn, &code).await? {
+                Ok(before) => before,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            if let Err(stale) = check(precondition, before.version) {
+                return Ok(Err(stale));
+            }
+            for &district in served {
+                if let Some(held) = held(organizations::ties(conn, district, &code).await?) {
+                    let detail = format!("{code} cannot go: in district {district} it still has {held}");
+                    return Ok(Err(ServiceError::Conflict(detail)));
+                }
+            }
+            Ok(Ok(Decision::Removed(Organization { version: before.version + 1, ..before })))
+        }
+    }
+}
+
+/// What stands on an organisation, in words.
+fn held(Ties { covers, areas, orders, people }: Ties) -> Option<String> {
+    let counts = [(covers, "covers"), (areas, "areas to supervise"), (orders, "open orders"), (people, "people")];
+    let counts: Vec<_> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    (!counts.is_empty()).then(|| counts.join(", "))
+}
+
+/// The next code that the registry gives in a district: 370203-U0001, …
+async fn next_code(conn: &mut Conn<'_>, district: DistrictCode) -> StoreResult<Result<OrgCode>> {
+    let prefix = format!("{district}-U");
+    let given = organizations::given(conn, &format!("{prefix}0000"), &format!("{prefix}9999")).await?;
+    let numbers = given.iter().filter_map(|code| code.strip_prefix(&prefix).filter(|own| own.len() == 4)?.parse().ok());
+    let number: u32 = numbers.max().unwrap_or(0) + 1;
+    if number > 9999 {
+        return Ok(Err(ServiceError::invalid(
+            "/code",
+            format!("district {district} has no code left to give: say one"),
+        )));
+    }
+    let code = format!("{prefix}{number:04}").parse::<OrgCode>();
+    Ok(code.map_err(|error| ServiceError::Internal(error.to_string())))
+}

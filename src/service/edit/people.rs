@@ -1,0 +1,315 @@
+//! Edits of people: name and phone (sealed), whom they belong to, and what they stand for (职责).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Asking, Begun, Change, Open, areas, check};
+use crate::domain::actor::{self, Action, Privacy, Resource};
+use crate::domain::grid::{Duty, DutyKind};
+use crate::domain::id::{DistrictCode, OrgCode, PersonId};
+use crate::index::DistrictIndex;
+use crate::service::command::{Answer, Precondition, Render};
+use crate::service::error::{Fault, Result, ServiceError};
+use crate::service::load;
+use crate::service::registry::{Contact, PersonRecord, record_of};
+use crate::service::{Context, Guli};
+use crate::store::events::{self, Event};
+use crate::store::people::{self, Person, PersonState};
+use crate::store::personal::{self, Purpose};
+use crate::store::{Conn, Result as StoreResult};
+
+/// A person as they are to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    pub contact: Contact,
+    pub organization: Option<OrgCode>,
+    /// Kind and the number of a sub-district, community or grid.
+    pub duties: Vec<(DutyKind, u64)>,
+}
+
+/// Says what a person is to be, from what they are.
+pub type Redraft = Arc<dyn Fn(&Draft) -> Result<Draft> + Send + Sync>;
+
+/// What is to be done to a person.
+#[derive(Clone)]
+pub enum PersonEdit {
+    Create { district: DistrictCode, draft: Draft },
+    Change { id: PersonId, precondition: Precondition, redraft: Redraft },
+    Remove { id: PersonId, precondition: Precondition },
+}
+
+impl Guli {
+    /// Has an edit of a person decided and committed.
+    pub async fn edit_person(&self, edit: PersonEdit, asking: Asking, render: Render<PersonRecord>) -> Answer {
+        let district = match self.home_of(&edit).await {
+            Ok(district) => district,
+            Err(refused) => return Answer::Refused(refused),
+        };
+        let refused = self.serves(district).and_then(|()| {
+            actor::authorize(&asking.actor, Action::EditPeople, Resource::District(district))
+                .map_err(|refusal| ServiceError::refused(refusal, "this person"))
+        });
+        if let Err(refused) = refused {
+            return Answer::Refused(refused);
+        }
+        let (context, shown) = (Arc::clone(&self.context), Arc::clone(&self.context));
+        let done = self.writer.alone(
+            move |conn| {
+                Box::pin(async move { run(&context, &mut conn.conn(), district, edit, &asking, &render).await })
+            },
+            move |(answer, fresh)| {
+                match fresh {
+                    Some(Shown::District(district)) => shown.index.replace(Arc::new(*district)),
+                    Some(Shown::Change(seq)) => {
+                        if let Err(error) = shown.index.set_registry_seq(district, seq.unsigned_abs()) {
+                            tracing::error!(%error, "a change of a district that is not in memory");
+                        }
+                    }
+                    None => {}
+                }
+                answer
+            },
+        );
+        done.await.unwrap_or_else(|error| Answer::Refused(error.into()))
+    }
+
+    /// In whose feed an edit is: a person's own district.
+    async fn home_of(&self, edit: &PersonEdit) -> Result<DistrictCode> {
+        let id = match edit {
+            PersonEdit::Create { district, .. } => return Ok(*district),
+            PersonEdit::Change { id, .. } | PersonEdit::Remove { id, .. } => *id,
+        };
+        let mut reader = self.store.read().await?;
+        let conn = &mut reader.conn();
+        if let Some(person) = people::known(conn, id).await? {
+            return Ok(person.district);
+        }
+        Err(if people::states(conn, id).await?.is_empty() {
+            ServiceError::NotFound(format!("person {id}"))
+        } else {
+            removed(id)
+        })
+    }
+
+    /// Every state of a person, with the events that began and ended them.
+    pub async fn person_history(&self, actor: &actor::Actor, id: PersonId) -> Result<(Vec<PersonState>, Vec<Event>)> {
+        let mut reader = self.store.read().await?;
+        let conn = &mut reader.conn();
+        let hidden = || ServiceError::NotFound(format!("person {id}"));
+        let states = people::states(conn, id).await?;
+        let district = states.last().ok_or_else(hidden)?.district.ok_or_else(hidden)?;
+        actor::authorize(actor, Action::ReadPeople, Resource::District(district))
+            .map_err(|refusal| ServiceError::refused(refusal, format!("person {id}")))?;
+        // Whoever stands for one grid has no business with the pasts of all others.
+        if !actor.holds_all(district) {
+            return Err(ServiceError::refused(actor::Refusal::Forbidden, format!("person {id}")));
+        }
+        let numbers: Vec<i64> =
+            states.iter().flat_map(|state| [Some(state.seq_from), state.seq_to]).flatten().collect();
+        let events = events::numbered(conn, district, &numbers).await?;
+        Ok((states, events))
+    }
+}
+
+/// A person who is no more.
+pub fn removed(id: PersonId) -> ServiceError {
+    ServiceError::Gone { detail: format!("person {id} was removed"), history: Some(format!("/v1/people/{id}/history")) }
+}
+
+/// What memory is to show of an edit.
+enum Shown {
+    /// The name of a grid's leader stands beside the grid.
+    District(Box<DistrictIndex>),
+    Change(i64),
+}
+
+/// A person before and after an edit.
+struct Plan {
+    kind: &'static str,
+    person: Person,
+    before: Option<Draft>,
+    after: Option<Draft>,
+}
+
+async fn run(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    edit: PersonEdit,
+    asking: &Asking,
+    render: &Render<PersonRecord>,
+) -> StoreResult<(Answer, Option<Shown>)> {
+    let open = match Open::begin(context, conn, district, asking).await? {
+        Begun::Answered(answer) => return Ok((answer, None)),
+        Begun::Open(open) => open,
+    };
+    let plan = match decide(context, conn, district, edit, asking).await? {
+        Ok(plan) => plan,
+        Err(refused) => return Ok((Answer::Refused(refused), None)),
+    };
+    let Plan { kind, person, before, after } = plan;
+    let mut record = shown(asking, &person, after.as_ref().or(before.as_ref()));
+    if before == after {
+        return Ok((open.unchanged((render.0)(&record)), None));
+    }
+    let seq = open.seq();
+    if let Some(after) = &after {
+        people::put(conn, district, seq, std::slice::from_ref(&person)).await?;
+        people::clear_duties(conn, district, person.id).await?;
+        let duties: Vec<_> = after.duties.iter().map(|(kind, area)| (*area, *kind, person.id)).collect();
+        people::put_duties(conn, district, &duties).await?;
+        personal::put(conn, district, &[load::seal(context, district, person.id, &after.contact)?]).await?;
+    } else {
+        people::remove(conn, district, seq, person.id).await?;
+        personal::remove(conn, district, &load::subject(person.id), Purpose::Duty).await?;
+    }
+    record.version = if before.is_some() { person.version + 1 } else { 1 };
+    let leads = |draft: &Option<Draft>| {
+        draft.iter().flat_map(|draft| &draft.duties).any(|(kind, _)| *kind == DutyKind::GridLeader)
+    };
+    let fresh = if leads(&before) || leads(&after) {
+        let reloaded = areas::reload(context, conn, district).await?;
+        reloaded.set_change(seq.unsigned_abs());
+        Shown::District(Box::new(reloaded))
+    } else {
+        Shown::Change(seq)
+    };
+    let change = Change {
+        personal: personal_changes(before.as_ref(), after.as_ref()),
+        ..Change::new(kind, record.id.clone(), record.version)
+    };
+    let rendered = (render.0)(&record);
+    let answer = open.finish(context, conn, asking, change, rendered).await?;
+    Ok((answer, Some(fresh)))
+}
+
+/// The person as whoever asked may see them.
+fn shown(asking: &Asking, person: &Person, draft: Option<&Draft>) -> PersonRecord {
+    let contact = draft.map(|draft| draft.contact.clone()).unwrap_or_default();
+    let mut record = record_of(&asking.actor, person.id, Some(person.clone()), &contact);
+    let duties = draft.map_or(&[][..], |draft| &draft.duties);
+    let duty = |&(kind, area): &(DutyKind, u64)| Duty { person: person.id, kind, area: area.to_string() };
+    record.duties = duties.iter().map(duty).collect();
+    record
+}
+
+/// Which members that hold personal data a change of a person that stays changed.
+fn personal_changes(before: Option<&Draft>, after: Option<&Draft>) -> Vec<&'static str> {
+    let (Some(before), Some(after)) = (before, after) else { return Vec::new() };
+    let (before, after) = (&before.contact, &after.contact);
+    let changed = [("/name", before.name != after.name), ("/phone", before.phone != after.phone)];
+    changed.iter().filter(|(_, changed)| *changed).map(|(pointer, _)| *pointer).collect()
+}
+
+async fn decide(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    edit: PersonEdit,
+    asking: &Asking,
+) -> StoreResult<Result<Plan>> {
+    match edit {
+        PersonEdit::Create { draft, .. } => {
+            if let Err(refused) = sound(context, conn, district, &draft).await? {
+                return Ok(Err(refused));
+            }
+            let id = PersonId(context.clock.uuid());
+            let person = Person {
+                id,
+                district,
+                source: "registry".to_owned(),
+                external_id: id.to_string(),
+                organization: draft.organization.clone(),
+                version: 1,
+            };
+            Ok(Ok(Plan { kind: "person.created", person, before: None, after: Some(draft) }))
+        }
+        PersonEdit::Change { id, precondition, redraft } => {
+            let (person, before) = match present(context, conn, district, id, precondition).await? {
+                Ok(present) => present,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            let after = match redraft(&before) {
+                Ok(after) => unmasked(asking, &before.contact, after),
+                Err(refused) => return Ok(Err(refused)),
+            };
+            if let Err(refused) = sound(context, conn, district, &after).await? {
+                return Ok(Err(refused));
+            }
+            let person = Person { organization: after.organization.clone(), ..person };
+            Ok(Ok(Plan { kind: "person.updated", person, before: Some(before), after: Some(after) }))
+        }
+        PersonEdit::Remove { id, precondition } => {
+            let present = present(context, conn, district, id, precondition).await?;
+            Ok(present.map(|(person, before)| Plan {
+                kind: "person.removed",
+                person,
+                before: Some(before),
+                after: None,
+            }))
+        }
+    }
+}
+
+/// What was shown masked and came back so was not changed.
+fn unmasked(asking: &Asking, before: &Contact, mut after: Draft) -> Draft {
+    let privacy = Privacy::of(asking.actor.role);
+    let same = |sent: &Option<String>, masked: Option<String>| sent.is_some() && *sent == masked;
+    if same(&after.contact.name, before.name.as_deref().and_then(|name| privacy.name(name))) {
+        after.contact.name.clone_from(&before.name);
+    }
+    if same(&after.contact.phone, before.phone.as_deref().and_then(|phone| privacy.phone(phone))) {
+        after.contact.phone.clone_from(&before.phone);
+    }
+    after
+}
+
+/// The person as they are, if the edit was meant for that version.
+async fn present(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    id: PersonId,
+    precondition: Precondition,
+) -> StoreResult<Result<(Person, Draft)>> {
+    let Some(person) = people::known(conn, id).await? else { return Ok(Err(removed(id))) };
+    if let Err(stale) = check(precondition, person.version) {
+        return Ok(Err(stale));
+    }
+    let sealed = personal::one(conn, district, &load::subject(id), Purpose::Duty).await?;
+    let sealed: HashMap<_, _> = sealed.into_iter().map(|sealed| (load::subject(id), sealed)).collect();
+    let duties = people::duties_of(conn, district, id).await?;
+    let draft = Draft {
+        contact: load::unseal(context, district, id, &sealed)?,
+        organization: person.organization.clone(),
+        duties: duties.into_iter().filter_map(|duty| Some((duty.kind, duty.area.parse().ok()?))).collect(),
+    };
+    Ok(Ok((person, draft)))
+}
+
+/// Asks the registry about a draft.
+async fn sound(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    draft: &Draft,
+) -> StoreResult<Result<()>> {
+    let mut faults = Vec::new();
+    if let Some(code) = &draft.organization
+        && context.index.organization(code).is_none()
+    {
+        faults.push(Fault::pointer("/organization", format!("organization {code} does not exist")));
+    }
+    let areas: Vec<u64> = draft.duties.iter().map(|(_, area)| *area).collect();
+    let known = crate::store::areas::known(conn, district, &areas).await?;
+    for (n, area) in areas.iter().enumerate() {
+        if !known.iter().any(|known| known.code == *area) {
+            let detail = format!("area {area} does not exist in district {district}");
+            faults.push(Fault::pointer(format!("/duties/{n}/area"), detail));
+        }
+        if draft.duties[..n].contains(&draft.duties[n]) {
+            faults.push(Fault::pointer(format!("/duties/{n}"), "the same duty is said twice"));
+        }
+    }
+    Ok(if faults.is_empty() { Ok(()) } else { Err(ServiceError::Invalid(faults)) })
+}
