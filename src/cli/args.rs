@@ -52,14 +52,19 @@ and therefore listens on loopback only."
     )]
     Demo(DemoArgs),
     /// Bring files into the registry: CSV, `GeoJSON`, `GeoJSONSeq`
-    #[command(after_help = "Examples:
+    #[command(
+        args_conflicts_with_subcommands = true,
+        subcommand_negates_reqs = true,
+        after_help = "Examples:
   guli import data/shibei --keep-going        every profile of data/shibei/import.toml
   guli import data/shibei --profile water --dry-run
   guli import covers.csv --kind covers --source 370203-WAT01 --crs EPSG:4549
   guli import data/shibei --json > report.json
+  guli import undo 0190b1c2-…                 take an import back; its report names it
 
 A file with an error is refused whole, unless --keep-going stores its good rows.
-Importing the same again changes nothing.")]
+Importing the same again changes nothing."
+    )]
     Import(ImportArgs),
     /// Write a layer as `GeoJSON`, lines of `GeoJSON` or CSV
     #[command(after_help = "Examples:
@@ -138,8 +143,11 @@ pub(crate) enum DemoAction {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
+    #[command(subcommand)]
+    pub(crate) action: Option<ImportAction>,
     /// A folder with an import.toml, or one file
-    pub(crate) path: PathBuf,
+    #[arg(required = true)]
+    pub(crate) path: Option<PathBuf>,
     /// File of import profiles [default: import.toml in the folder, or beside the file]
     #[arg(long, value_name = "FILE")]
     pub(crate) profiles: Option<PathBuf>,
@@ -170,6 +178,23 @@ pub(crate) struct ImportArgs {
     /// Print the report as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImportAction {
+    /// Take an import of covers back: what it brought is removed, what it changed is as before
+    #[command(after_help = "Examples:
+  guli import undo 0190b1c2-8a51-7c3e-b0d4-5f2e8a7c9b10 --reason 'the wrong file'
+
+Refused where something stands on it: a later change of its covers, an open order on one that it brought.
+The files' report and the history of a cover (guli history CODE) name the import.")]
+    Undo {
+        /// Its id
+        id: String,
+        /// Why, for the history
+        #[arg(long)]
+        reason: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -10,9 +10,10 @@ use guli::config::Config;
 use guli::import::finding::table;
 use guli::import::run::{Progress, Report};
 use guli::local::{ImportRequest, Message, Request};
+use guli::service::import::undo::Undone;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::args::ImportArgs;
+use super::args::{ImportAction, ImportArgs};
 
 /// Findings of a file that the table shows.
 const SHOWN: usize = 20;
@@ -28,9 +29,13 @@ pub(crate) fn bar(of: u64) -> ProgressBar {
 
 /// Imports, prints what became of each file; fails when one was refused.
 pub(crate) fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
+    if let Some(ImportAction::Undo { id, reason }) = args.action {
+        return undo(config, id, reason);
+    }
     let json = args.json;
+    let given = args.path.context("a folder or a file is needed")?;
     let absolute = |path: PathBuf| std::path::absolute(&path).with_context(|| format!("{}", path.display()));
-    let path = std::fs::canonicalize(&args.path).with_context(|| format!("{}", args.path.display()))?;
+    let path = std::fs::canonicalize(&given).with_context(|| format!("{}", given.display()))?;
     let request = Request::Import(ImportRequest {
         path,
         profiles: args.profiles.map(absolute).transpose()?,
@@ -67,6 +72,14 @@ pub(crate) fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
     Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+/// Takes an import back and says what that came to.
+fn undo(config: &Config, id: String, reason: Option<String>) -> Result<ExitCode> {
+    let answer = super::ask(config, Request::UndoImport { id: id.clone(), reason }, &mut |_| true)?;
+    let Undone { removed, restored } = serde_json::from_value(answer)?;
+    println!("import {id} was taken back: {removed} covers removed, {restored} as before");
+    Ok(ExitCode::SUCCESS)
+}
+
 fn print(reports: &[Report]) {
     let coloured = std::io::stdout().is_terminal();
     println!("{}", files_table(reports, coloured));
@@ -98,7 +111,9 @@ fn files_table(reports: &[Report], coloured: bool) -> Table {
         let verdict = match (report.rejected, report.dry_run) {
             (true, _) => Cell::new("refused: nothing stored").fg(Color::Red),
             (_, true) => Cell::new("dry run: nothing stored").fg(Color::Cyan),
-            _ => Cell::new("stored").fg(Color::Green),
+            _ if report.id.is_empty() => Cell::new("stored").fg(Color::Green),
+            // What takes it back.
+            _ => Cell::new(format!("stored as {}", report.id)).fg(Color::Green),
         };
         table.add_row([
             Cell::new(&report.file),

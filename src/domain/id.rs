@@ -202,6 +202,20 @@ impl CoverCode {
         self.district.0 * 10_000_000_000 + u64::from(self.category.number()) * 1_000_000 + u64::from(self.sequence)
     }
 
+    /// First and last number of the codes that begin with these 6 to 15 digits; a whole code, of either edition, is
+    /// alone.
+    pub fn beginning_with(text: &str) -> Option<(u64, u64)> {
+        if let Ok(code) = text.parse::<Self>() {
+            return Some((code.number(), code.number()));
+        }
+        if !(6..=15).contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let span = 10_u64.pow(u32::try_from(16 - text.len()).ok()?);
+        let first = text.parse::<u64>().ok()? * span;
+        Some((first, first + span - 1))
+    }
+
     /// The inverse of [`CoverCode::number`].
     pub fn from_number(number: u64) -> Option<Self> {
         let district = DistrictCode::from_number(number / 10_000_000_000)?;

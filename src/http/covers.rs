@@ -14,11 +14,12 @@ use super::write::{InPath, moved};
 use super::{App, json};
 use crate::domain::cover::Status;
 use crate::domain::id::{CodeError, CoverCode};
+use crate::domain::text::Text;
 use crate::service::error::{Fault, Result, ServiceError};
 use crate::service::moment::Reach;
 use crate::store::covers::Wanted;
 
-const COVERS: &str = "category, owner, responsible_unit, status, district, subdistrict, community, grid, bbox, crs, \
+const COVERS: &str = "q, category, owner, responsible_unit, status, district, subdistrict, community, grid, bbox, crs, \
     out_crs, as_of, limit, cursor";
 
 pub(super) fn codes<T: std::fmt::Display + std::str::FromStr<Err = CodeError>>(
@@ -49,10 +50,18 @@ fn wanted(params: &mut Params<'_>, limit: usize) -> Result<(Wanted, Option<u64>)
         owners: codes(params, "owner")?,
         responsible_units: codes(params, "responsible_unit")?,
         statuses: cover_statuses(params)?,
+        words: Vec::new(),
         after,
         limit: i64::try_from(limit).unwrap_or(1_000),
     };
     Ok((wanted, parent))
+}
+
+/// What is looked for, in words.
+fn words(params: &mut Params<'_>) -> Result<Vec<String>> {
+    let text = params.text("q").map(Text::<100>::new).transpose();
+    let text = text.map_err(|error| ServiceError::parameter("q", error))?;
+    Ok(text.iter().flat_map(|text| text.as_str().split_whitespace()).map(str::to_owned).collect())
 }
 
 /// List covers
@@ -61,6 +70,11 @@ fn wanted(params: &mut Params<'_>, limit: usize) -> Result<(Wanted, Option<u64>)
 #[utoipa::path(
     get, path = "/v1/covers", tag = "registry", security(("key" = [])),
     params(
+        (
+            "q" = Option<String>, Query, max_length = 100, example = "雨水",
+            description = "Words that are all said of the cover: the beginning of its code or its whole code of 2026, \
+                its number at a department, its category, owner or responsible unit",
+        ),
         ("category" = Option<String>, Query, description = "Categories", example = "0103,0104"),
         ("owner" = Option<String>, Query, description = "Codes of owners (产权单位)"),
         ("responsible_unit" = Option<String>, Query, description = "Codes of responsible units (责任单位)"),
@@ -87,6 +101,7 @@ pub async fn covers(State(app): State<App>, caller: Caller, RawQuery(query): Raw
     let as_of = params.as_of()?;
     let limit = params.limit(DEFAULT_LIMIT, MOST)?;
     let (mut wanted, parent) = wanted(&mut params, limit)?;
+    let words = words(&mut params)?;
     params.finish(COVERS)?;
     caller.known()?;
     let asked = parent.and_then(crate::export::district_of);
@@ -94,7 +109,7 @@ pub async fn covers(State(app): State<App>, caller: Caller, RawQuery(query): Raw
     let moment = app.guli.moment(as_of, asked.map_or(Reach::Everywhere, Reach::District)).await?;
     let (mut covers, mut next) = (Vec::new(), None);
     for (district, left) in districts.iter().zip((0..districts.len()).rev()) {
-        let page = app.guli.covers(&caller.0, &moment, *district, &wanted).await?;
+        let page = app.guli.covers(&caller.0, &moment, *district, &wanted, &words).await?;
         covers.extend(page.covers);
         wanted.after = page.end.or(wanted.after);
         wanted.limit -= page.read;

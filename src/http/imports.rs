@@ -14,18 +14,19 @@ use tokio::io::AsyncWriteExt as _;
 use utoipa::ToSchema;
 
 use super::edge::Caller;
-use super::openapi::{ImportFaults, NotFound, say};
+use super::openapi::{ImportFaults, NotFound, UndoFaults, say};
 use super::params::Params;
 use super::problem::Outcome;
 use super::wire::{self, Source};
-use super::write::InPath;
+use super::write::{self, InPath};
 use super::{App, body, json, set};
 use crate::domain::actor::{self, Action, Actor, Refusal, Resource, Role, Scope};
-use crate::domain::id::{DistrictCode, OrgCode};
+use crate::domain::id::{DistrictCode, ImportId, OrgCode};
 use crate::import::field::Kind;
 use crate::import::profile::Profile;
 use crate::import::run::{self, Mode, OnError, Report, RunError};
 use crate::service::error::{Fault, Result, ServiceError};
+use crate::service::import::undo::Undone;
 
 /// Most bytes of a file.
 const LARGEST: u64 = 1 << 30;
@@ -368,6 +369,43 @@ pub async fn get(
     Params::read(query.as_deref())?.finish("none")?;
     caller.known()?;
     json(StatusCode::OK, &app.imports.find(&caller.0, &id)?.report)
+}
+
+/// What taking an import back came to.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UndoneOut {
+    pub id: String,
+    /// Covers that it had brought.
+    pub removed: u64,
+    /// Covers that it had changed, and that are as before.
+    pub restored: u64,
+}
+
+/// Undo an import
+///
+/// Takes an import of covers back, as new versions: what it brought is removed, what it changed is as before. Refused
+/// where something stands on it: a later change of its covers, an open order on one that it brought. For whoever made
+/// it, and for administrators.
+#[utoipa::path(
+    post, path = "/v1/imports/{id}/undo", operation_id = "undo_import", tag = "imports", security(("key" = [])),
+    params(
+        ("id" = String, Path, description = "As the import was answered with, and as histories name it"),
+        ("reason" = Option<String>, Query, description = say::REASON),
+    ),
+    responses((status = 200, description = "What it came to", body = UndoneOut), UndoFaults),
+)]
+pub async fn undo(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(id): InPath<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    let reason = write::only_reason(query.as_deref())?;
+    caller.known()?;
+    let import = id.parse::<uuid::Uuid>().map(ImportId);
+    let import = import.map_err(|_| ServiceError::NotFound(format!("import {id}")))?;
+    let Undone { removed, restored } = app.guli.undo_import(&caller.0, import, reason).await?;
+    json(StatusCode::OK, &UndoneOut { id, removed, restored })
 }
 
 /// Read an import's report row by row

@@ -181,6 +181,7 @@ routes! {
     post "/v1/imports" imports::create;
     get "/v1/imports/{id}" imports::get;
     get "/v1/imports/{id}/rows" imports::rows;
+    post "/v1/imports/{id}/undo" imports::undo;
     get "/v1/quality" quality::list;
     get "/v1/quality/{id}" quality::get;
     post "/v1/quality/{id}" quality::rule;

@@ -119,7 +119,7 @@ fn describe(operation: &mut Operation) {
         area_edit::subdistrict_history, area_edit::put_community, area_edit::patch_community,
         area_edit::delete_community, area_edit::community_history, area_edit::put_grid, area_edit::patch_grid,
         area_edit::delete_grid, area_edit::grid_history, area_edit::redraw, imports::create,
-        imports::get, imports::rows, quality::list, quality::get, quality::rule,
+        imports::get, imports::rows, imports::undo, quality::list, quality::get, quality::rule,
         feed::changes, feed::events, layers::get, tiles::json, tiles::get, me::get, ops::healthz, ops::readyz,
         ops::metrics, ops::index, pages::docs, pages::asset, get,
     ),

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::domain::actor::{Actor, Role, Scope};
-use crate::domain::id::{CodeError, CommunityCode, DistrictCode, GridCode, KeyId, SubdistrictCode};
+use crate::domain::id::{CodeError, CommunityCode, DistrictCode, GridCode, ImportId, KeyId, SubdistrictCode};
+use crate::domain::text::Text;
 use crate::export::{Ask, Export, Format, Layer};
 use crate::http::history::VersionOut;
 use crate::http::page::Items;
@@ -31,6 +32,10 @@ use crate::service::import::OPERATOR;
 #[serde(tag = "ask", rename_all = "snake_case")]
 pub enum Request {
     Import(ImportRequest),
+    UndoImport {
+        id: String,
+        reason: Option<String>,
+    },
     /// A layer comes as [`Message::Data`].
     Export {
         layer: String,
@@ -103,6 +108,12 @@ pub fn handle(guli: &Arc<Guli>, request: Request, tell: &mut dyn FnMut(Message) 
             // Whoever hung up misses the progress; the work goes on.
             tell(Message::Progress(serde_json::to_value(progress).unwrap_or_default()));
         }),
+        Request::UndoImport { id, reason } => {
+            let id = uuid::Uuid::parse_str(&id).map(ImportId).map_err(|_| format!("{id:?} is no id of an import"))?;
+            let reason = reason.map(Text::new).transpose().map_err(|error| format!("--reason: {error}"))?;
+            let undone = runtime.block_on(guli.undo_import(&owner(), id, reason)).map_err(failed)?;
+            serde_json::to_value(undone).map_err(|error| error.to_string())
+        }
         Request::Export { layer, format, query } => {
             let layer = Layer::parse(&layer).ok_or_else(|| format!("there is no layer {layer:?}"))?;
             let format = Format::parse(&format).ok_or_else(|| format!("there is no format {format:?}"))?;

@@ -8,6 +8,7 @@ use super::error::{Result, ServiceError};
 use super::moment::Moment;
 use super::{Guli, load};
 use crate::domain::actor::{self, Action, Actor, Privacy, Resource};
+use crate::domain::catalog::Category;
 use crate::domain::cover::Cover;
 use crate::domain::grid::Duty;
 use crate::domain::id::{CoverCode, DistrictCode, OrgCode, PersonId};
@@ -15,11 +16,11 @@ use crate::domain::organization::Organization;
 use crate::index::CoverView;
 use crate::store::areas::{self, Area, Level};
 use crate::store::cover_history::{self, CoverState};
-use crate::store::covers::{self, Wanted};
+use crate::store::covers::{self, Wanted, Word};
 use crate::store::events::{self, Event};
-use crate::store::organizations;
 use crate::store::people::{self, Person};
 use crate::store::personal::{self, Purpose};
+use crate::store::{Conn, Result as StoreResult, organizations};
 
 /// What is sealed of a person.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +45,9 @@ pub struct PersonRecord {
     pub duties: Vec<Duty>,
     pub version: i64,
 }
+
+/// Units that a word may name.
+const UNITS_NAMED: i64 = 100;
 
 /// A page of covers.
 #[derive(Debug)]
@@ -220,19 +224,39 @@ impl Guli {
         }
     }
 
-    /// At most `wanted.limit` covers by code, as far as the caller's districts reach.
+    /// What a word may mean in a district: the beginning of a code in either edition, a department's own number, a
+    /// category, a unit.
+    async fn meaning(&self, conn: &mut Conn<'_>, district: DistrictCode, word: &str) -> StoreResult<Word> {
+        let catalog = self.context.index.catalog(district).unwrap_or_default();
+        let named = |category: &&Category| {
+            category.name.contains(word) || category.name_en.to_lowercase().contains(&word.to_lowercase())
+        };
+        Ok(Word {
+            external_id: word.to_owned(),
+            codes: CoverCode::beginning_with(word),
+            categories: catalog.categories.values().filter(named).map(|category| category.code).collect(),
+            units: organizations::named(conn, word, UNITS_NAMED).await?,
+        })
+    }
+
+    /// At most `wanted.limit` covers by code of which all the words are said, as far as the caller's districts reach.
     pub async fn covers(
         &self,
         actor: &Actor,
         moment: &Moment,
         district: DistrictCode,
         wanted: &Wanted,
+        asked_words: &[String],
     ) -> Result<CoverPage> {
         self.serves(district)?;
         actor::authorize(actor, Action::ReadCovers, Resource::District(district))
             .map_err(|r| ServiceError::refused(r, format!("district {district}")))?;
         let mut reader = self.store.read().await?;
-        let one_more = Wanted { limit: wanted.limit + 1, ..wanted.clone() };
+        let mut words = Vec::with_capacity(asked_words.len());
+        for word in asked_words {
+            words.push(self.meaning(&mut reader.conn(), district, word).await?);
+        }
+        let one_more = Wanted { limit: wanted.limit + 1, words, ..wanted.clone() };
         let mut codes = covers::list(&mut reader.conn(), district, moment.change(district), &one_more).await?;
         let limit = usize::try_from(wanted.limit).unwrap_or(0);
         let more = codes.len() > limit;

@@ -1,5 +1,7 @@
 //! The past of covers: one row for each superseded state, and the change that superseded it.
 
+use std::collections::HashMap;
+
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
@@ -106,6 +108,45 @@ pub async fn put(conn: &mut Conn<'_>, state: &CoverState) -> Result<()> {
     Ok(())
 }
 
+/// Makes these states the present of covers that are there; what they are goes to the past.
+pub async fn replace(conn: &mut Conn<'_>, district: DistrictCode, seq: i64, states: &[CoverState]) -> Result<()> {
+    for chunk in states.chunks(super::imports::STAGED_PER_STATEMENT) {
+        each!(&mut *conn, c => {
+            let mut past = QueryBuilder::<Db>::new(format!(
+                "INSERT INTO cover_version (district, code, id, version, seq_from, source, seq_to, {FIELDS}) \
+                 SELECT district, code, id, version, seq_from, source, "
+            ));
+            past.push_bind(seq).push(format!(", {FIELDS} FROM cover WHERE district = "));
+            past.push_bind(district.as_i64()).push(" AND id IN (");
+            let mut list = past.separated(", ");
+            chunk.iter().for_each(|state| { list.push_bind(state.cover.id.0.as_bytes().to_vec()); });
+            past.push(")");
+            past.build().execute(&mut *c).await.map(drop)?;
+            let mut gone = QueryBuilder::<Db>::new("DELETE FROM cover WHERE district = ");
+            gone.push_bind(district.as_i64()).push(" AND id IN (");
+            let mut list = gone.separated(", ");
+            chunk.iter().for_each(|state| { list.push_bind(state.cover.id.0.as_bytes().to_vec()); });
+            gone.push(")");
+            gone.build().execute(&mut *c).await.map(drop)?;
+            let mut present = QueryBuilder::<Db>::new(format!(
+                "INSERT INTO cover (district, code, id, version, seq_from, source, {FIELDS}) "
+            ));
+            present.push_values(chunk, |mut row, state| {
+                let cover = &state.cover;
+                row.push_bind(district.as_i64())
+                    .push_bind(cover.code.number().cast_signed())
+                    .push_bind(cover.id.0.as_bytes().to_vec())
+                    .push_bind(cover.version)
+                    .push_bind(state.seq)
+                    .push_bind(state.source.as_str());
+                bind_fields!(row, cover);
+            });
+            present.build().execute(c).await.map(drop)?;
+        });
+    }
+    Ok(())
+}
+
 /// Puts covers into other grids, each as a new version from the event `seq` on.
 pub async fn regrid(
     conn: &mut Conn<'_>,
@@ -150,4 +191,92 @@ pub async fn deliveries(conn: &mut Conn<'_>, district: DistrictCode, id: CoverId
             Ok((format!("{source}/{external_id}"), import, row))
         })
         .collect()
+}
+
+/// A cover that an event made what it is, or was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Made {
+    pub id: CoverId,
+    /// The version that the event made.
+    pub made: i64,
+    /// The present version.
+    pub now: i64,
+}
+
+/// The covers that these events made, by code, with the version that they have now.
+pub async fn made_by(conn: &mut Conn<'_>, district: DistrictCode, seqs: &[i64]) -> Result<Vec<Made>> {
+    let mut found = Vec::new();
+    for chunk in seqs.chunks(super::ROWS_PER_STATEMENT) {
+        let rows: Vec<(Vec<u8>, i64, i64)> = each!(&mut *conn, c => {
+            let mut sql = QueryBuilder::<Db>::new(
+                "SELECT id, version, version AS present, code FROM cover WHERE district = ",
+            );
+            sql.push_bind(district.as_i64()).push(" AND seq_from IN (");
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|seq| { list.push_bind(*seq); });
+            sql.push(
+                ") UNION ALL SELECT past.id, past.version, cover.version AS present, cover.code \
+                 FROM cover_version AS past JOIN cover ON cover.district = past.district AND cover.id = past.id \
+                 WHERE past.district = ",
+            );
+            sql.push_bind(district.as_i64()).push(" AND past.seq_from IN (");
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|seq| { list.push_bind(*seq); });
+            sql.push(") ORDER BY code");
+            let rows: Vec<(Vec<u8>, i64, i64, i64)> = sql.build_query_as().fetch_all(c).await?;
+            rows.into_iter().map(|(id, made, now, _)| (id, made, now)).collect()
+        });
+        for (id, made, now) in rows {
+            let id = Uuid::from_slice(&id).map(CoverId).map_err(|e| corrupt("a cover's id", e))?;
+            found.push(Made { id, made, now });
+        }
+    }
+    Ok(found)
+}
+
+/// These covers as they are now, and in one of the versions that they had.
+pub async fn now_and_then(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    covers: &[Made],
+    version: impl Fn(&Made) -> i64 + Sync,
+) -> Result<Vec<(Made, CoverState, Option<CoverState>)>> {
+    let mut found = Vec::with_capacity(covers.len());
+    for chunk in covers.chunks(super::ROWS_PER_STATEMENT) {
+        let mut present: HashMap<CoverId, CoverState> = HashMap::new();
+        for state in of(conn, district, "cover", chunk).await? {
+            present.insert(state.cover.id, state);
+        }
+        let mut past: HashMap<(CoverId, i64), CoverState> = HashMap::new();
+        for state in of(conn, district, "cover_version", chunk).await? {
+            past.insert((state.cover.id, state.cover.version), state);
+        }
+        found.extend(chunk.iter().filter_map(|made| {
+            let now = present.remove(&made.id)?;
+            let wanted = version(made);
+            let then = if now.cover.version == wanted { Some(now.clone()) } else { past.remove(&(made.id, wanted)) };
+            Some((*made, now, then))
+        }));
+    }
+    Ok(found)
+}
+
+/// All states of these covers in a table.
+async fn of(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    table: &'static str,
+    covers: &[Made],
+) -> Result<Vec<CoverState>> {
+    let rows: Vec<StateRow> = each!(conn, c => {
+        let mut sql = QueryBuilder::<Db>::new(format!(
+            "SELECT code, id, version, seq_from, source, {FIELDS} FROM {table} WHERE district = "
+        ));
+        sql.push_bind(district.as_i64()).push(" AND id IN (");
+        let mut list = sql.separated(", ");
+        covers.iter().for_each(|made| { list.push_bind(made.id.0.as_bytes().to_vec()); });
+        sql.push(")");
+        sql.build_query_as().fetch_all(c).await?
+    });
+    rows.into_iter().map(StateRow::read).collect()
 }

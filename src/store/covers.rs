@@ -134,9 +134,24 @@ pub struct Wanted {
     pub owners: Vec<OrgCode>,
     pub responsible_units: Vec<OrgCode>,
     pub statuses: Vec<Status>,
+    /// All of these are said of the cover.
+    pub words: Vec<Word>,
     /// The last code already given.
     pub after: Option<CoverCode>,
     pub limit: i64,
+}
+
+/// A word, and what it may mean in a district.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Word {
+    /// As departments number their covers.
+    pub external_id: String,
+    /// Codes that begin so.
+    pub codes: Option<(u64, u64)>,
+    /// Categories that are called so.
+    pub categories: Vec<CategoryCode>,
+    /// Owners and responsible units that are called so.
+    pub units: Vec<String>,
 }
 
 /// The codes of covers as wanted, by code. Removed ones are not listed.
@@ -146,7 +161,7 @@ pub async fn list(
     as_of: Option<i64>,
     wanted: &Wanted,
 ) -> Result<Vec<CoverCode>> {
-    let from = super::at("cover", "district, code, status, grid, lon, lat, owner, responsible_unit", as_of);
+    let from = super::at("cover", "district, id, code, status, grid, lon, lat, owner, responsible_unit", as_of);
     let numbers: Vec<i64> = each!(conn, c => {
         let mut sql =
             QueryBuilder::<Db>::new(format!("SELECT code FROM {from} WHERE status <> 'removed' AND district = "));
@@ -161,9 +176,23 @@ pub async fn list(
         if !wanted.categories.is_empty() {
             sql.push(" AND (1 = 0");
             for category in &wanted.categories {
-                let first = (district.number() * 10_000 + u64::from(category.number())) * 1_000_000;
+                let (first, last) = codes_of(district, *category);
                 sql.push(" OR code BETWEEN ").push_bind(first.cast_signed());
-                sql.push(" AND ").push_bind((first + 999_999).cast_signed());
+                sql.push(" AND ").push_bind(last.cast_signed());
+            }
+            sql.push(")");
+        }
+        for word in &wanted.words {
+            sql.push(" AND (id IN (SELECT cover FROM cover_source WHERE district = ").push_bind(district.as_i64());
+            sql.push(" AND external_id = ").push_bind(word.external_id.as_str()).push(")");
+            let categories = word.categories.iter().map(|category| codes_of(district, *category));
+            for (first, last) in categories.chain(word.codes) {
+                sql.push(" OR code BETWEEN ").push_bind(first.cast_signed());
+                sql.push(" AND ").push_bind(last.cast_signed());
+            }
+            for unit in &word.units {
+                sql.push(" OR owner = ").push_bind(unit.as_str());
+                sql.push(" OR responsible_unit = ").push_bind(unit.as_str());
             }
             sql.push(")");
         }
@@ -190,6 +219,12 @@ pub async fn list(
         .into_iter()
         .map(|number| CoverCode::from_number(number.unsigned_abs()).ok_or_else(|| corrupt("a cover's code", number)))
         .collect()
+}
+
+/// First and last code of a category in a district.
+fn codes_of(district: DistrictCode, category: CategoryCode) -> (u64, u64) {
+    let first = (district.number() * 10_000 + u64::from(category.number())) * 1_000_000;
+    (first, first + 999_999)
 }
 
 /// Where the covers of staged rows are read.

@@ -297,3 +297,32 @@ pub async fn staged_range(conn: &mut Conn<'_>, district: DistrictCode, id: Impor
         .bind(district.as_i64()).bind(id.0.as_bytes().as_slice()).fetch_one(c).await?);
     Ok(first.zip(last).map(|(first, last)| (first.unsigned_abs(), last.unsigned_abs())))
 }
+
+/// An import as noted, with its state.
+pub async fn find(conn: &mut Conn<'_>, district: DistrictCode, id: ImportId) -> Result<Option<(NotedImport, String)>> {
+    const SQL: &str = "SELECT profile, file, counts, state FROM import WHERE district = $1 AND id = $2";
+    let row: Option<(String, String, String, String)> = each!(conn, c => sqlx::query_as(SQL)
+        .bind(district.as_i64()).bind(id.0.as_bytes().as_slice()).fetch_optional(c).await?);
+    Ok(row.map(|(profile, file, counts, state)| (NotedImport { district, id, profile, file, counts }, state)))
+}
+
+/// Forgets what records said that these covers came from: delivered again, they are taken again.
+pub async fn forget_digests(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    id: ImportId,
+    covers: &[CoverId],
+) -> Result<()> {
+    for chunk in covers.chunks(super::ROWS_PER_STATEMENT) {
+        each!(&mut *conn, c => {
+            let mut sql = QueryBuilder::<Db>::new("UPDATE cover_source SET digest = ");
+            sql.push_bind([0_u8; 16].as_slice()).push(" WHERE district = ").push_bind(district.as_i64());
+            sql.push(" AND import = ").push_bind(id.0.as_bytes().as_slice()).push(" AND cover IN (");
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|cover| { list.push_bind(cover.0.as_bytes().as_slice()); });
+            sql.push(")");
+            sql.build().execute(c).await.map(drop)?;
+        });
+    }
+    Ok(())
+}

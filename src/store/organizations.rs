@@ -74,6 +74,21 @@ pub async fn known(conn: &mut Conn<'_>, code: &OrgCode) -> Result<Option<Organiz
     row.map(Row::read).transpose()
 }
 
+/// Codes of at most `limit` organisations with this code or with this in their names.
+pub async fn named(conn: &mut Conn<'_>, text: &str, limit: i64) -> Result<Vec<String>> {
+    const SQL: &str =
+        "SELECT code FROM organization WHERE code = $1 OR name LIKE $2 ESCAPE '\\' ORDER BY code LIMIT $3";
+    let mut pattern = String::from("%");
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    Ok(each!(conn, c => sqlx::query_scalar(SQL).bind(text).bind(pattern).bind(limit).fetch_all(c).await?))
+}
+
 /// Codes and last versions of organisations that were removed.
 pub async fn removed(conn: &mut Conn<'_>) -> Result<Vec<(String, i64)>> {
     const SQL: &str = "SELECT code, max(version) FROM organization_version \

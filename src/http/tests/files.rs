@@ -105,3 +105,68 @@ async fn a_file_with_errors_is_refused_as_a_whole() {
     let going = town.import(ADMIN, "?source=370203-WAT01&keep_going=true", &file(BAD)).await;
     assert_eq!((going.status.as_u16(), &going.body["counts"]["created"]), (201, &json!(1)), "{}", going.body);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_is_taken_back_and_can_come_again() {
+    let town = Town::open().await;
+    let file = |content| [("file", Some("covers.csv"), content)];
+    let later = GOOD.replace("0101,370203-WAT01,120.388,36.115", "0101,370203-DRA01,120.388,36.1151");
+    let first = town.import(ADMIN, "?source=370203-WAT01", &file(GOOD)).await.header("location").to_owned();
+    let second = town.import(ADMIN, "?source=370203-WAT01", &file(&later)).await;
+    assert_eq!(second.body["counts"]["updated"], 1, "{}", second.body);
+    let second = second.header("location").to_owned();
+    let owned = async |owner: &str| {
+        let got = town.get(&format!("/v1/covers?owner={owner}")).key(ADMIN).get().await.body;
+        got["items"].as_array().unwrap().len()
+    };
+    assert_eq!((owned("370203-WAT01").await, owned("370203-DRA01").await), (1, 4));
+    let undo = async |at: &str, key: &str| town.post(&format!("{at}/undo?reason=wrong")).key(key).send("").await;
+    // Not by others, and not what others stand on.
+    assert_eq!(undo(&second, "demo-planner").await.fault().0, 403);
+    assert_eq!(undo("/v1/imports/01890a5d-ac96-774b-bcce-b302099a8057", ADMIN).await.fault().0, 404);
+    let stands = undo(&first, ADMIN).await;
+    assert_eq!(stands.fault().1, "conflict");
+    assert!(stands.body["detail"].as_str().unwrap().contains("(version 2)"), "{}", stands.body);
+    let back = undo(&second, ADMIN).await;
+    assert_eq!((&back.body["removed"], &back.body["restored"]), (&json!(0), &json!(1)), "{}", back.body);
+    assert_eq!((owned("370203-WAT01").await, owned("370203-DRA01").await), (2, 3));
+    assert_eq!(undo(&second, ADMIN).await.fault().1, "conflict");
+    // The first one now stands as it was made; but somebody reports one of its covers.
+    let reported = town.post("/v1/reports").json(json!({
+        "position": {"lon": 120.372, "lat": 36.115}, "damage": "broken",
+    }));
+    let reported = reported.await.body;
+    let order = reported["work_order"]["code"].as_str().unwrap().to_owned();
+    let stands = undo(&first, ADMIN).await;
+    assert!(stands.body["detail"].as_str().unwrap().contains(&order), "{}", stands.body);
+    let found = town.get("/v1/resolve?lon=120.388&lat=36.115").get().await.body;
+    let code = found["candidates"][0]["cover"]["code"].as_str().unwrap().to_owned();
+    let history = town.get(&format!("/v1/covers/{code}/history")).key(ADMIN).get().await.body;
+    let third = &history["items"][2];
+    assert_eq!(
+        (&third["version"], &third["reason"], &third["by"]["role"]),
+        (&json!(3), &json!("wrong"), &json!("admin"))
+    );
+    // The same file again is what it says, again.
+    let again = town.import(ADMIN, "?source=370203-WAT01", &file(&later)).await;
+    assert_eq!((&again.body["counts"]["updated"], &again.body["counts"]["unchanged"]), (&json!(1), &json!(1)));
+    assert_eq!(owned("370203-DRA01").await, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn covers_that_an_undone_import_brought_are_gone_until_it_comes_again() {
+    let town = Town::open().await;
+    let file = [("file", Some("covers.csv"), GOOD)];
+    let at = town.import(ADMIN, "?source=370203-WAT01", &file).await.header("location").to_owned();
+    let found = town.get("/v1/resolve?lon=120.372&lat=36.115").get().await.body;
+    let code = found["candidates"][0]["cover"]["code"].as_str().unwrap().to_owned();
+    let back = town.post(&format!("{at}/undo")).key(ADMIN).send("").await;
+    assert_eq!((&back.body["removed"], &back.body["restored"]), (&json!(2), &json!(0)), "{}", back.body);
+    let gone = town.get(&format!("/v1/covers/{code}")).key(ADMIN).get().await;
+    assert_eq!(gone.fault().1, "gone");
+    assert_eq!(town.get("/v1/resolve?lon=120.372&lat=36.115").get().await.body["candidates"], json!([]));
+    let again = town.import(ADMIN, "?source=370203-WAT01", &file).await;
+    assert_eq!(again.body["counts"]["updated"], 2, "{}", again.body);
+    let back = town.get(&format!("/v1/covers/{code}")).key(ADMIN).get().await;
+    assert_eq!((back.status.as_u16(), back.header("etag")), (200, "\"3\""), "{}", back.body);
+}

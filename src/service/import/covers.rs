@@ -170,7 +170,7 @@ impl Guli {
     }
 }
 
-fn show(context: &crate::service::Context, district: DistrictCode, seq: i64, covers: Vec<Cover>) {
+pub(super) fn show(context: &crate::service::Context, district: DistrictCode, seq: i64, covers: Vec<Cover>) {
     for cover in covers {
         if let Err(error) = context.index.put_cover(cover) {
             tracing::error!(%error, "a stored cover cannot be held in memory");

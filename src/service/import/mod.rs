@@ -10,6 +10,7 @@
 pub mod areas;
 pub mod covers;
 pub mod people;
+pub mod undo;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

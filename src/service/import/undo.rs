@@ -1,0 +1,216 @@
+//! Taking an import back: what it brought is removed, what it changed is as before, each as a new version.
+//!
+//! Only where nothing stands on it: no later change of what it made, no open order on a cover that it brought.
+//! Up to [`AT_ONCE`] covers are one transaction, more of them go in steps of [`STEP`]; an undoing that was
+//! interrupted is finished by asking for it again.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::covers::show;
+use super::{AT_ONCE, STEP};
+use crate::domain::actor::{self, Action, Actor, Resource};
+use crate::domain::cover::{Cover, CoverDraft, Status};
+use crate::domain::id::{CoverId, ImportId, OrgCode};
+use crate::domain::text::Text;
+use crate::service::error::{Result, ServiceError};
+use crate::service::{Context, Guli};
+use crate::store::cover_history::{self, CoverState, Made};
+use crate::store::events::{self, Event};
+use crate::store::imports::NotedImport;
+use crate::store::{Conn, Result as StoreResult, corrupt, head, imports};
+
+/// Things named in a refusal.
+const NAMED: usize = 5;
+
+/// What an undoing did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undone {
+    /// What the import had brought.
+    pub removed: u64,
+    /// What it had changed.
+    pub restored: u64,
+}
+
+/// An import that is to be taken back, and by whom.
+#[derive(Debug, Clone)]
+struct Undoing {
+    import: NotedImport,
+    /// The changes that it made.
+    seqs: Vec<i64>,
+    /// Whether it was begun before, and interrupted.
+    goes_on: bool,
+    by: Actor,
+    reason: Option<Text<2000>>,
+}
+
+impl Guli {
+    /// Takes an import of covers back; refused, with reasons, where something stands on it.
+    pub async fn undo_import(&self, actor: &Actor, id: ImportId, reason: Option<Text<2000>>) -> Result<Undone> {
+        let _turn = self.import_turn().await?;
+        let undoing = self.undoing(actor, id, reason).await?;
+        let covers = self.undoable(&undoing).await?;
+        let step = if covers.len() as u64 <= AT_ONCE { covers.len() } else { usize::try_from(STEP).unwrap_or(1) };
+        let mut undone = Undone::default();
+        let steps = covers.chunks(step.max(1)).count();
+        for (n, chunk) in covers.chunks(step.max(1)).enumerate() {
+            let (chunk, is_last) = (chunk.to_vec(), n + 1 == steps);
+            let (context, shown, undoing) = (Arc::clone(&self.context), Arc::clone(&self.context), undoing.clone());
+            let district = undoing.import.district;
+            let work = self.writer.alone(
+                move |conn| {
+                    Box::pin(async move { take_back(&context, &mut conn.conn(), &undoing, &chunk, is_last).await })
+                },
+                move |(seq, covers, done)| {
+                    show(&shown, district, seq, covers);
+                    done
+                },
+            );
+            let done = work.await?;
+            undone.removed += done.removed;
+            undone.restored += done.restored;
+        }
+        Ok(undone)
+    }
+
+    /// Finds the import and asks whether the caller may take it back: whoever made it, or an administrator.
+    async fn undoing(&self, actor: &Actor, id: ImportId, reason: Option<Text<2000>>) -> Result<Undoing> {
+        let mut reader = self.store.read().await?;
+        let conn = &mut reader.conn();
+        let mut found = None;
+        for district in self.districts() {
+            if let Some(noted) = imports::find(conn, district, id).await? {
+                found = Some(noted);
+                break;
+            }
+        }
+        let hidden = || ServiceError::NotFound(format!("import {id}"));
+        let (import, state) = found.ok_or_else(hidden)?;
+        let events = events::of(conn, import.district, &id.to_string(), i64::MAX).await?;
+        let applied: Vec<&Event> = events.iter().filter(|event| event.kind == "import.applied").collect();
+        let own = !actor.is_anonymous() && applied.iter().all(|event| event.actor == actor.log_name());
+        if !own {
+            actor::authorize(actor, Action::Import, Resource::District(import.district))
+                .map_err(|refusal| ServiceError::refused(refusal, format!("import {id}")))?;
+        }
+        let no = |why: &str| Err(ServiceError::Conflict(format!("import {id} {why}")));
+        match state.as_str() {
+            "undone" => return no("was taken back already"),
+            "applied" | "undoing" => {}
+            _ => return no("stored nothing"),
+        }
+        let data: Value = applied.first().and_then(|event| serde_json::from_str(&event.data).ok()).unwrap_or_default();
+        match data["kind"].as_str() {
+            Some("covers") => {}
+            Some("people") => return no("brought people, of whose names and phones nothing earlier is kept"),
+            _ => return no("brought no covers; of areas and organizations, put back what their histories say"),
+        }
+        let seqs = applied.iter().map(|event| event.seq).collect();
+        Ok(Undoing { import, seqs, goes_on: state == "undoing", by: actor.clone(), reason })
+    }
+
+    /// The covers that the import made, unless something stands on them. What later changes left as the import made
+    /// it stands on nothing.
+    async fn undoable(&self, undoing: &Undoing) -> Result<Vec<Made>> {
+        let mut reader = self.store.read().await?;
+        let conn = &mut reader.conn();
+        let Undoing { import, seqs, goes_on, .. } = undoing;
+        let more = |count: usize| if count > NAMED { ", …" } else { "" };
+        let made = cover_history::made_by(conn, import.district, seqs).await?;
+        let (mut covers, later): (Vec<Made>, Vec<Made>) = made.into_iter().partition(|made| made.made == made.now);
+        let mut changed = Vec::new();
+        for (made, now, then) in cover_history::now_and_then(conn, import.district, &later, |made| made.made).await? {
+            let as_made = |then: &CoverState| {
+                then.cover.code == now.cover.code && CoverDraft::of(&then.cover) == CoverDraft::of(&now.cover)
+            };
+            if then.as_ref().is_some_and(as_made) {
+                covers.push(made);
+            } else {
+                changed.push(format!("{} (version {})", now.cover.code, now.cover.version));
+            }
+        }
+        // Of an undoing that goes on, what was taken back already has changed since too.
+        if !changed.is_empty() && !goes_on {
+            let count = changed.len();
+            changed.truncate(NAMED);
+            let detail = format!("later changes stand on it: {}{}", changed.join(", "), more(count));
+            return Err(ServiceError::Conflict(detail));
+        }
+        let index = &self.context.index;
+        let brought = covers.iter().filter(|made| made.made == 1);
+        let orders: Vec<_> = brought.filter_map(|made| index.order_on(made.id)).take(NAMED + 1).collect();
+        if !orders.is_empty() {
+            let named: Vec<_> = orders.iter().take(NAMED).map(|order| order.code.to_string()).collect();
+            let detail =
+                format!("open orders stand on covers that it brought: {}{}", named.join(", "), more(orders.len()));
+            return Err(ServiceError::Conflict(detail));
+        }
+        Ok(covers)
+    }
+}
+
+/// Takes back what the import made of these covers, as one change of the registry.
+async fn take_back(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    Undoing { import, by, reason, .. }: &Undoing,
+    covers: &[Made],
+    is_last: bool,
+) -> StoreResult<(i64, Vec<Cover>, Undone)> {
+    let district = import.district;
+    let mut head = head::lock(conn, district).await?.ok_or_else(|| corrupt("district_head", district))?;
+    context.catch_up(conn, district, &head).await?;
+    let now = head.advance(context.clock.now());
+    let seq = head.next_seq();
+    head.registry_seq = seq;
+    let mut undone = Undone::default();
+    let mut states = Vec::with_capacity(covers.len());
+    for (made, present, before) in cover_history::now_and_then(conn, district, covers, |made| made.made - 1).await? {
+        // What was changed in this moment stays.
+        if present.cover.version != made.now {
+            continue;
+        }
+        let version = present.cover.version + 1;
+        let state = match before {
+            Some(before) => {
+                undone.restored += 1;
+                // Its grid is that of today, wherever the grids were then.
+                let grid = context.index.grid_at(before.cover.position).ok().map(|hit| hit.grid.code);
+                let grid = grid.filter(|grid| grid.district() == district);
+                CoverState { cover: Cover { version, grid, ..before.cover }, seq, source: before.source }
+            }
+            None => {
+                undone.removed += 1;
+                CoverState {
+                    cover: Cover { version, status: Status::Removed, ..present.cover },
+                    seq,
+                    source: present.source,
+                }
+            }
+        };
+        states.push(state);
+    }
+    cover_history::replace(conn, district, seq, &states).await?;
+    let ids: Vec<CoverId> = states.iter().map(|state| state.cover.id).collect();
+    imports::forget_digests(conn, district, import.id, &ids).await?;
+    imports::set_state(conn, district, import.id, if is_last { "undone" } else { "undoing" }, &import.counts).await?;
+    let event = Event {
+        seq,
+        at: now.as_microsecond(),
+        actor: by.log_name(),
+        kind: "import.undone".to_owned(),
+        subject: import.id.to_string(),
+        version: 2,
+        data: json!({
+            "profile": import.profile, "file": import.file, "kind": "covers", "removed": undone.removed,
+            "restored": undone.restored, "role": by.role.as_str(), "unit": by.unit().map(OrgCode::to_string),
+        })
+        .to_string(),
+        reason: reason.as_ref().map(|text| text.as_str().to_owned()),
+    };
+    events::append(conn, district, &[event]).await?;
+    head::save(conn, district, &head).await?;
+    Ok((seq, states.into_iter().map(|state| state.cover).collect(), undone))
+}
