@@ -6,6 +6,7 @@ mod files;
 mod grids;
 mod journey;
 mod layers;
+mod memory;
 mod orders;
 mod pages;
 mod quality;
@@ -159,7 +160,8 @@ async fn seed_neighbour(writer: &mut WriteConn) {
 struct Town {
     router: Router,
     guli: Arc<Guli>,
-    _dir: tempfile::TempDir,
+    writer: crate::service::WriterTask,
+    dir: tempfile::TempDir,
 }
 
 /// An answer, with its body as it is and as JSON.
@@ -246,10 +248,25 @@ impl Town {
         writer.close().await.unwrap();
         store.close().await;
         drop(store);
-        let (guli, _task) = Guli::open(&url, &dir.path().join("guli.key"), None, demo_keys()).await.unwrap();
+        Self::on(dir).await
+    }
+
+    /// Served from the database in this folder.
+    async fn on(dir: tempfile::TempDir) -> Self {
+        let url = DatabaseUrl::sqlite(&dir.path().join("guli.db"));
+        let (guli, writer) = Guli::open(&url, &dir.path().join("guli.key"), None, demo_keys()).await.unwrap();
         let guli = Arc::new(guli);
         let router = router(App::new(Arc::clone(&guli), "https://guli.example", 16), &[]);
-        Self { router, guli, _dir: dir }
+        Self { router, guli, writer, dir }
+    }
+
+    /// The same after a stop and a start.
+    async fn reopened(self) -> Self {
+        let Self { router, guli, writer, dir } = self;
+        drop(router);
+        Arc::try_unwrap(guli).unwrap().close().await;
+        writer.await.unwrap();
+        Self::on(dir).await
     }
 
     fn get(&self, uri: &str) -> Ask<'_> {

@@ -17,7 +17,7 @@ fn multipart(parts: &[(&str, Option<&str>, &str)]) -> String {
 }
 
 impl Town {
-    async fn import(&self, key: &str, query: &str, parts: &[(&str, Option<&str>, &str)]) -> Got {
+    pub(super) async fn import(&self, key: &str, query: &str, parts: &[(&str, Option<&str>, &str)]) -> Got {
         let ask = self.post(&format!("/v1/imports{query}")).key(key);
         ask.header("content-type", "multipart/form-data; boundary=limit").send(multipart(parts)).await
     }
