@@ -12,13 +12,15 @@ export function begin() {
 }
 
 function body() {
-  const { pin, draft, choice } = state;
+  const { pin, draft, choice, resolution } = state;
   const text = (/** @type {string} */ value) => value.trim() || undefined;
   const reporter = { name: text(draft.name), phone: text(draft.phone), language };
   return {
     position: pin && { lon: pin.lon, lat: pin.lat, accuracy_m: Math.min(1000, pin.accuracy_m) },
     damage: draft.damage,
     cover: /^\d+$/.test(choice) ? choice : undefined,
+    // The service would take the one that the pin means.
+    unregistered: pin && choice === 'none' && resolution?.match === 'matched' ? true : undefined,
     joins: choice.startsWith('join:') ? choice.slice(5) : undefined,
     description: text(draft.description),
     reporter: reporter.name || reporter.phone ? reporter : undefined,

@@ -20,6 +20,8 @@ words! {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Place {
     Pin(Pin),
+    /// Where none of the registered covers is meant: the reporter has looked.
+    Unregistered(Pin),
     Cover(CoverCode),
     Both(Pin, CoverCode),
 }
@@ -27,7 +29,7 @@ pub enum Place {
 impl Place {
     pub fn pin(&self) -> Option<Pin> {
         match *self {
-            Self::Pin(pin) | Self::Both(pin, _) => Some(pin),
+            Self::Pin(pin) | Self::Unregistered(pin) | Self::Both(pin, _) => Some(pin),
             Self::Cover(_) => None,
         }
     }
@@ -35,7 +37,7 @@ impl Place {
     pub fn cover(&self) -> Option<CoverCode> {
         match *self {
             Self::Cover(code) | Self::Both(_, code) => Some(code),
-            Self::Pin(_) => None,
+            Self::Pin(_) | Self::Unregistered(_) => None,
         }
     }
 }

@@ -51,6 +51,8 @@ pub struct ReportIn {
     /// A cover's code, 16 or 17 digits.
     #[schema(examples("3702030103000123"))]
     pub cover: Option<String>,
+    /// true: it is none of the covers that are registered there; whoever reports has looked.
+    pub unregistered: Option<bool>,
     /// The work order that this is a further report of.
     #[schema(examples("WO-370203-261123-00042-3"))]
     pub joins: Option<String>,
@@ -107,8 +109,13 @@ impl ReportIn {
         let cover = read(self.cover.as_deref(), "/cover")?;
         let source = Source::Body("/position");
         let pin = self.position.map(|position| position.pin(source, category, Pin::DEFAULT_LIMIT)).transpose()?;
+        let unregistered = self.unregistered.unwrap_or(false);
         let place = match (pin, cover) {
+            (_, Some(_)) if unregistered => {
+                return Err(ServiceError::invalid("/unregistered", "the cover that is named is registered"));
+            }
             (Some(pin), Some(cover)) => Place::Both(pin, cover),
+            (Some(pin), None) if unregistered => Place::Unregistered(pin),
             (Some(pin), None) => Place::Pin(pin),
             (None, Some(cover)) => Place::Cover(cover),
             (None, None) => return Err(ServiceError::invalid("/position", "position or cover is needed")),

@@ -71,16 +71,21 @@ pub(super) fn district_of(index: &Index, place: &Place) -> Result<DistrictCode> 
         (Some(code), _) if index.serves(code.district()) => Ok(code.district()),
         (Some(code), _) => named_cover(index, code).map(|_| code.district()),
         // Near a border the pin may mean a cover of the neighbour's.
-        (None, Some(pin)) => resolve(index, &pin).map(|found| grid_of(&found).district()),
+        (None, Some(pin)) => resolve(index, &pin).map(|found| grid_of(&found, place).district()),
         (None, None) => Err(ServiceError::invalid("/position", "position or cover is needed")),
     }
 }
 
 /// The grid that must act: that of the cover, if the pin means one.
-fn grid_of(found: &Resolution) -> GridCode {
-    let matched = found.candidates.first().filter(|_| found.matched == Match::Matched);
-    let of_cover = matched.and_then(|first| first.cover.grid.as_ref()).map(|grid| grid.code);
+fn grid_of(found: &Resolution, place: &Place) -> GridCode {
+    let of_cover = matched(found, place).and_then(|first| first.cover.grid.as_ref()).map(|grid| grid.code);
     of_cover.unwrap_or(found.grid.grid.code)
+}
+
+/// The cover that the pin means, unless the reporter says that it is none of those.
+fn matched<'a>(found: &'a Resolution, place: &Place) -> Option<&'a Candidate> {
+    let means_one = found.matched == Match::Matched && !matches!(place, Place::Unregistered(_));
+    found.candidates.first().filter(|_| means_one)
 }
 
 fn resolve(index: &Index, pin: &Pin) -> Result<Resolution> {
@@ -118,17 +123,19 @@ fn no_grid(cover: &CoverView) -> ServiceError {
 
 fn settle_on_pin(index: &Index, report: &NewReport, pin: &Pin) -> Result<Settled> {
     let found = resolve(index, pin)?;
-    let grid = grid_of(&found);
-    if found.matched == Match::Matched
-        && let Some(first) = found.candidates.first()
-    {
+    let grid = grid_of(&found, &report.place);
+    if let Some(first) = matched(&found, &report.place) {
         let responsibility = responsibility(&first.cover, &report.damage, grid);
         return Ok(Settled::new(index, responsibility, Match::Matched, Vec::new()));
     }
-    let known = if found.matched == Match::Ambiguous { Known::Ambiguous } else { Known::Unregistered };
+    let (known, how) = match (&report.place, found.matched) {
+        (Place::Unregistered(_), _) => (Known::Unregistered, Match::Unregistered),
+        (_, Match::Ambiguous) => (Known::Ambiguous, Match::Ambiguous),
+        (_, how) => (Known::Unregistered, how),
+    };
     let assignee = responsible(known, is_missing(&report.damage), grid);
     let responsibility = Responsibility { cover: None, assignee, grid, position: pin.position() };
-    Ok(Settled::new(index, responsibility, found.matched, found.candidates))
+    Ok(Settled::new(index, responsibility, how, found.candidates))
 }
 
 impl Settled {

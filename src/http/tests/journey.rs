@@ -139,3 +139,17 @@ async fn the_same_key_gives_the_same_answer() {
     assert_eq!(accept().json(json!({})).await.fault().1, "precondition-required");
     assert_eq!(town.guli.context.index.order_count(), 1);
 }
+
+#[tokio::test]
+async fn whoever_has_looked_may_say_that_it_is_none_of_them() {
+    let town = Town::open().await;
+    let report = json!({"position": {"lon": 120.375, "lat": 36.12}, "damage": "broken", "unregistered": true});
+    let got = town.post("/v1/reports").key("demo-dispatcher").json(report).await;
+    assert_eq!((got.status.as_u16(), &got.body["match"]), (201, &json!("unregistered")), "{}", got.body);
+    assert_eq!(got.body["work_order"]["cover"], Value::Null);
+    // What nobody owns is the sub-district's.
+    assert_eq!(got.body["work_order"]["responsible_unit"]["code"], "370203005");
+    assert_eq!(got.body["candidates"][0]["cover"]["code"], ALONE);
+    let both = json!({"cover": ALONE, "damage": "broken", "unregistered": true});
+    assert_eq!(town.post("/v1/reports").json(both).await.fault(), (422, "invalid", "/unregistered".to_owned()));
+}

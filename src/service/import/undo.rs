@@ -173,22 +173,16 @@ async fn take_back(
             continue;
         }
         let version = present.cover.version + 1;
-        let state = match before {
-            Some(before) => {
-                undone.restored += 1;
-                // Its grid is that of today, wherever the grids were then.
-                let grid = context.index.grid_at(before.cover.position).ok().map(|hit| hit.grid.code);
-                let grid = grid.filter(|grid| grid.district() == district);
-                CoverState { cover: Cover { version, grid, ..before.cover }, seq, source: before.source }
-            }
-            None => {
-                undone.removed += 1;
-                CoverState {
-                    cover: Cover { version, status: Status::Removed, ..present.cover },
-                    seq,
-                    source: present.source,
-                }
-            }
+        let state = if let Some(before) = before {
+            undone.restored += 1;
+            // Its grid is that of today, wherever the grids were then.
+            let grid = context.index.grid_at(before.cover.position).ok().map(|hit| hit.grid.code);
+            let grid = grid.filter(|grid| grid.district() == district);
+            CoverState { cover: Cover { grid, version, ..before.cover }, seq, source: before.source }
+        } else {
+            undone.removed += 1;
+            let removed = Cover { status: Status::Removed, version, ..present.cover };
+            CoverState { cover: removed, seq, source: present.source }
         };
         states.push(state);
     }
