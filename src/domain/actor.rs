@@ -177,7 +177,8 @@ impl Actor {
         })
     }
 
-    fn reaches(&self, district: DistrictCode) -> bool {
+    /// Whether one of the caller's scopes reaches into the district.
+    pub fn reaches(&self, district: DistrictCode) -> bool {
         self.scopes.iter().any(|scope| scope.reaches(district))
     }
 }

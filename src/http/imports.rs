@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt as _;
 use utoipa::ToSchema;
 
 use super::edge::Caller;
-use super::openapi::{ImportFaults, NotFound, UndoFaults, say};
+use super::openapi::{ImportFaults, NotFound, TiedFaults, UndoFaults, say};
 use super::params::Params;
 use super::problem::Outcome;
 use super::wire::{self, Source};
@@ -25,7 +25,9 @@ use crate::domain::id::{DistrictCode, ImportId, OrgCode};
 use crate::import::field::Kind;
 use crate::import::profile::Profile;
 use crate::import::run::{self, Mode, OnError, Report, RunError};
+use crate::service::Guli;
 use crate::service::error::{Fault, Result, ServiceError};
+use crate::service::import::Counts;
 use crate::service::import::undo::Undone;
 
 /// Most bytes of a file.
@@ -42,12 +44,37 @@ pub struct Imports {
     made: Mutex<VecDeque<Arc<Made>>>,
 }
 
-/// An import that was made, with its report row by row.
+/// An import that was asked for, with its report row by row once it has come to its end.
 #[derive(Debug)]
 struct Made {
+    id: ImportId,
     actor: String,
-    report: ImportOut,
+    dry_run: bool,
+    profile: String,
+    file: String,
+    kind: &'static str,
+    came: OnceLock<Result<ImportOut>>,
     folder: TempDir,
+}
+
+impl Made {
+    /// What became of it, or that it goes on.
+    fn report(&self) -> Result<ImportOut> {
+        self.came.get().cloned().unwrap_or_else(|| {
+            Ok(ImportOut {
+                id: self.id.to_string(),
+                state: "running",
+                dry_run: self.dry_run,
+                profile: self.profile.clone(),
+                file: self.file.clone(),
+                kind: self.kind.to_owned(),
+                counts: CountsOut::from(Counts::default()),
+                findings: Vec::new(),
+                findings_total: 0,
+                rows_href: format!("/v1/imports/{}/rows", self.id),
+            })
+        })
+    }
 }
 
 impl Imports {
@@ -55,17 +82,17 @@ impl Imports {
         Self { profiles, made: Mutex::default() }
     }
 
-    fn keep(&self, made: Made) {
+    fn keep(&self, made: &Arc<Made>) {
         let mut kept = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() == KEPT {
             kept.pop_front();
         }
-        kept.push_back(Arc::new(made));
+        kept.push_back(Arc::clone(made));
     }
 
     fn find(&self, actor: &Actor, id: &str) -> Result<Arc<Made>> {
         let kept = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = kept.iter().find(|made| made.report.id == id && made.actor == actor.log_name());
+        let found = kept.iter().find(|made| made.id.to_string() == id && made.actor == actor.log_name());
         found.cloned().ok_or_else(|| ServiceError::NotFound(format!("import {id}")))
     }
 }
@@ -79,6 +106,12 @@ pub struct CountsOut {
     pub unchanged: u64,
     pub rejected: u64,
     pub warned: u64,
+}
+
+impl From<Counts> for CountsOut {
+    fn from(Counts { rows, created, updated, unchanged, rejected, warned }: Counts) -> Self {
+        Self { rows, created, updated, unchanged, rejected, warned }
+    }
 }
 
 /// A fault of a row.
@@ -101,6 +134,9 @@ pub struct FindingOut {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ImportOut {
     pub id: String,
+    /// `running`, `tried` (a dry run), `stored` or `rejected`.
+    #[schema(examples("stored"))]
+    pub state: &'static str,
     pub dry_run: bool,
     pub profile: String,
     pub file: String,
@@ -114,8 +150,12 @@ pub struct ImportOut {
 }
 
 impl ImportOut {
-    fn new(report: Report, id: String) -> Self {
-        let crate::service::import::Counts { rows, created, updated, unchanged, rejected, warned } = report.counts;
+    fn new(report: Report, id: ImportId) -> Self {
+        let state = match (report.rejected, report.dry_run) {
+            (_, true) => "tried",
+            (true, false) => "rejected",
+            (false, false) => "stored",
+        };
         let findings = report.findings.into_iter().map(|finding| FindingOut {
             row: finding.row,
             line: finding.line,
@@ -126,12 +166,13 @@ impl ImportOut {
         });
         Self {
             rows_href: format!("/v1/imports/{id}/rows"),
-            id,
+            id: id.to_string(),
+            state,
             dry_run: report.dry_run,
             profile: report.profile,
             file: report.file,
             kind: report.kind,
-            counts: CountsOut { rows, created, updated, unchanged, rejected, warned },
+            counts: report.counts.into(),
             findings: findings.collect(),
             findings_total: report.findings_total,
         }
@@ -295,6 +336,7 @@ fn authorize(app: &App, actor: &Actor, profile: &Profile, asked: Option<District
         ("district" = Option<String>, Query, description = "Where several districts are served: which one"),
         ("dry_run" = Option<bool>, Query, description = say::DRY_RUN),
         ("keep_going" = Option<bool>, Query, description = "true: store the good rows though others have errors"),
+        ("Prefer" = Option<String>, Header, description = "respond-async: answer before the end (RFC 7240)"),
     ),
     request_body(
         content = Value, content_type = "multipart/form-data",
@@ -304,6 +346,10 @@ fn authorize(app: &App, actor: &Actor, profile: &Profile, asked: Option<District
         (status = 200, description = "With `dry_run`: what would become of it", body = ImportOut),
         (status = 201, description = "Imported", body = ImportOut, headers(
             ("Location" = String, description = "/v1/imports/{id}"),
+        )),
+        (status = 202, description = "Running: ask at Location for its end", body = ImportOut, headers(
+            ("Location" = String, description = "/v1/imports/{id}"),
+            ("Preference-Applied" = String, description = "respond-async"),
         )),
         ImportFaults,
     ),
@@ -317,41 +363,81 @@ pub async fn create(
 ) -> Outcome {
     let asked = asked(query.as_deref())?;
     caller.known()?;
+    let in_background = prefers_async(&headers);
+    may_import_at_all(&app, &caller.0)?;
     let sent = receive(&headers, body).await?;
     let profile = profile(&app, &asked, &sent)?;
     authorize(&app, &caller.0, &profile, asked.district)?;
     let path = sent.folder.path().join(&sent.name);
     tokio::fs::rename(sent.folder.path().join("file"), &path).await.map_err(|error| no_folder(&error))?;
+    let made = Arc::new(Made {
+        id: app.guli.new_import_id(),
+        actor: caller.0.log_name(),
+        dry_run: asked.mode == Mode::DryRun,
+        profile: profile.name.clone(),
+        file: sent.name,
+        kind: profile.kind.as_str(),
+        came: OnceLock::new(),
+        folder: sent.folder,
+    });
+    app.imports.keep(&made);
     let request = run::Request {
         files: vec![(profile, path)],
         mode: asked.mode,
         on_error: asked.on_error,
         district: asked.district,
-        rows_to: Some(sent.folder.path().join("rows.ndjson")),
+        rows_to: Some(made.folder.path().join("rows.ndjson")),
         by: caller.0.log_name(),
+        id: Some(made.id),
     };
-    let guli = Arc::clone(&app.guli);
-    let reports = tokio::task::spawn_blocking(move || run::run(&guli, &request, &mut |_| {})).await;
-    let reports = reports.map_err(|error| ServiceError::Internal(format!("an import ended: {error}")))?;
-    let mut reports = reports.map_err(|error| match error {
-        RunError::Service(error) => error,
-        RunError::WhichDistrict => ServiceError::parameter("district", "several districts are served: say which one"),
-        other @ RunError::File { .. } => ServiceError::Internal(other.to_string()),
-    })?;
-    let report = reports.pop().ok_or_else(|| ServiceError::Internal("an import without a report".to_owned()))?;
-    let rejected = report.rejected;
-    // What stored nothing has no number of its own yet.
-    let id = if report.id.is_empty() { app.guli.context.clock.uuid().to_string() } else { report.id.clone() };
-    let report = ImportOut::new(report, id);
-    app.imports.keep(Made { actor: caller.0.log_name(), report: report.clone(), folder: sent.folder });
-    if rejected && asked.mode == Mode::Apply {
+    let (guli, running) = (Arc::clone(&app.guli), Arc::clone(&made));
+    let run = tokio::task::spawn_blocking(move || {
+        let came = carry_out(&guli, &request, running.id);
+        running.came.get_or_init(|| came);
+    });
+    let location = format!("/v1/imports/{}", made.id);
+    if in_background {
+        let mut response = json(StatusCode::ACCEPTED, &made.report()?)?;
+        set(&mut response, "location", &location);
+        set(&mut response, "preference-applied", "respond-async");
+        return Ok(response);
+    }
+    run.await.map_err(|error| ServiceError::Internal(format!("an import ended: {error}")))?;
+    let report = made.report()?;
+    if report.state == "rejected" {
         let report = serde_json::to_value(&report).map_err(|error| ServiceError::Internal(error.to_string()))?;
         return Err(ServiceError::ImportRejected(Box::new(report)).into());
     }
     let status = if report.dry_run { StatusCode::OK } else { StatusCode::CREATED };
     let mut response = json(status, &report)?;
-    set(&mut response, "location", &format!("/v1/imports/{}", report.id));
+    set(&mut response, "location", &location);
     Ok(response)
+}
+
+/// Whether the answer may come before the end (RFC 7240).
+fn prefers_async(headers: &HeaderMap) -> bool {
+    let given = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    given.flat_map(|value| value.split(',')).any(|preference| preference.trim().eq_ignore_ascii_case("respond-async"))
+}
+
+/// Imports the file; blocks.
+fn carry_out(guli: &Arc<Guli>, request: &run::Request, id: ImportId) -> Result<ImportOut> {
+    let reports = run::run(guli, request, &mut |_| {}).map_err(|error| match error {
+        RunError::Service(error) => error,
+        RunError::WhichDistrict => ServiceError::parameter("district", "several districts are served: say which one"),
+        other @ RunError::File { .. } => ServiceError::Internal(other.to_string()),
+    });
+    let report = reports?.pop().ok_or_else(|| ServiceError::Internal("an import without a report".to_owned()))?;
+    Ok(ImportOut::new(report, id))
+}
+
+/// Refuses whoever could import nothing, before a file of a gigabyte is taken in.
+fn may_import_at_all(app: &App, actor: &Actor) -> Result<()> {
+    let by_role = matches!(actor.role, Role::Admin | Role::Planner | Role::Department | Role::Integration);
+    if by_role && (app.guli.districts().is_empty() || app.guli.districts().iter().any(|code| actor.reaches(*code))) {
+        return Ok(());
+    }
+    Err(ServiceError::refused(Refusal::Forbidden, ""))
 }
 
 /// Read an import's report
@@ -368,7 +454,7 @@ pub async fn get(
 ) -> Outcome {
     Params::read(query.as_deref())?.finish("none")?;
     caller.known()?;
-    json(StatusCode::OK, &app.imports.find(&caller.0, &id)?.report)
+    json(StatusCode::OK, &app.imports.find(&caller.0, &id)?.report()?)
 }
 
 /// What taking an import back came to.
@@ -414,7 +500,7 @@ pub async fn undo(
     params(("id" = String, Path, description = "As the import was answered with")),
     responses(
         (status = 200, description = "One JSON object on each line", body = String, content_type = "application/x-ndjson"),
-        NotFound,
+        NotFound, TiedFaults,
     ),
 )]
 pub async fn rows(
@@ -426,6 +512,9 @@ pub async fn rows(
     Params::read(query.as_deref())?.finish("none")?;
     caller.known()?;
     let made = app.imports.find(&caller.0, &id)?;
+    if made.came.get().is_none() {
+        return Err(ServiceError::Conflict("the import is still running".to_owned()).into());
+    }
     let text = tokio::fs::read(made.folder.path().join("rows.ndjson")).await.map_err(|error| no_folder(&error))?;
     let mut response = Response::new(Body::from(text));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));

@@ -24,7 +24,7 @@ use super::run_few::write_few;
 use super::{Row, read};
 use crate::crs::CrsService;
 use crate::domain::catalog::Catalog;
-use crate::domain::id::DistrictCode;
+use crate::domain::id::{DistrictCode, ImportId};
 use crate::service::Guli;
 use crate::service::error::ServiceError;
 use crate::service::import::{Counts, ImportFile, Outcome};
@@ -75,6 +75,8 @@ pub struct Request {
     pub rows_to: Option<PathBuf>,
     /// How the log names who asks.
     pub by: String,
+    /// The identity of the import, where it was given already; of one file.
+    pub id: Option<ImportId>,
 }
 
 /// How far a run has come.
@@ -322,7 +324,14 @@ impl Run<'_> {
             self.write_rows(name, rows, &[])?;
             return Ok(None);
         };
-        let import = self.guli.new_import(district, &profile.name, name, profile.kind.as_str(), &self.request.by);
+        let import = self.guli.new_import(
+            self.request.id,
+            district,
+            &profile.name,
+            name,
+            profile.kind.as_str(),
+            &self.request.by,
+        );
         let write = self.request.mode == Mode::Apply && !rejected;
         let outcomes = self.handle.block_on(write_few(self.guli, &import, profile, &drafts, tally, write))?;
         self.write_rows(name, rows, &outcomes)?;

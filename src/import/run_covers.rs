@@ -197,8 +197,8 @@ impl CoverRun {
             }
         }
         if self.import.is_none() && !self.waiting.is_empty() {
-            self.import =
-                Some(run.guli.new_import(district, &profile.name, name, profile.kind.as_str(), &run.request.by));
+            let (id, kind) = (run.request.id, profile.kind.as_str());
+            self.import = Some(run.guli.new_import(id, district, &profile.name, name, kind, &run.request.by));
         }
         let waiting = self.waiting.len() as u64;
         match run.request.on_error {

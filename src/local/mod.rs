@@ -234,6 +234,7 @@ fn import(guli: &Arc<Guli>, request: ImportRequest, tell: &mut dyn FnMut(&Progre
         district,
         rows_to: request.rows_to,
         by: OPERATOR.to_owned(),
+        id: None,
     };
     let reports = run::run(guli, &request, tell).map_err(|error| match error {
         run::RunError::Service(error) => describe(&error),

@@ -170,3 +170,23 @@ async fn covers_that_an_undone_import_brought_are_gone_until_it_comes_again() {
     let back = town.get(&format!("/v1/covers/{code}")).key(ADMIN).get().await;
     assert_eq!((back.status.as_u16(), back.header("etag")), (200, "\"3\""), "{}", back.body);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_does_not_wait_asks_later() {
+    let town = Town::open().await;
+    let ask = town.post("/v1/imports?source=370203-WAT01").key(ADMIN).header("prefer", "respond-async, wait=1");
+    let ask = ask.header("content-type", "multipart/form-data; boundary=limit");
+    let got = ask.send(multipart(&[("file", Some("covers.csv"), GOOD)])).await;
+    assert_eq!((got.status.as_u16(), got.header("preference-applied")), (202, "respond-async"), "{}", got.body);
+    let at = got.header("location").to_owned();
+    let report = loop {
+        let report = town.get(&at).key(ADMIN).get().await.body;
+        if report["state"] != "running" {
+            break report;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    };
+    assert_eq!((&report["state"], &report["counts"]["created"]), (&json!("stored"), &json!(2)), "{report}");
+    let crew = town.import("demo-crew", "", &[("file", Some("covers.csv"), GOOD)]).await;
+    assert_eq!(crew.fault().0, 403);
+}

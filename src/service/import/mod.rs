@@ -92,16 +92,22 @@ impl Counts {
 }
 
 impl Guli {
+    /// An identity for an import.
+    pub fn new_import_id(&self) -> ImportId {
+        ImportId(self.context.clock.uuid())
+    }
+
     /// A new import of a file.
     pub fn new_import(
         &self,
+        id: Option<ImportId>,
         district: DistrictCode,
         profile: &str,
         file: &str,
         kind: &'static str,
         by: &str,
     ) -> ImportFile {
-        let id = ImportId(self.context.clock.uuid());
+        let id = id.unwrap_or_else(|| self.new_import_id());
         let (profile, file, by) = (profile.to_owned(), file.to_owned(), by.to_owned());
         ImportFile { id, district, profile, file, kind, by }
     }
