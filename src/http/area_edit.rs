@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::area_in::{AreaIn, AreaPatch, RedrawIn, department, outline};
+use super::areas::AreaOut;
 use super::areas::GeometryOut;
 use super::edge::Caller;
 use super::history::{VersionOut, Was, versions};
@@ -15,7 +16,7 @@ use super::openapi::{BodyFaults, EditFaults, Gone, NotFound, RedrawFaults, say};
 use super::page::Items;
 use super::params::Params;
 use super::problem::Outcome;
-use super::redraw_out::{AreaAnswer, RedrawnOut, View, render_one, render_several};
+use super::redraw_out::{AreaAnswer, RedrawnOut, View, render_new, render_one, render_several};
 use super::wire::{self, Out, Source};
 use super::write::{self, InPath};
 use super::{App, body, json as answer};
@@ -26,7 +27,7 @@ use crate::service::Guli;
 use crate::service::edit::Asking;
 use crate::service::edit::areas::{AreaEdit, Run};
 use crate::service::error::{Result, ServiceError};
-use crate::store::areas::Area;
+use crate::store::areas::{Area, Level};
 
 /// What the parameters of an edit say.
 struct Asked {
@@ -37,7 +38,7 @@ struct Asked {
 
 fn asked(query: Option<&str>) -> Result<Asked> {
     let mut params = Params::read(query)?;
-    let reason = params.text("reason").map(Text::new).transpose();
+    let reason = write::reason(&mut params)?;
     let crs = wire::crs(params.text("crs").as_deref(), Source::Query, "crs")?;
     let out = Out::from_params(&mut params)?;
     let run = match params.text("dry_run").as_deref() {
@@ -46,7 +47,6 @@ fn asked(query: Option<&str>) -> Result<Asked> {
         Some(other) => return Err(ServiceError::parameter("dry_run", format!("true or false, got {other:?}"))),
     };
     params.finish("reason, crs, out_crs, dry_run")?;
-    let reason = reason.map_err(|error| ServiceError::parameter("reason", error))?;
     Ok(Asked { reason, crs, view: View { out, run } })
 }
 
@@ -55,6 +55,58 @@ type Named = std::result::Result<(DistrictCode, u64), CodeError>;
 
 fn named(code: Named) -> Result<(DistrictCode, u64)> {
     code.map_err(|e| ServiceError::NotFound(format!("this area ({e})")))
+}
+
+/// What tells the levels apart when an area is created.
+struct NewArea {
+    level: Level,
+    path: &'static str,
+    /// The district and number of a code of the level.
+    code: fn(&str) -> Named,
+}
+
+async fn create(
+    app: App,
+    caller: Caller,
+    new: NewArea,
+    query: Option<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Outcome {
+    let asked = asked(query.as_deref())?;
+    caller.known()?;
+    let bytes = body::bytes(&headers, body).await?;
+    let idempotency = match asked.view.run {
+        Run::Real => write::idempotency(&headers, &caller.0, new.path, &bytes)?,
+        Run::Dry => None,
+    };
+    let given: AreaIn = body::parse(&bytes)?;
+    let code = given.code.as_deref().map(new.code).transpose();
+    let code = code.map_err(|error| ServiceError::invalid("/code", error))?;
+    let area = Area {
+        code: code.map_or(0, |(_, number)| number),
+        name: given.name.clone(),
+        supervising_department: department(given.supervising_department.as_ref()),
+        outline: outline(&given.geometry, asked.crs, "/geometry")?,
+        version: 0,
+    };
+    let district = match code {
+        Some((district, _)) => district,
+        None => district_around(&app, &area).ok_or_else(|| {
+            ServiceError::invalid("/geometry", "it lies in no district that is served here: say its code")
+        })?,
+    };
+    let render = render_new(&caller, asked.view, new.path);
+    let asking = Asking { actor: Arc::clone(&caller.0), reason: asked.reason, idempotency };
+    let edit = AreaEdit::Create { level: new.level, area: Box::new(area) };
+    write::respond(app.guli.edit_areas(district, edit, asking, asked.view.run, render).await)
+}
+
+/// The district that the middle of an area lies in.
+fn district_around(app: &App, area: &Area) -> Option<DistrictCode> {
+    let middle = geo::InteriorPoint::interior_point(&area.outline)?;
+    let at = crate::domain::position::Position::new(middle.x(), middle.y()).ok()?;
+    app.guli.context.index.district_around(at)
 }
 
 async fn put(app: App, caller: Caller, code: Named, query: Option<String>, headers: HeaderMap, body: Body) -> Outcome {
@@ -237,8 +289,39 @@ pub async fn history_of(guli: &Guli, district: DistrictCode, code: u64) -> Resul
 
 /// A level of areas: what may be done to one of them.
 macro_rules! levels {
-    ($($put:ident $patch:ident $delete:ident $history:ident $code:ident $path:literal $history_path:literal $example:literal
+    ($($create:ident $level:ident $list:literal $create_doc:literal $put:ident $patch:ident $delete:ident $history:ident $code:ident $path:literal $history_path:literal $example:literal
        $put_doc:literal $patch_doc:literal $delete_doc:literal $history_doc:literal;)*) => {$(
+        #[doc = $create_doc]
+        ///
+        /// On ground that no other has yet. Without a code it gets the next one of the area that it lies in; with
+        /// `dry_run` nothing changes and the answer says what would.
+        #[utoipa::path(
+            post, path = $list, tag = "registry", security(("key" = [])),
+            params(
+                ("dry_run" = Option<bool>, Query, description = say::DRY_RUN),
+                ("reason" = Option<String>, Query, description = say::REASON),
+                ("crs" = Option<String>, Query, description = "Coordinate system of the geometry"),
+                ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
+                ("Idempotency-Key" = Option<String>, Header, description = say::IDEMPOTENCY_KEY),
+            ),
+            request_body = AreaIn,
+            responses(
+                (status = 200, description = "With `dry_run`: what would change", body = RedrawnOut),
+                (status = 201, description = "Registered", body = AreaOut, headers(
+                    ("Location" = String, description = "Where it is read"),
+                    ("ETag" = String, description = "Its version, for If-Match"),
+                    ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
+                )),
+                BodyFaults, RedrawFaults,
+            ),
+        )]
+        pub async fn $create(
+            State(app): State<App>, caller: Caller, RawQuery(query): RawQuery, headers: HeaderMap, body: Body,
+        ) -> Outcome {
+            let code = |code: &str| code.parse::<$code>().map(|code| (code.district(), code.number()));
+            create(app, caller, NewArea { level: Level::$level, path: $list, code }, query, headers, body).await
+        }
+
         #[doc = $put_doc]
         ///
         /// The body is the whole area; its outline may not overlap a neighbour's, nor leave ground to nobody.
@@ -338,15 +421,15 @@ macro_rules! levels {
 }
 
 levels! {
-    put_subdistrict patch_subdistrict delete_subdistrict subdistrict_history SubdistrictCode
+    create_subdistrict Subdistrict "/v1/subdistricts" "Register a sub-district (街道)" put_subdistrict patch_subdistrict delete_subdistrict subdistrict_history SubdistrictCode
         "/v1/subdistricts/{code}" "/v1/subdistricts/{code}/history" "370203005"
         "Change a sub-district (街道) to this" "Change parts of a sub-district (街道)"
         "Remove a sub-district (街道)" "Read the history of a sub-district (街道)";
-    put_community patch_community delete_community community_history CommunityCode
+    create_community Community "/v1/communities" "Register a community (社区)" put_community patch_community delete_community community_history CommunityCode
         "/v1/communities/{code}" "/v1/communities/{code}/history" "370203005001"
         "Change a community (社区) to this" "Change parts of a community (社区)"
         "Remove a community (社区)" "Read the history of a community (社区)";
-    put_grid patch_grid delete_grid grid_history GridCode
+    create_grid Grid "/v1/grids" "Register a grid (责任网格)" put_grid patch_grid delete_grid grid_history GridCode
         "/v1/grids/{code}" "/v1/grids/{code}/history" "370203005001003"
         "Change a grid (责任网格) to this" "Change parts of a grid (责任网格)"
         "Remove a grid (责任网格)" "Read the history of a grid (责任网格)";

@@ -148,6 +148,20 @@ pub(super) fn render_several(caller: &Caller, asked: View) -> RenderAreas {
     })
 }
 
+/// The answer of a new area.
+pub(super) fn render_new(caller: &Caller, asked: View, path: &'static str) -> RenderAreas {
+    let caller = caller.clone();
+    render(move |outcome| {
+        let Some(area) = outcome.areas.first().filter(|_| asked.run == Run::Real) else {
+            let body = to_bytes(&redrawn(outcome, &caller, asked)?)?;
+            return Ok(Rendered { status: 200, location: None, etag: None, body });
+        };
+        let shown = area_out(&outcome.registry, area, &caller, asked.out)?;
+        let location = Some(format!("{path}/{}", area.code));
+        Ok(Rendered { status: 201, location, etag: Some(format!("\"{}\"", area.version)), body: to_bytes(&shown)? })
+    })
+}
+
 /// The answer of an edit of one area: nothing is left to be shown of one that was removed.
 pub(super) fn render_one(caller: &Caller, asked: View) -> RenderAreas {
     let caller = caller.clone();

@@ -73,6 +73,14 @@ impl Atlas {
         self.boxes.locate_in_envelope_intersecting(&reach).map(|b| &self.districts[b.data])
     }
 
+    /// The district in whose outline the position lies.
+    pub(super) fn around(&self, at: Position<Wgs84>) -> Option<DistrictCode> {
+        let within = self.near(at, 0.0).filter(|district| {
+            district.ground.ruler(at).is_some_and(|(spot, _)| district.ground.outline.side(spot) != Side::Outside)
+        });
+        within.map(|district| district.code()).min()
+    }
+
     /// The lowest grid code that the position lies in or on the edge of; in a sliver within a
     /// district's outline its nearest grid; `None` outside every district. A district without grids
     /// serves nobody yet.

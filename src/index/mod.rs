@@ -142,6 +142,11 @@ impl Index {
         district.ground.grid(district.ground.grid_index(code)?).cloned()
     }
 
+    /// The district in whose outline a position lies, whether it has grids there or not.
+    pub fn district_around(&self, at: Position<Wgs84>) -> Option<DistrictCode> {
+        self.atlas.load().around(at)
+    }
+
     /// A sub-district's code and name.
     pub fn subdistrict(&self, code: SubdistrictCode) -> Option<Arc<Named<SubdistrictCode>>> {
         self.district(code.district())?.ground.subdistrict(code)

@@ -177,3 +177,39 @@ async fn ground_is_neither_lost_nor_given_twice() {
     assert_eq!(dry.body["effects"]["outside"][0]["code"], WEST);
     assert_eq!(town.get("/v1/changes").key("demo-admin").get().await.body, before);
 }
+
+#[tokio::test]
+async fn a_new_grid_takes_ground_that_no_other_has() {
+    let town = Town::seeded(async |writer| {
+        seed(writer).await;
+        areas::remove(&mut writer.conn(), "370203".parse().unwrap(), 1, &[EAST.parse().unwrap()]).await.unwrap();
+    })
+    .await;
+    let new = |west: f64| json!({"name": "东", "geometry": rect(west, 36.11, 120.39, 36.13)});
+    let tried = town.post("/v1/grids?dry_run=true").key(PLANNER).json(new(120.38)).await;
+    assert_eq!((tried.status.as_u16(), &tried.body["effects"]["cover_count"]), (200, &json!(2)), "{}", tried.body);
+    let over = town.post("/v1/grids").key(PLANNER).json(new(120.379)).await;
+    assert_eq!(over.fault().0, 422, "{}", over.body);
+    let made = town.post("/v1/grids?reason=found").key(PLANNER).json(new(120.38)).await;
+    assert_eq!((made.status.as_u16(), made.header("etag")), (201, "\"1\""), "{}", made.body);
+    assert_eq!(made.header("location"), "/v1/grids/370203005001003");
+    assert_eq!(town.grid_at(120.385).await, "370203005001003");
+    let cover = town.get(&format!("/v1/covers/{}", TWINS[0])).key(PLANNER).get().await;
+    assert_eq!((&cover.body["grid"]["code"], cover.header("etag")), (&json!("370203005001003"), "\"2\""));
+    for (path, code, pointer) in [
+        ("/v1/grids", WEST, "/code"),
+        ("/v1/grids", EAST, "/code"),
+        ("/v1/grids", "370203005009001", "/code"),
+        ("/v1/grids", "370203005", "/code"),
+        ("/v1/communities", "370203005001", "/code"),
+        ("/v1/communities", "370203006001", "/code"),
+    ] {
+        let mut body = new(120.38);
+        body["code"] = json!(code);
+        let got = town.post(path).key(PLANNER).json(body).await;
+        assert_eq!(got.fault(), (422, "invalid", pointer.to_owned()), "{path} {code} {}", got.body);
+    }
+    let elsewhere = json!({"name": "x", "geometry": rect(121.0, 36.0, 121.1, 36.1)});
+    assert_eq!(town.post("/v1/subdistricts").key(PLANNER).json(elsewhere).await.fault().2, "/geometry");
+    assert_eq!(town.post("/v1/grids").key("demo-crew").json(new(120.38)).await.fault().0, 403);
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::ground::{Effects, Plan, community_of, level, measure, seamless};
+use super::ground::{Effects, Plan, level, measure, parent_of, seamless};
 use super::{Asking, Begun, Change, Open, check};
 use crate::domain::actor::{self, Action, Resource};
 use crate::domain::id::{DistrictCode, GridCode, OrderCode, OrgCode};
@@ -31,6 +31,11 @@ impl<F: Fn(&Area) -> Result<Area> + Send + Sync> Redrafting for F {}
 /// What is to be done to areas of a district.
 #[derive(Clone)]
 pub enum AreaEdit {
+    /// Without a code (0) it gets the next one of the area that it lies in.
+    Create {
+        level: Level,
+        area: Box<Area>,
+    },
     Change {
         code: u64,
         precondition: Precondition,
@@ -250,6 +255,20 @@ async fn plan(
     edit: AreaEdit,
 ) -> StoreResult<Result<Plan>> {
     match edit {
+        AreaEdit::Create { level, mut area } => {
+            if let Err(refused) = sound(context, &area, "") {
+                return Ok(Err(refused));
+            }
+            if let Err(refused) = place(conn, district, level, &mut area, &mut BTreeMap::new(), "").await? {
+                return Ok(Err(refused));
+            }
+            if !areas::known(conn, district, &[area.code]).await?.is_empty() {
+                let detail = format!("area {} is there already: change it with PUT or PATCH", area.code);
+                return Ok(Err(ServiceError::invalid("/code", detail)));
+            }
+            area.version = 1;
+            Ok(Ok(Plan { put: vec![(None, *area)], remove: Vec::new() }))
+        }
         AreaEdit::Change { code, precondition, redraft } => {
             let decided = match known(conn, district, code).await? {
                 Ok(area) => check(precondition, area.version).and_then(|()| {
@@ -309,33 +328,56 @@ async fn redraw(
         if let Err(refused) = sound(context, &area, &pointer) {
             return Ok(Err(refused));
         }
-        if area.code == 0 {
-            let Some(community) = community_of(conn, district, &area.outline).await? else {
-                let detail = "it lies in no community: say its code";
-                return Ok(Err(ServiceError::invalid(format!("{pointer}/geometry"), detail)));
-            };
-            let range = Level::Grid.within(community.number());
-            let last = match given.get(&community.number()) {
-                Some(last) => *last,
-                None => areas::last_code(conn, district, range).await?.unwrap_or(range.0),
-            };
-            area.code = last + 1;
-            given.insert(community.number(), area.code);
+        if let Err(refused) = place(conn, district, Level::Grid, &mut area, &mut given, &pointer).await? {
+            return Ok(Err(refused));
         }
         let before = areas::known(conn, district, &[area.code]).await?.pop();
-        if before.is_none() && !areas::states(conn, district, area.code).await?.is_empty() {
-            let detail = format!("{} was a grid's; no code is used again", area.code);
-            return Ok(Err(ServiceError::invalid(format!("{pointer}/code"), detail)));
-        }
-        let parent = area.code / 1_000;
-        if before.is_none() && areas::known(conn, district, &[parent]).await?.is_empty() {
-            let detail = format!("grid {}: community {parent} does not exist", area.code);
-            return Ok(Err(ServiceError::invalid(format!("{pointer}/code"), detail)));
-        }
         area.version = before.as_ref().map_or(1, |before| before.version + 1);
         plan.put.push((before, area));
     }
     Ok(Ok(plan))
+}
+
+/// Gives a new area the next code of the area that it lies in, after those `given` before; the code that one came with
+/// must be an area's, or a new one within an area that there is.
+async fn place(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    level: Level,
+    area: &mut Area,
+    given: &mut BTreeMap<u64, u64>,
+    pointer: &str,
+) -> StoreResult<Result<()>> {
+    if area.code == 0 {
+        let Some(parent) = parent_of(conn, district, level, &area.outline).await? else {
+            let detail = "it lies in no area of the level above: say its code";
+            return Ok(Err(ServiceError::invalid(format!("{pointer}/geometry"), detail)));
+        };
+        let range = level.within(parent);
+        let last = match given.get(&parent) {
+            Some(last) => *last,
+            None => areas::last_code(conn, district, range).await?.unwrap_or(range.0),
+        };
+        if last >= range.1 {
+            let detail = format!("area {parent} has no code left to give");
+            return Ok(Err(ServiceError::invalid(format!("{pointer}/code"), detail)));
+        }
+        area.code = last + 1;
+        given.insert(parent, area.code);
+        return Ok(Ok(()));
+    }
+    let no = |detail: String| Ok(Err(ServiceError::invalid(format!("{pointer}/code"), detail)));
+    if !areas::known(conn, district, &[area.code]).await?.is_empty() {
+        return Ok(Ok(()));
+    }
+    if !areas::states(conn, district, area.code).await?.is_empty() {
+        return no(format!("{} was an area's; no code is used again", area.code));
+    }
+    let parent = area.code / 1_000;
+    if parent != district.number() && areas::known(conn, district, &[parent]).await?.is_empty() {
+        return no(format!("{}: area {parent}, which it lies in, does not exist", area.code));
+    }
+    Ok(Ok(()))
 }
 
 async fn known(conn: &mut Conn<'_>, district: DistrictCode, code: u64) -> StoreResult<Result<Area>> {

@@ -41,20 +41,25 @@ pub(super) fn level(code: u64) -> Level {
     }
 }
 
-/// The community that an outline lies in for the most part.
-pub(super) async fn community_of(
+/// The area one level above that an outline lies in for the most part.
+pub(super) async fn parent_of(
     conn: &mut Conn<'_>,
     district: DistrictCode,
+    level: Level,
     outline: &MultiPolygon<f64>,
-) -> StoreResult<Option<CommunityCode>> {
-    let communities =
-        areas::list(conn, district, None, Level::Community.within(district.number()), 0, i64::MAX).await?;
-    let shared = communities.iter().filter_map(|community| {
-        let shared = near(&community.outline, outline).then(|| partition::overlap(&community.outline, outline))??;
-        Some((community.code, shared.square_metres))
+) -> StoreResult<Option<u64>> {
+    let above = match level {
+        Level::Subdistrict => return Ok(Some(district.number())),
+        Level::Community => Level::Subdistrict,
+        Level::Grid => Level::Community,
+    };
+    let above = areas::list(conn, district, None, above.within(district.number()), 0, i64::MAX).await?;
+    let shared = above.iter().filter_map(|area| {
+        let shared = near(&area.outline, outline).then(|| partition::overlap(&area.outline, outline))??;
+        Some((area.code, shared.square_metres))
     });
     let most = shared.max_by(|a, b| a.1.total_cmp(&b.1));
-    Ok(most.and_then(|(code, _)| CommunityCode::from_number(code)))
+    Ok(most.map(|(code, _)| code))
 }
 
 fn near(a: &MultiPolygon<f64>, b: &MultiPolygon<f64>) -> bool {
