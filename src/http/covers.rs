@@ -11,7 +11,7 @@ use super::params::Params;
 use super::problem::Outcome;
 use super::wire::{self, CoverOut, Out, Source};
 use super::write::{InPath, moved};
-use super::{App, json};
+use super::{App, json, rendered};
 use crate::domain::cover::Status;
 use crate::domain::id::{CodeError, CoverCode};
 use crate::domain::text::Text;
@@ -57,11 +57,19 @@ fn wanted(params: &mut Params<'_>, limit: usize) -> Result<(Wanted, Option<u64>)
     Ok((wanted, parent))
 }
 
+/// Words that are looked for at once.
+const MOST_WORDS: usize = 8;
+
 /// What is looked for, in words.
 fn words(params: &mut Params<'_>) -> Result<Vec<String>> {
     let text = params.text("q").map(Text::<100>::new).transpose();
     let text = text.map_err(|error| ServiceError::parameter("q", error))?;
-    Ok(text.iter().flat_map(|text| text.as_str().split_whitespace()).map(str::to_owned).collect())
+    let words: std::collections::BTreeSet<&str> =
+        text.iter().flat_map(|text| text.as_str().split_whitespace()).collect();
+    if words.len() > MOST_WORDS {
+        return Err(ServiceError::parameter("q", format!("at most {MOST_WORDS} words")));
+    }
+    Ok(words.into_iter().map(str::to_owned).collect())
 }
 
 /// List covers
@@ -118,7 +126,7 @@ pub async fn covers(State(app): State<App>, caller: Caller, RawQuery(query): Raw
             break;
         }
     }
-    let items = covers.iter().map(|cover| CoverOut::new(cover, out)).collect::<Result<Vec<_>>>()?;
+    let items = covers.iter().map(|cover| rendered::cover(cover, out)).collect::<Result<Vec<_>>>()?;
     json(StatusCode::OK, &Items { items, next })
 }
 

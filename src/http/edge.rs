@@ -24,6 +24,7 @@ use crate::service::error::{Fault, ServiceError};
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// A file of millions of rows takes longer to be sent and read.
 const IMPORT_TIMEOUT: Duration = Duration::from_mins(30);
+const IMPORTS: [&str; 2] = ["/v1/imports", "/v1/imports/{id}/undo"];
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Puts the common layers around the routes.
@@ -69,7 +70,8 @@ async fn edge(State(app): State<App>, request: Request, next: Next) -> Response<
     let pool = if method == Method::GET || method == Method::HEAD { &app.limits.reads } else { &app.limits.writes };
     let answered = match pool.try_acquire() {
         Ok(_permit) => {
-            let imports = method == Method::POST && route.as_ref().is_some_and(|route| route.as_str() == "/v1/imports");
+            let imports =
+                method == Method::POST && route.as_ref().is_some_and(|route| IMPORTS.contains(&route.as_str()));
             tokio::time::timeout(if imports { IMPORT_TIMEOUT } else { TIMEOUT }, next.run(request)).await.ok()
         }
         Err(_) => None,

@@ -69,19 +69,29 @@ pub(super) fn versions(guli: &Guli, states: impl Iterator<Item = Was>, events: &
     let mut before: Option<Was> = None;
     for state in states {
         let mut changed = Vec::new();
-        if let Some(before) = &before {
-            differences("", &before.document, &state.document, &mut changed);
+        match &before {
+            // It was removed, and came again.
+            Some(gone) if gone.seq_to.is_some_and(|seq| seq != state.seq_from) => {
+                items.push(removal(guli, gone, &event));
+                changed.push((String::new(), Value::Null, state.document.clone()));
+            }
+            Some(before) => differences("", &before.document, &state.document, &mut changed),
+            None => {}
         }
-        let event = event(state.seq_from);
-        items.push(version(guli, state.version, event, changed));
+        items.push(version(guli, state.version, event(state.seq_from), changed));
         before = Some(state);
     }
     // The last state ended without another: it was removed.
-    if let Some((last, seq)) = before.and_then(|last| last.seq_to.map(|seq| (last, seq))) {
-        let gone = (String::new(), last.document, Value::Null);
-        items.push(version(guli, last.version + 1, event(seq), vec![gone]));
+    if let Some(gone) = before.filter(|last| last.seq_to.is_some()) {
+        items.push(removal(guli, &gone, &event));
     }
     items
+}
+
+/// The end of something, as a version.
+fn removal<'e>(guli: &Guli, gone: &Was, event: &impl Fn(i64) -> Option<&'e Event>) -> VersionOut {
+    let change = (String::new(), gone.document.clone(), Value::Null);
+    version(guli, gone.version + 1, gone.seq_to.and_then(event), vec![change])
 }
 
 fn version(guli: &Guli, number: i64, event: Option<&Event>, changes: Vec<(String, Value, Value)>) -> VersionOut {

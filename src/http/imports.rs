@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use super::edge::Caller;
 use super::openapi::{ImportFaults, NotFound, TiedFaults, UndoFaults, say};
 use super::params::Params;
-use super::problem::Outcome;
+use super::problem::{Language, Outcome, problem};
 use super::wire::{self, Source};
 use super::write::{self, InPath};
 use super::{App, body, json, set};
@@ -36,6 +36,8 @@ const LARGEST: u64 = 1 << 30;
 const MAPPING: u64 = 64 * 1024;
 /// Imports whose reports are kept.
 const KEPT: usize = 64;
+/// Imports that run or wait for their turn at once.
+const WAITING: usize = 16;
 
 /// Profiles that an import may name, and the reports of the last imports.
 #[derive(Debug, Default)]
@@ -59,21 +61,25 @@ struct Made {
 
 impl Made {
     /// What became of it, or that it goes on.
-    fn report(&self) -> Result<ImportOut> {
-        self.came.get().cloned().unwrap_or_else(|| {
-            Ok(ImportOut {
-                id: self.id.to_string(),
-                state: "running",
-                dry_run: self.dry_run,
-                profile: self.profile.clone(),
-                file: self.file.clone(),
-                kind: self.kind.to_owned(),
-                counts: CountsOut::from(Counts::default()),
-                findings: Vec::new(),
-                findings_total: 0,
-                rows_href: format!("/v1/imports/{}/rows", self.id),
-            })
-        })
+    fn report(&self) -> ImportOut {
+        let (state, failure) = match self.came.get() {
+            Some(Ok(report)) => return report.clone(),
+            Some(Err(error)) => ("failed", Some(problem(error.clone(), Language::English).1.detail)),
+            None => ("running", None),
+        };
+        ImportOut {
+            id: self.id.to_string(),
+            state,
+            failure,
+            dry_run: self.dry_run,
+            profile: self.profile.clone(),
+            file: self.file.clone(),
+            kind: self.kind.to_owned(),
+            counts: CountsOut::from(Counts::default()),
+            findings: Vec::new(),
+            findings_total: 0,
+            rows_href: format!("/v1/imports/{}/rows", self.id),
+        }
     }
 }
 
@@ -82,12 +88,19 @@ impl Imports {
         Self { profiles, made: Mutex::default() }
     }
 
-    fn keep(&self, made: &Arc<Made>) {
+    /// Keeps an import that begins, instead of the oldest that has ended.
+    fn keep(&self, made: &Arc<Made>) -> Result<()> {
         let mut kept = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() == KEPT {
-            kept.pop_front();
+        if kept.iter().filter(|made| made.came.get().is_none()).count() >= WAITING {
+            return Err(ServiceError::Unavailable);
+        }
+        if kept.len() == KEPT
+            && let Some(oldest) = kept.iter().position(|made| made.came.get().is_some())
+        {
+            kept.remove(oldest);
         }
         kept.push_back(Arc::clone(made));
+        Ok(())
     }
 
     fn find(&self, actor: &Actor, id: &str) -> Result<Arc<Made>> {
@@ -134,9 +147,11 @@ pub struct FindingOut {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ImportOut {
     pub id: String,
-    /// `running`, `tried` (a dry run), `stored` or `rejected`.
+    /// `running`, `tried` (a dry run), `stored`, `rejected` (for its errors) or `failed`.
     #[schema(examples("stored"))]
     pub state: &'static str,
+    /// Why it failed.
+    pub failure: Option<String>,
     pub dry_run: bool,
     pub profile: String,
     pub file: String,
@@ -168,6 +183,7 @@ impl ImportOut {
             rows_href: format!("/v1/imports/{id}/rows"),
             id: id.to_string(),
             state,
+            failure: None,
             dry_run: report.dry_run,
             profile: report.profile,
             file: report.file,
@@ -380,7 +396,7 @@ pub async fn create(
         came: OnceLock::new(),
         folder: sent.folder,
     });
-    app.imports.keep(&made);
+    app.imports.keep(&made)?;
     let request = run::Request {
         files: vec![(profile, path)],
         mode: asked.mode,
@@ -391,19 +407,24 @@ pub async fn create(
         id: Some(made.id),
     };
     let (guli, running) = (Arc::clone(&app.guli), Arc::clone(&made));
-    let run = tokio::task::spawn_blocking(move || {
-        let came = carry_out(&guli, &request, running.id);
-        running.came.get_or_init(|| came);
+    let run = tokio::spawn(async move {
+        let id = running.id;
+        let came = tokio::task::spawn_blocking(move || carry_out(&guli, &request, id)).await;
+        let failed = |error| Err(ServiceError::Internal(format!("an import ended: {error}")));
+        running.came.get_or_init(|| came.unwrap_or_else(failed));
     });
     let location = format!("/v1/imports/{}", made.id);
     if in_background {
-        let mut response = json(StatusCode::ACCEPTED, &made.report()?)?;
+        let mut response = json(StatusCode::ACCEPTED, &made.report())?;
         set(&mut response, "location", &location);
         set(&mut response, "preference-applied", "respond-async");
         return Ok(response);
     }
     run.await.map_err(|error| ServiceError::Internal(format!("an import ended: {error}")))?;
-    let report = made.report()?;
+    if let Some(Err(failed)) = made.came.get() {
+        return Err(failed.clone().into());
+    }
+    let report = made.report();
     if report.state == "rejected" {
         let report = serde_json::to_value(&report).map_err(|error| ServiceError::Internal(error.to_string()))?;
         return Err(ServiceError::ImportRejected(Box::new(report)).into());
@@ -454,7 +475,7 @@ pub async fn get(
 ) -> Outcome {
     Params::read(query.as_deref())?.finish("none")?;
     caller.known()?;
-    json(StatusCode::OK, &app.imports.find(&caller.0, &id)?.report()?)
+    json(StatusCode::OK, &app.imports.find(&caller.0, &id)?.report())
 }
 
 /// What taking an import back came to.
@@ -465,6 +486,8 @@ pub struct UndoneOut {
     pub removed: u64,
     /// Covers that it had changed, and that are as before.
     pub restored: u64,
+    /// Covers that were changed or reported in that very moment, and stay.
+    pub kept: u64,
 }
 
 /// Undo an import
@@ -490,8 +513,12 @@ pub async fn undo(
     caller.known()?;
     let import = id.parse::<uuid::Uuid>().map(ImportId);
     let import = import.map_err(|_| ServiceError::NotFound(format!("import {id}")))?;
-    let Undone { removed, restored } = app.guli.undo_import(&caller.0, import, reason).await?;
-    json(StatusCode::OK, &UndoneOut { id, removed, restored })
+    // Whoever hangs up does not leave it half done.
+    let (guli, actor) = (Arc::clone(&app.guli), Arc::clone(&caller.0));
+    let undone = tokio::spawn(async move { guli.undo_import(&actor, import, reason).await }).await;
+    let undone = undone.map_err(|error| ServiceError::Internal(format!("an undoing ended: {error}")))?;
+    let Undone { removed, restored, kept } = undone?;
+    json(StatusCode::OK, &UndoneOut { id, removed, restored, kept })
 }
 
 /// Read an import's report row by row
@@ -515,7 +542,8 @@ pub async fn rows(
     if made.came.get().is_none() {
         return Err(ServiceError::Conflict("the import is still running".to_owned()).into());
     }
-    let text = tokio::fs::read(made.folder.path().join("rows.ndjson")).await.map_err(|error| no_folder(&error))?;
+    let text = tokio::fs::read(made.folder.path().join("rows.ndjson")).await;
+    let text = text.map_err(|_| ServiceError::NotFound(format!("rows of import {id}")))?;
     let mut response = Response::new(Body::from(text));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     Ok(response)

@@ -42,7 +42,7 @@ pub struct DutyOut {
 }
 
 /// A person with duties.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub struct PersonOut {
     #[schema(format = "uuid")]
     pub code: String,
@@ -52,6 +52,12 @@ pub struct PersonOut {
     pub organization: Option<Ref<'static>>,
     pub duties: Vec<DutyOut>,
     pub version: i64,
+}
+
+impl std::fmt::Debug for PersonOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PersonOut({})", self.code)
+    }
 }
 
 impl PersonOut {
@@ -206,7 +212,11 @@ impl PersonIn {
         Ok(Draft {
             contact: Contact { name: Some(write::name(&self.name, "/name")?), phone },
             organization: organization.map_err(|error| ServiceError::invalid("/organization", error))?,
-            duties: duties.collect::<Result<_>>()?,
+            duties: {
+                let mut duties = duties.collect::<Result<Vec<_>>>()?;
+                duties.sort_by_key(|(kind, area)| (*area, kind.as_str()));
+                duties
+            },
         })
     }
 }

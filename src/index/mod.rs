@@ -157,11 +157,13 @@ impl Index {
         self.district(code).map_or_else(Vec::new, |d| d.ground.grids().cloned().collect())
     }
 
-    /// An organisation by its code; where another district knows it too, as its own district does.
+    /// An organisation by its code; where another district knows it too, as its own district does. One that only a
+    /// cover's record names is none.
     pub fn organization(&self, code: &OrgCode) -> Option<Arc<Organization>> {
         let atlas = self.atlas.load();
-        let own = atlas.get(code.district()).and_then(|d| d.read().unit(code));
-        own.or_else(|| atlas.districts().iter().find_map(|d| d.read().unit(code)))
+        let registered = |d: &Arc<DistrictIndex>| d.read().unit(code).filter(|unit| unit.version > 0);
+        let own = atlas.get(code.district()).and_then(registered);
+        own.or_else(|| atlas.districts().iter().find_map(registered))
     }
 
     /// Adds or changes an organisation in a district; its covers show it at once.

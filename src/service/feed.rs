@@ -28,6 +28,7 @@ impl Guli {
         self.serves(district)?;
         let may = |action| actor::authorize(actor, action, Resource::District(district));
         let (reads_covers, reads_orders) = (may(Action::ReadCovers), may(Action::ReadOrders));
+        let reads_people = may(Action::ReadPeople);
         if let (Err(refusal), Err(_)) = (reads_covers, reads_orders) {
             return Err(ServiceError::refused(refusal, format!("district {district}")));
         }
@@ -48,6 +49,7 @@ impl Guli {
         }
         let is_visible = |event: &Event| match order_of(event) {
             Some(code) => reads_orders == Ok(()) && visible.get(&code) == Some(&true),
+            None if event.kind.starts_with("person.") => reads_people == Ok(()),
             None => reads_covers != Err(Refusal::Forbidden),
         };
         Ok(Stretch { changes: found.into_iter().filter(is_visible).collect(), last, head })

@@ -87,7 +87,7 @@ pub(super) fn unseal(
     Ok(serde_json::from_slice(&opened).unwrap_or_default())
 }
 
-/// A person's name and phone, sealed for as long as they have duties.
+/// A person's name and phone, sealed; they end with the person's record.
 pub(super) fn seal(
     context: &Context,
     district: DistrictCode,

@@ -56,6 +56,11 @@ impl PastDistricts {
         Some(index)
     }
 
+    /// Forgets them: what the past does not keep, names of people, changed.
+    pub(super) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn keep(&self, change: i64, index: Arc<DistrictIndex>) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() == KEPT {

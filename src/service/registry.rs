@@ -36,7 +36,7 @@ impl std::fmt::Debug for Contact {
 }
 
 /// A person with a name, for those who may see it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PersonRecord {
     pub id: String,
     pub name: Option<String>,
@@ -46,8 +46,20 @@ pub struct PersonRecord {
     pub version: i64,
 }
 
+/// Degrees beyond a box that memory is asked for.
+const BORDER: f64 = 1e-7;
+
+/// Covers that are read from memory under one lock.
+const READ_TOGETHER: usize = 256;
+
 /// Units that a word may name.
-const UNITS_NAMED: i64 = 100;
+const UNITS_NAMED: i64 = 1_000;
+
+impl std::fmt::Debug for PersonRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PersonRecord({})", self.id)
+    }
+}
 
 /// A page of covers.
 #[derive(Debug)]
@@ -235,7 +247,7 @@ impl Guli {
             external_id: word.to_owned(),
             codes: CoverCode::beginning_with(word),
             categories: catalog.categories.values().filter(named).map(|category| category.code).collect(),
-            units: organizations::named(conn, word, UNITS_NAMED).await?,
+            units: organizations::named(conn, district, word, UNITS_NAMED).await?,
         })
     }
 
@@ -251,6 +263,9 @@ impl Guli {
         self.serves(district)?;
         actor::authorize(actor, Action::ReadCovers, Resource::District(district))
             .map_err(|r| ServiceError::refused(r, format!("district {district}")))?;
+        if let (Moment::Now, Some(bounds), []) = (moment, wanted.bounds, asked_words) {
+            return Ok(self.covers_in(district, bounds, wanted));
+        }
         let mut reader = self.store.read().await?;
         let mut words = Vec::with_capacity(asked_words.len());
         for word in asked_words {
@@ -268,6 +283,42 @@ impl Guli {
             // What an import is just writing is in the database but not yet in the registry.
             covers: codes.into_iter().filter_map(|code| moment.registry(self).cover(code)).collect(),
         })
+    }
+
+    /// Those of a district within west, south, east, north: from memory.
+    fn covers_in(&self, district: DistrictCode, [west, south, east, north]: [f64; 4], wanted: &Wanted) -> CoverPage {
+        // Memory holds places to a hundredth of a millimetre: a little wider, and then exactly.
+        let wider = [west - BORDER, south - BORDER, east + BORDER, north + BORDER];
+        let mut codes = self.context.index.cover_codes(district, Some(wider));
+        codes.retain(|code| {
+            wanted.after.is_none_or(|after| *code > after)
+                && (wanted.categories.is_empty() || wanted.categories.contains(&code.category()))
+        });
+        let limit = usize::try_from(wanted.limit).unwrap_or(0);
+        let of = |asked: &[OrgCode], unit: Option<&Organization>| {
+            asked.is_empty() || unit.is_some_and(|unit| asked.contains(&unit.code))
+        };
+        let admits = |cover: &CoverView| {
+            let grid = cover.grid.as_ref().map(|grid| grid.code.number());
+            (west..=east).contains(&cover.position.lon())
+                && (south..=north).contains(&cover.position.lat())
+                && of(&wanted.owners, cover.owner.as_deref())
+                && of(&wanted.responsible_units, cover.responsible_unit.as_deref())
+                && (wanted.statuses.is_empty() || wanted.statuses.contains(&cover.status))
+                && wanted.grids.is_none_or(|(first, last)| grid.is_some_and(|grid| (first..=last).contains(&grid)))
+        };
+        let mut covers = Vec::with_capacity(limit + 1);
+        for chunk in codes.chunks(READ_TOGETHER) {
+            let found = self.context.index.covers_of(district, chunk).into_iter().filter(admits);
+            covers.extend(found.take(limit + 1 - covers.len()));
+            if covers.len() > limit {
+                break;
+            }
+        }
+        let more = covers.len() > limit;
+        covers.truncate(limit);
+        let read = i64::try_from(covers.len()).unwrap_or(i64::MAX);
+        CoverPage { read, end: covers.last().map(|cover| cover.code), more, covers }
     }
 
     /// Every version of a cover, the oldest first; of a removed one too.

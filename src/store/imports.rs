@@ -307,17 +307,12 @@ pub async fn find(conn: &mut Conn<'_>, district: DistrictCode, id: ImportId) -> 
 }
 
 /// Forgets what records said that these covers came from: delivered again, they are taken again.
-pub async fn forget_digests(
-    conn: &mut Conn<'_>,
-    district: DistrictCode,
-    id: ImportId,
-    covers: &[CoverId],
-) -> Result<()> {
+pub async fn forget_digests(conn: &mut Conn<'_>, district: DistrictCode, covers: &[CoverId]) -> Result<()> {
     for chunk in covers.chunks(super::ROWS_PER_STATEMENT) {
         each!(&mut *conn, c => {
             let mut sql = QueryBuilder::<Db>::new("UPDATE cover_source SET digest = ");
             sql.push_bind([0_u8; 16].as_slice()).push(" WHERE district = ").push_bind(district.as_i64());
-            sql.push(" AND import = ").push_bind(id.0.as_bytes().as_slice()).push(" AND cover IN (");
+            sql.push(" AND cover IN (");
             let mut list = sql.separated(", ");
             chunk.iter().for_each(|cover| { list.push_bind(cover.0.as_bytes().as_slice()); });
             sql.push(")");

@@ -1,6 +1,8 @@
 //! Organisations: one table for all districts, since one may act in several; their past is counted in the
 //! changes of the district that gave the code.
 
+use std::collections::HashMap;
+
 use sqlx::QueryBuilder;
 
 use super::{Conn, ROWS_PER_STATEMENT, Result, corrupt, each};
@@ -74,26 +76,20 @@ pub async fn known(conn: &mut Conn<'_>, code: &OrgCode) -> Result<Option<Organiz
     row.map(Row::read).transpose()
 }
 
-/// Codes of at most `limit` organisations with this code or with this in their names.
-pub async fn named(conn: &mut Conn<'_>, text: &str, limit: i64) -> Result<Vec<String>> {
-    const SQL: &str =
-        "SELECT code FROM organization WHERE code = $1 OR name LIKE $2 ESCAPE '\\' ORDER BY code LIMIT $3";
+/// Codes of at most `limit` organisations with this code or with this in their names, those of the district first.
+pub async fn named(conn: &mut Conn<'_>, district: DistrictCode, text: &str, limit: i64) -> Result<Vec<String>> {
+    const SQL: &str = "SELECT code FROM organization WHERE code = $1 OR lower(name) LIKE $2 ESCAPE '\\' \
+        ORDER BY code NOT LIKE $4, code LIMIT $3";
     let mut pattern = String::from("%");
-    for c in text.chars() {
+    for c in text.to_lowercase().chars() {
         if matches!(c, '%' | '_' | '\\') {
             pattern.push('\\');
         }
         pattern.push(c);
     }
     pattern.push('%');
-    Ok(each!(conn, c => sqlx::query_scalar(SQL).bind(text).bind(pattern).bind(limit).fetch_all(c).await?))
-}
-
-/// Codes and last versions of organisations that were removed.
-pub async fn removed(conn: &mut Conn<'_>) -> Result<Vec<(String, i64)>> {
-    const SQL: &str = "SELECT code, max(version) FROM organization_version \
-        WHERE code NOT IN (SELECT code FROM organization) GROUP BY code";
-    Ok(each!(conn, c => sqlx::query_as(SQL).fetch_all(c).await?))
+    Ok(each!(conn, c => sqlx::query_scalar(SQL)
+        .bind(text).bind(pattern).bind(limit).bind(format!("{district}%")).fetch_all(c).await?))
 }
 
 /// Every state of an organisation, the oldest first.
@@ -128,9 +124,30 @@ async fn supersede<'a>(
     Ok(())
 }
 
-/// Writes organisations as they now are; a superseded state goes to the past.
+/// The versions that these are written with: one after the present one, or after the removal that ended the last.
+async fn next_versions(conn: &mut Conn<'_>, organizations: &[Organization]) -> Result<HashMap<String, i64>> {
+    let rows: Vec<(String, i64, i64)> = each!(conn, c => {
+        let mut sql = QueryBuilder::<Db>::new(
+            "SELECT code, version, CAST(1 AS BIGINT) AS step FROM organization WHERE code IN (",
+        );
+        let mut list = sql.separated(", ");
+        organizations.iter().for_each(|organization| { list.push_bind(organization.code.as_str()); });
+        sql.push(
+            ") UNION ALL SELECT code, max(version), CAST(2 AS BIGINT) AS step FROM organization_version WHERE code NOT IN \
+             (SELECT code FROM organization) AND code IN (",
+        );
+        let mut list = sql.separated(", ");
+        organizations.iter().for_each(|organization| { list.push_bind(organization.code.as_str()); });
+        sql.push(") GROUP BY code");
+        sql.build_query_as().fetch_all(c).await?
+    });
+    Ok(rows.into_iter().map(|(code, version, step)| (code, version + step)).collect())
+}
+
+/// Writes organisations as they now are, whatever versions they come with; a superseded state goes to the past.
 pub async fn put(conn: &mut Conn<'_>, seq: i64, organizations: &[Organization]) -> Result<()> {
     for chunk in organizations.chunks(ROWS_PER_STATEMENT) {
+        let versions = next_versions(conn, chunk).await?;
         supersede(conn, seq, chunk.iter().map(|organization| &organization.code)).await?;
         each!(&mut *conn, c => {
             let mut sql = QueryBuilder::<Db>::new(format!("INSERT INTO organization ({COLUMNS}, seq_from) "));
@@ -139,7 +156,7 @@ pub async fn put(conn: &mut Conn<'_>, seq: i64, organizations: &[Organization]) 
                     .push_bind(organization.name.as_str())
                     .push_bind(organization.kind.as_str())
                     .push_bind(organization.credit_code.as_deref())
-                    .push_bind(organization.version)
+                    .push_bind(versions.get(organization.code.as_str()).copied().unwrap_or(1))
                     .push_bind(seq);
             });
             sql.push(" ON CONFLICT (code) DO UPDATE SET name = excluded.name, kind = excluded.kind, \

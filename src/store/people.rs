@@ -177,10 +177,34 @@ async fn supersede(conn: &mut Conn<'_>, district: DistrictCode, seq: i64, ids: &
     Ok(())
 }
 
+/// The last versions of those who were removed since they were looked up.
+async fn removed_versions(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    ids: &[PersonId],
+) -> Result<HashMap<PersonId, i64>> {
+    let mut found = HashMap::new();
+    for chunk in ids.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<(Vec<u8>, i64)> = each!(&mut *conn, c => {
+            let mut sql = QueryBuilder::<Db>::new("SELECT id, max(version) FROM person_version WHERE district = ");
+            sql.push_bind(district.as_i64()).push(" AND id NOT IN (SELECT id FROM person) AND id IN (");
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|id| { list.push_bind(id.0.as_bytes().to_vec()); });
+            sql.push(") GROUP BY id");
+            sql.build_query_as().fetch_all(c).await?
+        });
+        for (id, version) in rows {
+            found.insert(identity(&id)?, version);
+        }
+    }
+    Ok(found)
+}
+
 /// Writes people of a district as they now are; a superseded state goes to the past.
 pub async fn put(conn: &mut Conn<'_>, district: DistrictCode, seq: i64, people: &[Person]) -> Result<()> {
     let ids: Vec<PersonId> = people.iter().map(|person| person.id).collect();
     supersede(conn, district, seq, &ids).await?;
+    let removed = removed_versions(conn, district, &ids).await?;
     for chunk in people.chunks(ROWS_PER_STATEMENT) {
         each!(&mut *conn, c => {
             let mut sql = QueryBuilder::<Db>::new(format!("INSERT INTO person ({COLUMNS}, seq_from) "));
@@ -190,11 +214,12 @@ pub async fn put(conn: &mut Conn<'_>, district: DistrictCode, seq: i64, people: 
                     .push_bind(person.source.as_str())
                     .push_bind(person.external_id.as_str())
                     .push_bind(person.organization.as_ref().map(OrgCode::to_string))
-                    .push_bind(1_i64)
+                    .push_bind(removed.get(&person.id).map_or(1, |last| last + 2))
                     .push_bind(seq);
             });
             sql.push(" ON CONFLICT (source, external_id) DO UPDATE SET organization = excluded.organization, \
-                      version = person.version + 1, seq_from = excluded.seq_from");
+                      version = person.version + 1, seq_from = excluded.seq_from, \
+                      district = CASE WHEN person.district = 0 THEN excluded.district ELSE person.district END");
             sql.build().execute(c).await.map(drop)?;
         });
     }

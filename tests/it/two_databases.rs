@@ -59,10 +59,19 @@ impl Mask {
         if text.parse::<jiff::Timestamp>().is_ok() {
             return "an instant".to_owned();
         }
-        if uuid::Uuid::parse_str(text).is_ok() {
-            return self.name("identity", text);
+        self.identities(text)
+    }
+
+    /// The same text without the identities that it names.
+    fn identities(&mut self, text: &str) -> String {
+        let identity = |at: usize| text.get(at..at + 36).filter(|id| uuid::Uuid::parse_str(id).is_ok());
+        match (0..text.len()).find_map(|at| Some((at, identity(at)?))) {
+            Some((at, id)) => {
+                let name = self.name("identity", id);
+                format!("{}{name}{}", &text[..at], self.identities(&text[at + 36..]))
+            }
+            None => text.to_owned(),
         }
-        text.to_owned()
     }
 
     fn mask(&mut self, value: &mut Value) {
@@ -75,8 +84,11 @@ impl Mask {
                         "seconds_left" => *member = json!("left"),
                         // An opaque cursor may hold an identity or an instant; that there is one matters.
                         "next" if member.is_string() => *member = json!("more"),
-                        // A sentence that names a code.
-                        "detail" | "title" => {}
+                        // A sentence that may name a code or an identity.
+                        "detail" | "title" => {
+                            let text = member.as_str().map(|text| self.identities(text));
+                            *member = text.map_or_else(|| member.clone(), Value::String);
+                        }
                         _ => self.mask(member),
                     }
                 }
@@ -203,6 +215,7 @@ async fn tell(database: &DatabaseUrl, home: &Home) -> Vec<(String, Value)> {
     lists(&mut story).await;
     layers(&mut story).await;
     edits(&mut story).await;
+    units_and_people(&mut story).await;
     story.get("demo-planner", "/v1/quality?state=accepted").await;
     api_keys(&mut story).await;
     [told, story.end().await].concat()
@@ -425,6 +438,72 @@ async fn edits(story: &mut Story) {
         story.told[number].0 = format!("{number}: {read} as it was");
     }
     story.get("demo-admin", "/v1/changes?district=370203&after=0&limit=1000").await;
+}
+
+/// Organisations and people edited, an import taken back, covers found by words.
+async fn units_and_people(story: &mut Story) {
+    let any = [("authorization", "Bearer demo-admin"), ("if-match", "*")];
+    let unit = "/v1/organizations/370203-U0001";
+    let section = "370203026-K01";
+    for (method, path, body) in [
+        (Method::POST, "/v1/organizations?reason=new".to_owned(), json!({"name": "Gas Company", "kind": "utility"})),
+        (
+            Method::PATCH,
+            format!("{unit}?reason=renamed"),
+            json!({"name": "Gas Works", "credit_code": "9137020016357624XB"}),
+        ),
+        (Method::PUT, unit.to_owned(), json!({"name": "Gas Works", "kind": "department"})),
+        (Method::GET, format!("{unit}/history"), Value::Null),
+        (Method::PATCH, format!("/v1/organizations/{section}"), json!({"name": "城管科"})),
+        (Method::DELETE, format!("/v1/organizations/{section}"), Value::Null),
+        (
+            Method::POST,
+            "/v1/people".to_owned(),
+            json!({"name": "王海", "phone": "19900001234", "organization": "370203-U0001",
+                   "duties": [{"kind": "patrol", "area": "370203026003005"}]}),
+        ),
+        (Method::DELETE, unit.to_owned(), Value::Null),
+    ] {
+        let body = (!body.is_null()).then_some(body);
+        story.ask(method, &path, &any, body.as_ref()).await;
+    }
+    let people = story.get("demo-dispatcher", "/v1/people?grid=370203026003005&limit=100").await;
+    let person = people["items"].as_array().unwrap().iter().find(|person| person["name"] == "王海").unwrap().clone();
+    let path = format!("/v1/people/{}", person["code"].as_str().unwrap());
+    for (method, suffix, body) in [
+        (
+            Method::PATCH,
+            "?reason=moved",
+            json!({"phone": null, "duties": [{"kind": "grid_leader", "area": "370203026003005"}]}),
+        ),
+        (Method::GET, "", Value::Null),
+        (Method::DELETE, "", Value::Null),
+        (Method::GET, "", Value::Null),
+        (Method::GET, "/history", Value::Null),
+    ] {
+        let body = (!body.is_null()).then_some(body);
+        let answer = story.ask(method, &format!("{path}{suffix}"), &any, body.as_ref()).await;
+        assert!(answer.status.as_u16() < 500, "{}", answer.body);
+        let number = story.told.len() - 1;
+        story.told[number].0 = format!("{number}: of a person {suffix}");
+    }
+    story.ask(Method::DELETE, unit, &any, None).await;
+    story.get("demo-admin", "/v1/grids/370203026003005").await;
+    for words in ["gas", "%E9%9B%A8%E6%B0%B4%20%E6%8E%92%E6%B0%B4", "3702030101", "100%25"] {
+        story.get("demo-admin", &format!("/v1/covers?q={words}&limit=5")).await;
+    }
+    let covers = story.get("demo-admin", "/v1/covers?owner=370203-FIR01&limit=1").await;
+    let code = covers["items"][0]["code"].as_str().unwrap();
+    let history = story.get("demo-admin", &format!("/v1/covers/{code}/history")).await;
+    let import = history["items"][0]["source"]["import"].as_str().unwrap().to_owned();
+    for _ in 0..2 {
+        let undone = story.ask(Method::POST, &format!("/v1/imports/{import}/undo?reason=wrong"), &any, None).await;
+        assert!(undone.status.as_u16() < 500, "{}", undone.body);
+        let number = story.told.len() - 1;
+        story.told[number].0 = format!("{number}: an import is taken back");
+    }
+    story.get("demo-admin", &format!("/v1/covers/{code}")).await;
+    story.get("demo-admin", "/v1/covers?owner=370203-FIR01&limit=3").await;
 }
 
 /// Every page of a list, at most so many.

@@ -138,3 +138,30 @@ async fn a_bad_edit_of_an_organization_changes_nothing() {
     let feed = town.get("/v1/changes?district=370203&after=1").key(ADMIN).get().await.body;
     assert_eq!(feed["items"], json!([]));
 }
+
+#[tokio::test]
+async fn an_organization_that_only_removed_covers_name_can_go() {
+    let town = Town::open().await;
+    let body = json!({"category": "0101", "owner": "370203-WAT01", "position": {"lon": 120.374, "lat": 36.121}});
+    let cover = town.post("/v1/covers").key(ADMIN).json(body.clone()).await.header("location").to_owned();
+    assert_eq!(town.ask("DELETE", WATER).key(ADMIN).header("if-match", "*").send("").await.fault().1, "conflict");
+    assert_eq!(town.ask("DELETE", &cover).key(ADMIN).header("if-match", "*").send("").await.status, 204);
+    assert_eq!(town.ask("DELETE", WATER).key(ADMIN).header("if-match", "*").send("").await.status, 204);
+    assert_eq!(town.get(WATER).key(ADMIN).get().await.fault().1, "gone");
+    assert_eq!(town.post("/v1/covers").key(ADMIN).json(body).await.fault().2, "/owner");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_was_removed_and_imported_again_goes_on() {
+    let town = Town::open().await;
+    assert_eq!(town.ask("DELETE", WATER).key(ADMIN).header("if-match", "*").send("").await.status, 204);
+    let file = "code,name,kind\n370203-WAT01,新水务,utility\n";
+    let got = town.import(ADMIN, "?kind=organizations", &[("file", Some("units.csv"), file)]).await;
+    assert_eq!((got.status.as_u16(), &got.body["counts"]["created"]), (201, &json!(1)), "{}", got.body);
+    assert_eq!(town.get(WATER).key(ADMIN).get().await.header("etag"), "\"3\"");
+    let renamed = town.ask("PATCH", WATER).key(ADMIN).header("if-match", "\"3\"").json(json!({"name": "水务"})).await;
+    assert_eq!(renamed.header("etag"), "\"4\"", "{}", renamed.body);
+    let history = town.get(&format!("{WATER}/history")).key(ADMIN).get().await.body;
+    let versions: Vec<_> = history["items"].as_array().unwrap().iter().map(|item| &item["version"]).collect();
+    assert_eq!(versions, [&json!(1), &json!(2), &json!(3), &json!(4)], "{history}");
+}

@@ -78,12 +78,21 @@ impl Guli {
         if let Err(refused) = refused {
             return Answer::Refused(refused);
         }
-        let served = self.districts();
+        let (served, everywhere) = (self.districts(), self.districts());
         let (context, shown) = (Arc::clone(&self.context), Arc::clone(&self.context));
         let done = self.writer.alone(
             move |conn| Box::pin(async move { run(&context, &mut conn.conn(), edit, &served, &asking, &render).await }),
-            move |(answer, fresh)| {
-                fresh.into_iter().for_each(|district| shown.index.replace(district));
+            move |(answer, shows)| {
+                if let Some(Shows { organization, fresh }) = shows {
+                    let reloaded: Vec<DistrictCode> = fresh.iter().map(|district| district.code()).collect();
+                    fresh.into_iter().for_each(|district| shown.index.replace(district));
+                    // The others know it too, though nothing of theirs is its own.
+                    for district in everywhere.into_iter().filter(|district| !reloaded.contains(district)) {
+                        if let Err(error) = shown.index.put_organization(district, organization.clone()) {
+                            tracing::error!(%error, "an organization cannot be held in memory");
+                        }
+                    }
+                }
                 answer
             },
         );
@@ -130,6 +139,13 @@ async fn known(conn: &mut Conn<'_>, code: &OrgCode) -> StoreResult<Result<Organi
     Ok(Err(if was { removed(code) } else { ServiceError::NotFound(format!("organization {code}")) }))
 }
 
+/// What memory is to show of an edit.
+struct Shows {
+    organization: Organization,
+    /// The districts that it acts in, loaded anew.
+    fresh: Vec<Arc<DistrictIndex>>,
+}
+
 /// What an edit comes to: the organisation as it is to be, or is no more.
 enum Decision {
     Unchanged(Organization),
@@ -144,16 +160,16 @@ async fn run(
     served: &[DistrictCode],
     asking: &Asking,
     render: &Render<Organization>,
-) -> StoreResult<(Answer, Vec<Arc<DistrictIndex>>)> {
+) -> StoreResult<(Answer, Option<Shows>)> {
     let open = match Open::begin(context, conn, edit.district(), asking).await? {
-        Begun::Answered(answer) => return Ok((answer, Vec::new())),
+        Begun::Answered(answer) => return Ok((answer, None)),
         Begun::Open(open) => open,
     };
     let seq = open.seq();
     let (kind, organization) = match decide(conn, edit, served).await? {
-        Err(refused) => return Ok((Answer::Refused(refused), Vec::new())),
+        Err(refused) => return Ok((Answer::Refused(refused), None)),
         Ok(Decision::Unchanged(organization)) => {
-            return Ok((open.unchanged((render.0)(&organization)), Vec::new()));
+            return Ok((open.unchanged((render.0)(&organization)), None));
         }
         Ok(Decision::Put(kind, organization)) => {
             organizations::put(conn, seq, std::slice::from_ref(&organization)).await?;
@@ -178,7 +194,9 @@ async fn run(
     let rendered = (render.0)(&organization);
     let change = Change::new(kind, organization.code.to_string(), organization.version);
     let answer = open.finish(context, conn, asking, change, rendered).await?;
-    Ok((answer, fresh))
+    let organization =
+        if kind == "organization.removed" { Organization::nameless(organization.code) } else { organization };
+    Ok((answer, Some(Shows { organization, fresh })))
 }
 
 async fn decide(conn: &mut Conn<'_>, edit: OrganizationEdit, served: &[DistrictCode]) -> StoreResult<Result<Decision>> {

@@ -70,7 +70,9 @@ impl Guli {
                 answer
             },
         );
-        done.await.unwrap_or_else(|error| Answer::Refused(error.into()))
+        let answer = done.await.unwrap_or_else(|error| Answer::Refused(error.into()));
+        self.past.clear();
+        answer
     }
 
     /// In whose feed an edit is: a person's own district.
@@ -309,6 +311,12 @@ async fn sound(
         }
         if draft.duties[..n].contains(&draft.duties[n]) {
             faults.push(Fault::pointer(format!("/duties/{n}"), "the same duty is said twice"));
+        }
+    }
+    // What was read masked by somebody, of somebody.
+    for (pointer, value) in [("/name", &draft.contact.name), ("/phone", &draft.contact.phone)] {
+        if value.as_ref().is_some_and(|value| value.contains('*')) {
+            faults.push(Fault::pointer(pointer, "this is masked: say it in full, or leave it out of a patch"));
         }
     }
     Ok(if faults.is_empty() { Ok(()) } else { Err(ServiceError::Invalid(faults)) })

@@ -55,8 +55,8 @@ impl Guli {
         let removed: HashMap<u64, i64> = areas::removed(&mut reader.conn(), district).await?.into_iter().collect();
         Ok(compare(areas, |area| {
             let Some(known) = known.get(&area.code) else {
-                // One that was removed goes on after its last version.
-                area.version = removed.get(&area.code).map_or(1, |last| last + 1);
+                // One that was removed goes on after its removal.
+                area.version = removed.get(&area.code).map_or(1, |last| last + 2);
                 return None;
             };
             area.version = known.version;
@@ -69,14 +69,8 @@ impl Guli {
     /// Compares organisations with those that are there.
     pub async fn compare_organizations(&self, organizations: Vec<Organization>) -> Result<Compared<Organization>> {
         let known: HashMap<_, _> = self.all_organizations().await?.into_iter().map(|o| (o.code.clone(), o)).collect();
-        let removed = organizations::removed(&mut self.store.read().await?.conn()).await?;
-        let removed: HashMap<String, i64> = removed.into_iter().collect();
         Ok(compare(organizations, |organization| {
-            let Some(known) = known.get(&organization.code) else {
-                // One that was removed goes on after its last version.
-                organization.version = removed.get(organization.code.as_str()).map_or(1, |last| last + 1);
-                return None;
-            };
+            let known = known.get(&organization.code)?;
             organization.version = known.version;
             let same = known == organization;
             organization.version += 1;

@@ -128,6 +128,8 @@ impl Guli {
             },
             move |district| served.index.replace(district),
         );
-        Ok(work.await?)
+        work.await?;
+        self.past.clear();
+        Ok(())
     }
 }

@@ -32,6 +32,8 @@ pub struct Undone {
     pub removed: u64,
     /// What it had changed.
     pub restored: u64,
+    /// What was changed or reported in that very moment, and stays.
+    pub kept: u64,
 }
 
 /// An import that is to be taken back, and by whom.
@@ -49,13 +51,17 @@ struct Undoing {
 impl Guli {
     /// Takes an import of covers back; refused, with reasons, where something stands on it.
     pub async fn undo_import(&self, actor: &Actor, id: ImportId, reason: Option<Text<2000>>) -> Result<Undone> {
+        // Whoever may not waits for nobody's turn.
+        self.undoing(actor, id, reason.clone()).await?;
         let _turn = self.import_turn().await?;
         let undoing = self.undoing(actor, id, reason).await?;
         let covers = self.undoable(&undoing).await?;
         let step = if covers.len() as u64 <= AT_ONCE { covers.len() } else { usize::try_from(STEP).unwrap_or(1) };
         let mut undone = Undone::default();
-        let steps = covers.chunks(step.max(1)).count();
-        for (n, chunk) in covers.chunks(step.max(1)).enumerate() {
+        // Even where nothing is left to be done, that it is done is written down.
+        let chunks: Vec<&[Made]> = if covers.is_empty() { vec![&[]] } else { covers.chunks(step).collect() };
+        let steps = chunks.len();
+        for (n, chunk) in chunks.into_iter().enumerate() {
             let (chunk, is_last) = (chunk.to_vec(), n + 1 == steps);
             let (context, shown, undoing) = (Arc::clone(&self.context), Arc::clone(&self.context), undoing.clone());
             let district = undoing.import.district;
@@ -71,6 +77,7 @@ impl Guli {
             let done = work.await?;
             undone.removed += done.removed;
             undone.restored += done.restored;
+            undone.kept += done.kept;
         }
         Ok(undone)
     }
@@ -169,7 +176,9 @@ async fn take_back(
     let mut states = Vec::with_capacity(covers.len());
     for (made, present, before) in cover_history::now_and_then(conn, district, covers, |made| made.made - 1).await? {
         // What was changed in this moment stays.
-        if present.cover.version != made.now {
+        let removes = before.as_ref().is_none_or(|before| before.cover.status == Status::Removed);
+        if present.cover.version != made.now || (removes && context.index.order_on(made.id).is_some()) {
+            undone.kept += 1;
             continue;
         }
         let version = present.cover.version + 1;
@@ -188,7 +197,7 @@ async fn take_back(
     }
     cover_history::replace(conn, district, seq, &states).await?;
     let ids: Vec<CoverId> = states.iter().map(|state| state.cover.id).collect();
-    imports::forget_digests(conn, district, import.id, &ids).await?;
+    imports::forget_digests(conn, district, &ids).await?;
     imports::set_state(conn, district, import.id, if is_last { "undone" } else { "undoing" }, &import.counts).await?;
     let event = Event {
         seq,
@@ -199,7 +208,7 @@ async fn take_back(
         version: 2,
         data: json!({
             "profile": import.profile, "file": import.file, "kind": "covers", "removed": undone.removed,
-            "restored": undone.restored, "role": by.role.as_str(), "unit": by.unit().map(OrgCode::to_string),
+            "restored": undone.restored, "kept": undone.kept, "role": by.role.as_str(), "unit": by.unit().map(OrgCode::to_string),
         })
         .to_string(),
         reason: reason.as_ref().map(|text| text.as_str().to_owned()),
