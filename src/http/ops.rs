@@ -43,8 +43,8 @@ pub async fn keep_metrics_small() {
     }
 }
 
-/// Where requests with one outcome are counted: whether it was a GET, its status, its histogram.
-type Outcomes = Vec<(bool, StatusCode, Histogram)>;
+/// Where requests with one outcome are counted: its method, its status, its histogram.
+type Outcomes = Vec<(&'static str, StatusCode, Histogram)>;
 
 thread_local! {
     /// By route. Finding a histogram by its labels costs more than all else that is done for counting.
@@ -53,25 +53,35 @@ thread_local! {
 
 /// Counts one answered request.
 pub fn count(method: &Method, route: &str, status: StatusCode, took: Duration) {
-    let is_get = *method == Method::GET;
+    let method = name(method);
     COUNTED.with_borrow_mut(|counted| {
         if let Some(outcomes) = counted.get(route)
-            && let Some((_, _, histogram)) = outcomes.iter().find(|(get, code, _)| (*get, *code) == (is_get, status))
+            && let Some((_, _, histogram)) = outcomes.iter().find(|(of, code, _)| (*of, *code) == (method, status))
         {
             return histogram.record(took);
         }
-        let histogram = histogram(is_get, route, status);
+        let histogram = histogram(method, route, status);
         histogram.record(took);
-        counted.entry(route.to_owned()).or_default().push((is_get, status, histogram));
+        counted.entry(route.to_owned()).or_default().push((method, status, histogram));
     });
 }
 
-fn histogram(is_get: bool, route: &str, status: StatusCode) -> Histogram {
-    let labels = [
-        ("method", if is_get { "GET" } else { "other" }.to_owned()),
-        ("route", route.to_owned()),
-        ("status", status.as_str().to_owned()),
-    ];
+/// The methods that a route may have; whatever else is sent is one.
+fn name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+fn histogram(method: &'static str, route: &str, status: StatusCode) -> Histogram {
+    let labels = [("method", method.to_owned()), ("route", route.to_owned()), ("status", status.as_str().to_owned())];
     metrics::histogram!("guli_http_request_seconds", &labels)
 }
 
