@@ -45,7 +45,7 @@ export function problemOf(error) {
  * @returns {Promise<any>}
  */
 async function read(answer) {
-  if (answer.ok) return answer.json();
+  if (answer.ok) return answer.status === 204 ? null : answer.json();
   const body = await answer.json().catch(() => ({}));
   throw new Refused({
     status: answer.status,
@@ -71,6 +71,19 @@ export async function get(path, init = {}) {
 export async function post(path, body, idempotencyKey) {
   const more = { 'Content-Type': 'application/json', 'Idempotency-Key': idempotencyKey };
   return read(await fetch(path, { method: 'POST', headers: { ...headers(), ...more }, body: JSON.stringify(body) }));
+}
+
+/**
+ * Changes what was looked at: `version` is what it was then, and any other is refused.
+ * @param {string} method
+ * @param {string} path
+ * @param {unknown} body `null`: none
+ * @param {number} version
+ */
+export async function change(method, path, body, version) {
+  const more = { 'If-Match': `"${version}"`, ...(body === null ? {} : { 'Content-Type': 'application/merge-patch+json' }) };
+  const sent = body === null ? undefined : JSON.stringify(body);
+  return read(await fetch(path, { method, headers: { ...headers(), ...more }, body: sent }));
 }
 
 /** A name for one request; `randomUUID` is there under HTTPS only. */

@@ -5,14 +5,17 @@ import { preferred, speak, t } from './i18n.js';
 import { aim } from './map/aim.js';
 import { look, make, map, reloadCovers, showCovers } from './map/map.js';
 import { nameSubdistricts } from './map/names.js';
+import { drawFindings } from './map/findings-layer.js';
 import { drawOrders } from './map/orders-layer.js';
 import { drawPin } from './map/pin-layer.js';
 import { touch } from './map/touch.js';
 import { onCovers, resume } from './orders.js';
+import { followFindings } from './quality.js';
 import { onChange, set, state } from './state.js';
 import { fromAddress } from './track.js';
 import { locate } from './views/locate.js';
 import { orders } from './views/orders.js';
+import { quality } from './views/quality.js';
 import { report, sent } from './views/report.js';
 import { dialogs, header, over, ways } from './views/shell.js';
 import { track } from './views/track.js';
@@ -22,6 +25,7 @@ const place = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document
 function view() {
   if (state.view === 'track') return track();
   if (state.view === 'orders') return orders();
+  if (state.view === 'quality') return quality();
   if (state.step === 'report') return report();
   return state.step === 'sent' ? sent() : locate();
 }
@@ -41,6 +45,7 @@ function draw() {
   if (map) {
     drawPin(map);
     drawOrders(map);
+    drawFindings(map);
   }
 }
 
@@ -49,7 +54,7 @@ let looked = '';
 /** Looks at what is new: a pin that means something, or the place of a report that is followed. */
 function lookAtPlace() {
   const { view, pin, resolution, tracked } = state;
-  if (view === 'orders') return;
+  if (view === 'orders' || view === 'quality') return;
   const place = view === 'track' ? tracked?.report.position : resolution && pin;
   const now = place ? `${view} ${place.lon} ${place.lat}` : looked;
   if (now === looked) return;
@@ -77,6 +82,7 @@ async function start() {
   known = Boolean(key());
   draw();
   onChange(draw);
+  onChange(followFindings);
   performance.mark('guli.words');
   make(tiles.bounds, known);
   if (map) {

@@ -109,7 +109,7 @@ export async function signIn(value) {
 export function signOut() {
   stop();
   keep('');
-  set({ me: null, orders: new Map(), order: '', live: 'off', view: state.view === 'orders' ? 'locate' : state.view });
+  set({ me: null, orders: new Map(), order: '', live: 'off', view: state.view === 'track' ? 'track' : 'locate' });
   say(t('said.out'));
 }
 

@@ -4,10 +4,14 @@
  * @typedef {{ lon: number, lat: number, accuracy_m: number }} Pin
  * @typedef {{ damage: string, description: string, name: string, phone: string, key: string }} Draft
  * @typedef {import('./api.js').Problem} Problem
+ * @typedef {{ items: any[], counts: Record<string, number>, total: number }} Findings
  */
 
+/** What is about to be done about a finding: nothing yet. */
+export const UNDECIDED = { step: /** @type {''|'mend'|'accept'} */ (''), reason: '', key: '' };
+
 export const state = {
-  view: /** @type {'locate'|'track'|'orders'} */ ('locate'),
+  view: /** @type {'locate'|'track'|'orders'|'quality'} */ ('locate'),
   /** How far the report has come. */
   step: /** @type {'pin'|'report'|'sent'} */ ('pin'),
   pin: /** @type {Pin | null} */ (null),
@@ -32,6 +36,19 @@ export const state = {
   keyProblem: '',
   orders: /** @type {Map<string, any>} */ (new Map()),
   order: '',
+  /** What is wrong with the registry, of what is asked for; `counts` of every rule. */
+  findings: /** @type {Findings | null} */ (null),
+  findingsProblem: /** @type {Problem | null} */ (null),
+  asked: { state: 'open', severity: '', rule: '' },
+  /** How many the list shows. */
+  findingsShown: 200,
+  openFindings: /** @type {number | null} */ (null),
+  finding: '',
+  /** What the finding is about, by address. */
+  things: /** @type {Map<string, any>} */ (new Map()),
+  verdict: UNDECIDED,
+  verdictProblem: /** @type {Problem | null} */ (null),
+  deciding: false,
   live: /** @type {'off'|'connecting'|'live'|'lost'} */ ('off'),
   heardAt: 0,
   district: '',

@@ -164,5 +164,10 @@ test('without WebGL everything but the map is there', async () => {
     await locate(page);
     await page.getByRole('radio', { name: ALONE.cover }).waitFor();
     await accessible(page);
+    await signIn(page, 'demo-planner');
+    await page.getByRole('button', { name: /质检/ }).click();
+    await page.locator('.findings button').first().click();
+    await page.locator('.finding').waitFor();
+    await accessible(page);
   });
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
+import { RULES, SEVERITIES } from '../../web/severity.js';
 
 const web = new URL('../../web/', import.meta.url).pathname;
 const read = async (name) => JSON.parse(await readFile(join(web, 'i18n', name), 'utf8'));
@@ -25,4 +26,10 @@ test('every word that is asked for is there', async () => {
     const text = await readFile(join(web, file), 'utf8');
     for (const [, name] of text.matchAll(/\bt\('([^']+)'/g)) assert.ok(words[name], `${file}: ${name}`);
   }
+});
+
+test('every rule is named and explained', async () => {
+  const words = await read('zh-CN.json');
+  const names = [...Object.keys(RULES).flatMap((rule) => [`rule.${rule}`, `rule.${rule}.why`]), ...SEVERITIES.map((one) => `severity.${one}`)];
+  for (const name of names) assert.ok(words[name], name);
 });

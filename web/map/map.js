@@ -3,6 +3,7 @@ import { Map as MapLibre, ScaleControl, prewarm, setWorkerUrl } from '../vendor/
 import { headers } from '../api.js';
 import { t } from '../i18n.js';
 import { set } from '../state.js';
+import { FINDINGS } from './findings-style.js';
 import { shapes } from './shapes.js';
 import { COVER_LAYER, LATER, coversSource, style } from './style.js';
 
@@ -57,8 +58,10 @@ export function make(bounds, known) {
   map.on('zoomend', () => set({ zoom: map.getZoom() }));
   map.once('load', () => {
     performance.mark('guli.map');
-    for (const [name, source] of Object.entries(LATER.sources)) map.addSource(name, source);
-    for (const layer of LATER.layers) map.addLayer(layer);
+    for (const { sources, layers } of [LATER, FINDINGS]) {
+      for (const [name, source] of Object.entries(sources)) map.addSource(name, source);
+      for (const layer of layers) map.addLayer(layer);
+    }
     set({ zoom: map.getZoom(), district: districtName() });
   });
   return map;
@@ -93,6 +96,15 @@ export function look(lon, lat, zoom) {
   const to = { center: [lon, lat], zoom: Math.max(map.getZoom(), zoom) };
   if (calm.matches) map.jumpTo(to);
   else map.easeTo({ ...to, duration: 450 });
+}
+
+/**
+ * Looks at a box: as near as it can be seen as a whole, but no nearer than told.
+ * @param {[number, number, number, number]} box
+ * @param {number} nearest
+ */
+export function frame(box, nearest) {
+  map?.fitBounds(box, { padding: PADDING, maxZoom: nearest, duration: calm.matches ? 0 : 450 });
 }
 
 export const zoomBy = (/** @type {number} */ by) => map?.easeTo({ zoom: map.getZoom() + by, duration: calm.matches ? 0 : 200 });

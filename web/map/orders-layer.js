@@ -6,6 +6,8 @@ import { ALL, shown } from '../status.js';
 const drawn = new Map();
 /** @type {Map<string, number>} */
 let counted = new Map();
+/** Findings have the map for themselves. */
+let hidden = false;
 
 /** @param {any} order */
 function properties(order) {
@@ -32,19 +34,23 @@ export function drawOrders(map) {
   }
   // Adding a feature whose id is there replaces it.
   if (diff.add.length || diff.remove.length) source.updateData(diff);
-  countGrids(map);
+  const away = state.view === 'quality';
+  if (away !== hidden) {
+    for (const layer of ['orders', 'order-here']) map.setLayoutProperty(layer, 'visibility', away ? 'none' : 'visible');
+  }
+  countGrids(map, away);
+  hidden = away;
 }
 
-/** @param {any} map */
-function countGrids(map) {
+/** @param {any} map @param {boolean} away */
+function countGrids(map, away) {
   /** @type {Map<string, number>} */
   const now = new Map();
   for (const order of state.orders.values()) {
     if (shown(order) !== 'closed') now.set(order.grid.code, (now.get(order.grid.code) ?? 0) + 1);
   }
-  if ((now.size > 0) !== (counted.size > 0)) {
-    map.setLayoutProperty('load', 'visibility', now.size > 0 ? 'visible' : 'none');
-  }
+  const seen = now.size > 0 && !away;
+  if (seen !== (counted.size > 0 && !hidden)) map.setLayoutProperty('load', 'visibility', seen ? 'visible' : 'none');
   for (const id of new Set([...now.keys(), ...counted.keys()])) {
     const open = now.get(id) ?? 0;
     if (open !== (counted.get(id) ?? 0)) map.setFeatureState({ source: 'grids', sourceLayer: 'grids', id }, { open });

@@ -19,13 +19,13 @@ const tiles = (layer, more) => ({
 /** @param {boolean} known whether there is a key */
 export const coversSource = (known) => tiles('covers', { minzoom: known ? COVERS_FROM.known : COVERS_FROM.anyone });
 
-const empty = { type: 'geojson', data: { type: 'FeatureCollection', features: [] } };
+export const empty = { type: 'geojson', data: { type: 'FeatureCollection', features: [] } };
 
 /** Open orders of a grid → how dark it is; slate to indigo, warm colours are for deadlines. */
 const OPEN = ['coalesce', ['feature-state', 'open'], 0];
 
 /** @param {string} name */
-const words = (name) => ({ 'text-field': ['get', name], 'text-font': FONT });
+export const words = (name) => ({ 'text-field': ['get', name], 'text-font': FONT });
 
 export const COVER_LAYER = {
   id: 'covers',

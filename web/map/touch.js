@@ -1,5 +1,6 @@
-// A click on the map: on a candidate or an order it chooses that, anywhere else it drops the pin.
+// A click on the map: on a candidate, an order or a finding it chooses that, anywhere else it drops the pin.
 import { drop } from '../pin.js';
+import { choose } from '../quality.js';
 import { set, state } from '../state.js';
 
 /** Pixels beside it that still count: a finger is wide. */
@@ -9,13 +10,14 @@ const NEAR = 8;
 export function touch(map) {
   map.on('click', (/** @type {any} */ { point, lngLat }) => {
     const box = [[point.x - NEAR, point.y - NEAR], [point.x + NEAR, point.y + NEAR]];
-    const found = map.queryRenderedFeatures(box, { layers: ['candidate', 'orders'] });
+    const found = map.queryRenderedFeatures(box, { layers: ['candidate', 'orders', 'findings', 'finding-ground'] });
     const candidate = found.find((/** @type {any} */ one) => one.layer.id === 'candidate');
     if (candidate && state.step === 'pin') {
       set({ choice: candidate.properties.code });
     } else if (found.length > 0 && !candidate) {
-      const { code } = found[0].properties;
-      set({ view: 'orders', order: code });
+      const { code, finding } = found[0].properties;
+      if (finding) choose(finding, false);
+      else set({ view: 'orders', order: code });
       requestAnimationFrame(() => document.querySelector(`[data-code="${code}"]`)?.scrollIntoView({ block: 'nearest' }));
     } else {
       drop(lngLat.lng, lngLat.lat);

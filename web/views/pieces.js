@@ -1,6 +1,7 @@
 // Small parts that several views share.
 import { html, svg } from '../vendor/lit-html/lit-html.js';
 import { t } from '../i18n.js';
+import { OUTLINES, SIGNS } from '../severity.js';
 import { SHAPES } from '../status.js';
 
 /** @typedef {import('../status.js').Shown} Shown */
@@ -13,6 +14,11 @@ export const shape = (shown) => html`<svg class="shape is-${shown}" viewBox="0 0
 /** Colour, shape and word. @param {Shown} shown @param {string} [word] */
 export const pill = (shown, word = t(`shown.${shown}`)) =>
   html`<span class="pill is-${shown}">${shape(shown)}${word}</span>`;
+
+/** The shape of a severity, for beside its word. @param {import('../severity.js').Severity} severity */
+export const mark = (severity) => html`<svg class="mark is-${severity}" viewBox="0 0 24 24" aria-hidden="true">
+  ${svg`<path d=${OUTLINES[severity]}></path><path d=${SIGNS[severity]}></path>`}
+</svg>`;
 
 /** What was refused, and why. @param {import('../api.js').Problem | null} problem */
 export const refusal = (problem) =>

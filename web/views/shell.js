@@ -5,10 +5,15 @@ import { COVERS_FROM } from '../map/style.js';
 import { whole, zoomBy } from '../map/map.js';
 import { fresh, signIn, signOut } from '../orders.js';
 import { set, state } from '../state.js';
+import { SEVERITIES } from '../severity.js';
 import { ALL } from '../status.js';
-import { icon, shape } from './pieces.js';
+import { icon, mark, shape } from './pieces.js';
 
 const VIEWS = /** @type {const} */ (['locate', 'track', 'orders']);
+const VIEWS_WITH_KEY = /** @type {const} */ ([...VIEWS, 'quality']);
+
+/** How much there is to do in a view, where that is known. @param {string} view */
+const count = (view) => ({ orders: state.orders.size, quality: state.openFindings })[view] || nothing;
 
 const dialog = () => /** @type {HTMLDialogElement} */ (document.querySelector('#dialogs dialog'));
 
@@ -31,8 +36,8 @@ export const header = () => html`
     : html`<button class="chip" type="button" @click=${() => dialog().showModal()}>${icon('key')}${t('key.in')}</button>`}`;
 
 export const ways = () => html`<nav class="ways" aria-label=${t('ways')}>
-  ${VIEWS.map((view) => html`<button type="button" aria-current=${state.view === view ? 'page' : nothing} @click=${() => set({ view })}>
-    ${t(`way.${view}`)}${view === 'orders' && state.orders.size ? html` <span class="number">${state.orders.size}</span>` : nothing}
+  ${(state.me && state.me.role !== 'resident' ? VIEWS_WITH_KEY : VIEWS).map((view) => html`<button type="button" aria-current=${state.view === view ? 'page' : nothing} @click=${() => set({ view })}>
+    ${t(`way.${view}`)}${count(view) === nothing ? nothing : html` <span class="number">${count(view)}</span>`}
   </button>`)}
 </nav>`;
 
@@ -60,8 +65,10 @@ export const dialogs = () => html`<dialog aria-labelledby="key-title" @close=${(
 </dialog>`;
 
 const legend = () => html`<div class="legend" role="group" aria-label=${t('legend')}>
-  ${ALL.map((kind) => html`<span>${shape(kind)}${t(`shown.${kind}`)}</span>`)}
-  <span class="scale">${t('legend.load')}<i></i><i></i><i></i><i></i>${t('legend.more')}</span>
+  ${state.view === 'quality'
+    ? SEVERITIES.map((kind) => html`<span>${mark(kind)}${t(`severity.${kind}`)}</span>`)
+    : html`${ALL.map((kind) => html`<span>${shape(kind)}${t(`shown.${kind}`)}</span>`)}
+        <span class="scale">${t('legend.load')}<i></i><i></i><i></i><i></i>${t('legend.more')}</span>`}
 </div>`;
 
 export const over = () => {

@@ -1,0 +1,226 @@
+// What is wrong with the registry, as planners and administrators find, mend and accept it.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { RULES } from '../../web/severity.js';
+import { SIZES, URL_, accessible, browse, settled, signIn } from './support.js';
+
+/** @param {string} path @param {RequestInit} [init] */
+const api = (path, init = {}) =>
+  fetch(`${URL_}${path}`, { ...init, headers: { Authorization: 'Bearer demo-admin', ...init.headers } });
+
+/** @param {string} query */
+const findings = async (query) => (await api(`/v1/quality?limit=1000&${query}`)).json();
+
+/** @param {import('playwright-core').Page} page */
+const rows = (page) => page.locator('.findings > li');
+
+/** @param {import('playwright-core').Page} page @param {string} key */
+async function open(page, key) {
+  await settled(page);
+  await signIn(page, key);
+  await page.getByRole('navigation').getByRole('button', { name: /质检/ }).click();
+  await rows(page).first().waitFor();
+}
+
+/** What the map has, beside what it shows. @param {import('playwright-core').Page} page */
+const onMap = (page) =>
+  page.evaluate(async () => {
+    const { map } = await import(new URL('map/map.js', document.querySelector('script[src]').src).href);
+    const { features } = await map.getSource('findings').getData();
+    const marks = features.filter((feature) => feature.properties.kind === 'mark');
+    return { marks: marks.map((mark) => mark.properties.finding).sort(), centre: map.getCenter().toArray(), zoom: map.getZoom() };
+  });
+
+/** @param {import('playwright-core').Page} page */
+const inList = async (page) => (await rows(page).evaluateAll((all) => all.map((one) => one.dataset.finding))).sort();
+
+/** Waits until the map has come to rest there. @param {import('playwright-core').Page} page @param {number[]} at */
+async function looksAt(page, [lon, lat]) {
+  const there = async () => {
+    const { centre } = await onMap(page);
+    return Math.hypot(centre[0] - lon, centre[1] - lat) < 2e-5;
+  };
+  for (let tries = 0; !(await there()); tries++) {
+    assert.ok(tries < 50, 'the map does not go there');
+    await page.waitForTimeout(100);
+  }
+}
+
+/** Waits until so many are listed. @param {import('playwright-core').Page} page @param {number} count */
+const listed = (page, count) => page.waitForFunction((n) => document.querySelectorAll('.findings > li').length === n, count);
+
+/** Tabs on to what a selector means. @param {import('playwright-core').Page} page @param {string} selector */
+async function tabTo(page, selector) {
+  for (let tabs = 0; !(await page.evaluate((to) => document.activeElement?.matches(to), selector)); tabs++) {
+    assert.ok(tabs < 60, `${selector} cannot be reached by Tab`);
+    await page.keyboard.press('Tab');
+  }
+}
+
+test('by mouse: found on the map, mended although it changed meanwhile, accepted and opened again', async () => {
+  await browse({ refused: [412] }, async (page) => {
+    await open(page, 'demo-admin');
+    await accessible(page);
+    const all = await findings('state=open');
+    assert.deepEqual(Object.keys(RULES).sort(), Object.keys(all.counts));
+    const of = (severity) => Object.entries(all.counts).reduce((sum, [rule, n]) => sum + (RULES[rule] === severity ? n : 0), 0);
+    const figures = await page.locator('.severities button').evaluateAll((buttons) => buttons.map((one) => one.querySelector('strong').textContent));
+    assert.deepEqual(figures.map(Number), ['error', 'warning', 'notice'].map(of));
+
+    await page.getByRole('button', { name: /提示/ }).click();
+    await listed(page, of('notice'));
+    await page.getByRole('button', { name: /警告/ }).click();
+    await page.getByLabel('规则').selectOption('near-duplicate');
+    await listed(page, all.counts['near-duplicate']);
+    assert.deepEqual((await onMap(page)).marks, await inList(page));
+    await accessible(page);
+
+    const [pair] = (await findings('state=open&rule=near-duplicate')).items;
+    const line = page.locator(`[data-finding="${pair.id}"]`);
+    await line.getByRole('button').first().click();
+    await looksAt(page, pair.geometry.coordinates);
+    assert.ok((await onMap(page)).zoom > 19);
+    const other = pair.subjects.find(({ href }) => href !== pair.mend.href);
+    await line.getByRole('button', { name: other.code, exact: true }).click();
+    const { position } = await (await api(other.href)).json();
+    await looksAt(page, [position.lon, position.lat]);
+    await accessible(page);
+
+    // Somebody else changes the cover: what is removed is not what was looked at.
+    const body = JSON.stringify({ spec: { depth_m: 2 } });
+    const changed = await api(pair.mend.href, { method: 'PATCH', body, headers: { 'If-Match': '*', 'Content-Type': 'application/merge-patch+json' } });
+    assert.equal(changed.status, 200);
+    await line.getByRole('button', { name: '执行修正' }).click();
+    const again = page.waitForResponse((answer) => answer.request().method() === 'GET' && answer.url().endsWith(pair.mend.href));
+    await line.getByRole('button', { name: '移除井盖' }).click();
+    await line.getByRole('alert').waitFor();
+    await again;
+    await accessible(page);
+    const removed = page.waitForRequest((request) => request.method() === 'DELETE' && request.headers()['if-match'] === '"2"');
+    await line.getByRole('button', { name: '移除井盖' }).click();
+    assert.equal(new URL((await removed).url()).searchParams.get('reason'), `near-duplicate ${pair.id}`);
+    await listed(page, all.counts['near-duplicate'] - 1);
+    assert.equal(await line.count(), 0);
+    assert.equal((await api(pair.mend.href)).status, 410);
+    await page.locator('#said', { hasText: '已修正' }).waitFor();
+    assert.deepEqual((await onMap(page)).marks, await inList(page));
+    await page.waitForFunction(() => document.activeElement.closest('.findings'));
+
+    const next = await rows(page).first().getAttribute('data-finding');
+    const accepted = page.locator(`[data-finding="${next}"]`);
+    await accepted.getByRole('button').first().click();
+    await accepted.getByRole('button', { name: '认可现状…' }).click();
+    await page.getByLabel('为什么可以保持现状？').fill('两个井室,现场看过');
+    await accepted.getByRole('button', { name: '认可现状' }).click();
+    await listed(page, all.counts['near-duplicate'] - 2);
+    await page.getByLabel('状态').selectOption('accepted');
+    await accepted.getByRole('button').first().click();
+    await accepted.getByText('两个井室,现场看过').waitFor();
+    await accessible(page);
+    await accepted.getByRole('button', { name: '重新打开' }).click();
+    await accepted.waitFor({ state: 'detached' });
+    assert.equal((await (await api(`/v1/quality/${next}`)).json()).state, 'open');
+    await page.getByRole('button', { name: /退出/ }).click();
+    await page.getByRole('heading', { name: '点一下地图' }).waitFor();
+    assert.equal(await page.getByRole('button', { name: /质检/ }).count(), 0);
+    assert.deepEqual((await onMap(page)).marks, []);
+  });
+});
+
+test('by keys, phone: a planner goes through the list, mends nothing and accepts with a reason', async () => {
+  await browse({ size: 'phone' }, async (page) => {
+    await settled(page);
+    await signIn(page, 'demo-planner');
+    await tabTo(page, '.ways button:last-child');
+    await page.keyboard.press('Enter');
+    await rows(page).first().waitFor();
+    await accessible(page);
+    const before = await rows(page).count();
+    await tabTo(page, '.severities button.is-warning');
+    await page.keyboard.press('Space');
+    await page.locator('.severities [aria-pressed=true]').waitFor();
+    await tabTo(page, '.findings > li > button');
+    await page.keyboard.press('Tab');
+    const id = await page.evaluate(() => document.activeElement.closest('li').dataset.finding);
+    await page.keyboard.press('Enter');
+    const line = page.locator(`[data-finding="${id}"]`);
+    await line.locator('.finding').waitFor();
+    const { geometry, subjects } = await (await api(`/v1/quality/${id}`)).json();
+    await looksAt(page, geometry.coordinates);
+    await line.getByRole('button', { name: subjects[0].code, exact: true }).waitFor();
+    assert.equal(await page.getByRole('button', { name: '执行修正' }).count(), 0);
+    await accessible(page);
+    await tabTo(page, '.acts button');
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => document.activeElement.matches('textarea'));
+    await page.keyboard.type('现场看过,可以');
+    await accessible(page);
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await listed(page, before - 1);
+    await page.locator('#said', { hasText: '已认可' }).waitFor();
+    // The keys go on at the finding that came into its place.
+    await page.waitForFunction(() => document.activeElement.matches('.findings > li:nth-child(2) > button'));
+
+    await page.getByLabel('状态').focus();
+    await page.keyboard.press('ArrowDown');
+    await line.getByRole('button').first().focus();
+    await page.keyboard.press('Enter');
+    await line.getByText('现场看过,可以').waitFor();
+    await tabTo(page, '.acts button');
+    await page.keyboard.press('Enter');
+    await line.waitFor({ state: 'detached' });
+    assert.equal((await (await api(`/v1/quality/${id}`)).json()).state, 'open');
+  });
+});
+
+/** Such as a fresh demo has none of. */
+const GROUND = { type: 'MultiPolygon', coordinates: [[[[120.34, 36.1], [120.346, 36.1005], [120.3465, 36.104], [120.34, 36.1]]]] };
+const finding = (id, rule, geometry, subject) =>
+  ({ id, rule, severity: RULES[rule], state: 'open', subjects: [subject], geometry, detail: 'made up', mend: null, ruling: null });
+const DISTRICT = { type: 'district', code: '370203', href: '/v1/districts/370203' };
+const PERSON = { type: 'person', code: '019ac', href: '/v1/people/019ac' };
+
+for (const size of /** @type {const} */ (Object.keys(SIZES))) {
+  test(`ground of any shape and findings without a place, ${size}; what a key may not decide it only reads`, async () => {
+    await browse({ size, refused: [503] }, async (page) => {
+      let calls = 0;
+      await page.route(/\/v1\/quality\?/, async (route) => {
+        const problem = { type: 'about:blank', title: '暂时无法处理', status: 503, detail: '' };
+        if (calls++ === 0) return route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify(problem) });
+        const response = await route.fetch();
+        const json = await response.json();
+        json.items.unshift(
+          finding('aaaaaaaaaaaaaaa1', 'grids-gap', GROUND, DISTRICT),
+          finding('aaaaaaaaaaaaaaa2', 'category-contradicts-owner', { type: 'LineString', coordinates: GROUND.coordinates[0][0] }, DISTRICT),
+          finding('aaaaaaaaaaaaaaa3', 'person-without-area', null, PERSON),
+        );
+        return route.fulfill({ response, json });
+      });
+      await settled(page);
+      await signIn(page, 'demo-crew');
+      await page.getByRole('button', { name: /质检/ }).click();
+      await page.getByRole('alert').filter({ hasText: '暂时无法处理' }).waitFor();
+      await accessible(page);
+      await page.getByRole('button', { name: '再试一次' }).click();
+      await rows(page).first().getByRole('button').click();
+      await page.getByText('这个密钥只能查看').waitFor();
+      await page.waitForFunction(async () => {
+        const { map } = await import(new URL('map/map.js', document.querySelector('script[src]').src).href);
+        const shown = (/** @type {string} */ layer) => map.queryRenderedFeatures({ layers: [layer] }).length > 0;
+        return ['finding-ground', 'finding-edge-error', 'finding-edge-notice', 'findings'].every(shown);
+      });
+      await accessible(page);
+      await page.locator('[data-finding="aaaaaaaaaaaaaaa3"] > button').click();
+      await page.getByText('在地图上没有位置').waitFor();
+
+      // A click on the map opens the finding that is there.
+      await page.locator('[data-finding="aaaaaaaaaaaaaaa1"] > button').click();
+      await page.locator('[data-finding="aaaaaaaaaaaaaaa1"] > button').click();
+      await page.waitForTimeout(800);
+      const box = await page.locator('#map').boundingBox();
+      await page.mouse.click(box.x + box.width * 0.55, box.y + box.height * 0.55);
+      await page.locator('.findings .open').waitFor();
+    });
+  });
+}
