@@ -77,6 +77,14 @@ fn print(answer: &Value, limit: usize) {
             let mend = match (mend["method"].as_str(), &mend["body"]) {
                 (None, _) => "—".to_owned(),
                 (Some(method), Value::Null) => format!("{method} {}", text(&mend["href"])),
+                // Outlines are for programs.
+                (Some(method), body) if body["grids"].is_array() => {
+                    format!(
+                        "{method} {} of grid {} (--json has it whole)",
+                        text(&mend["href"]),
+                        text(&body["grids"][0]["code"])
+                    )
+                }
                 (Some(method), body) => format!("{method} {} {body}", text(&mend["href"])),
             };
             let severity = Severity::parse(&text(&item["severity"])).unwrap_or(Severity::Notice);

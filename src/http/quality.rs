@@ -20,7 +20,7 @@ use super::wire::{self, Out, Source};
 use super::write::{self, InPath};
 use super::{App, body, json as answer_json, to_bytes, words};
 use crate::domain::actor::Actor;
-use crate::domain::id::DistrictCode;
+use crate::domain::id::{CoverCode, DistrictCode, OrgCode};
 use crate::domain::quality::{Rule, Severity, State};
 use crate::domain::text::Text;
 use crate::service::Guli;
@@ -84,10 +84,10 @@ impl PlaceOut {
     }
 }
 
-/// The request that would mend it, as it is; `If-Match` besides, with the version that was looked at or `*`.
+/// The request that would mend it, as it is; to a cover with `If-Match` besides, the version that was looked at or `*`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MendOut {
-    /// PATCH or DELETE
+    /// PATCH, DELETE or POST
     #[schema(examples("PATCH"))]
     pub method: &'static str,
     #[schema(examples("/v1/covers/3702030103000123"))]
@@ -96,14 +96,24 @@ pub struct MendOut {
     pub body: Value,
 }
 
-impl From<&Mend> for MendOut {
-    fn from(mend: &Mend) -> Self {
-        let (method, code, body) = match mend {
-            Mend::Remove(code) => ("DELETE", code, Value::Null),
-            Mend::SetOwner(code, owner) => ("PATCH", code, json!({ "owner": owner.as_str() })),
-            Mend::SetClass(code, class) => ("PATCH", code, json!({ "spec": { "load_class": class.as_str() } })),
+impl MendOut {
+    fn new(mend: &Mend) -> Result<Self> {
+        let cover = |code: &CoverCode| format!("/v1/covers/{code}");
+        let (method, href, body) = match mend {
+            Mend::Remove(code) => ("DELETE", cover(code), Value::Null),
+            Mend::SetOwner(code, owner) => ("PATCH", cover(code), json!({ "owner": owner.as_str() })),
+            Mend::SetClass(code, class) => ("PATCH", cover(code), json!({ "spec": { "load_class": class.as_str() } })),
+            // In WGS 84, as the address takes it.
+            Mend::Redraw(grid) => {
+                let geometry = GeometryOut::new(&grid.outline, Out::default())?;
+                let grid = json!({
+                    "code": grid.code.to_string(), "name": grid.name, "geometry": geometry,
+                    "supervising_department": grid.supervising_department.as_ref().map(OrgCode::as_str),
+                });
+                ("POST", "/v1/grids/redraw".to_owned(), json!({ "grids": [grid] }))
+            }
         };
-        Self { method, href: format!("/v1/covers/{code}"), body }
+        Ok(Self { method, href, body })
     }
 }
 
@@ -143,7 +153,7 @@ impl FindingOut {
             subjects: finding.subjects.iter().map(SubjectOut::from).collect(),
             geometry: finding.place.as_ref().map(|place| PlaceOut::new(place, out)).transpose()?,
             detail: finding.detail.clone(),
-            mend: finding.mend.as_ref().map(MendOut::from),
+            mend: finding.mend.as_ref().map(MendOut::new).transpose()?,
             ruling: ruling.as_ref().map(|ruling| RulingOut { at: ruling.at, reason: ruling.reason.clone() }),
         })
     }

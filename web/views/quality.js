@@ -55,6 +55,7 @@ const step = (step) => {
 /** What a request would do, in words; in its own where this page has none. @param {any} finding */
 const mended = ({ mend: { method, href, body } }) => {
   const code = href.split('/').at(-1);
+  if (body?.grids) return t('mend.redraw', { code: body.grids[0].code });
   if (method === 'DELETE') return t('mend.remove', { code });
   if (body?.owner) return t('mend.owner', { code, owner: state.things.get(`/v1/organizations/${body.owner}`)?.name ?? body.owner });
   if (body?.spec?.load_class) return t('mend.class', { code, class: body.spec.load_class });

@@ -183,6 +183,14 @@ async fn ground_people_and_units_that_do_not_fit_are_found() {
     assert_eq!(overlap["geometry"]["type"], "MultiPolygon");
     let gap = town.only("grids-gap").await;
     assert!(gap["detail"].as_str().unwrap().starts_with("39957"), "{gap}");
+    // The east gives what is the west's too, and takes what is nobody's.
+    for rule in ["grids-overlap", "grids-gap"] {
+        let mend = town.only(rule).await["mend"].clone();
+        assert_eq!((&mend["method"], &mend["href"]), (&json!("POST"), &json!("/v1/grids/redraw")), "{mend}");
+        if rule == "grids-gap" {
+            assert_eq!(mend["body"]["grids"][0]["code"], EAST);
+        }
+    }
     let plane = town.get("/v1/quality?rule=grids-gap&out_crs=EPSG:4549").key(ADMIN).get().await.body;
     assert!(plane["items"][0]["geometry"]["coordinates"][0][0][0][0].as_f64().unwrap() > 500_000.0);
     // One after the other, they are the same.
@@ -297,4 +305,18 @@ async fn what_cannot_be_read_is_named() {
     }
     assert_eq!(town.say(ADMIN, "0000000000000000", json!({"state": "open"})).await.fault().0, 404);
     assert_eq!(town.get("/v1/quality/nothing").key(ADMIN).get().await.fault().0, 404);
+}
+
+#[tokio::test]
+async fn grids_that_overlap_or_leave_a_gap_are_mended_by_one_call_each() {
+    let town = broken().await;
+    for rule in ["grids-overlap", "grids-gap"] {
+        let mend = town.only(rule).await["mend"].clone();
+        let done = town.post(mend["href"].as_str().unwrap()).key("demo-planner").json(mend["body"].clone()).await;
+        assert_eq!(done.status, 200, "{rule} {}", done.body);
+        assert!(town.wrong(&format!("?rule={rule}")).await.is_empty());
+    }
+    let east = town.get(&format!("/v1/grids/{EAST}")).key(ADMIN).get().await.body;
+    assert_eq!(east["supervising_department"]["code"], "370203005-K01");
+    assert!(town.wrong("?rule=grids-overlap,grids-gap").await.is_empty());
 }

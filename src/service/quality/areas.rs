@@ -2,20 +2,24 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use geo::{Coord, LineString, MultiPolygon, Polygon};
+use std::sync::Arc;
 
-use super::{Finding, Place, Subject};
+use geo::{Coord, Euclidean, Length as _, LineString, MultiPolygon, Polygon};
+
+use super::{Finding, Mend, Place, Redrawn, Subject};
 use crate::domain::grid::{Duty, DutyKind};
-use crate::domain::id::{DistrictCode, PersonId};
+use crate::domain::id::{DistrictCode, GridCode, PersonId};
+use crate::domain::partition;
 use crate::domain::position::Position;
 use crate::domain::quality::Rule;
 use crate::domain::seams::{Seams, seams};
-use crate::index::{AreaLevel, Index, Outline};
+use crate::index::{AreaLevel, GridInfo, Index, Outline};
 
 /// The areas of a district as the index has them.
 #[derive(Debug)]
 pub(super) struct Outlines {
     district: MultiPolygon<f64>,
+    communities: Vec<(u64, MultiPolygon<f64>)>,
     grids: Vec<GridOutline>,
     /// The codes of all its areas.
     codes: HashSet<String>,
@@ -27,11 +31,30 @@ struct GridOutline {
     outline: MultiPolygon<f64>,
     /// Longitude and latitude inside it.
     label: (f64, f64),
+    info: Option<Arc<GridInfo>>,
+}
+
+impl GridOutline {
+    /// The grid with another outline, as the edit that mends.
+    fn redrawn(&self, outline: MultiPolygon<f64>) -> Option<Mend> {
+        let info = self.info.as_ref()?;
+        Some(Mend::Redraw(Box::new(Redrawn {
+            code: info.code,
+            name: info.name.clone(),
+            supervising_department: info.supervising_department.as_ref().map(|unit| unit.code.clone()),
+            outline,
+        })))
+    }
 }
 
 /// Takes them out of the index.
 pub(super) fn outlines(index: &Index, district: DistrictCode) -> Outlines {
-    let mut found = Outlines { district: MultiPolygon::new(Vec::new()), grids: Vec::new(), codes: HashSet::new() };
+    let mut found = Outlines {
+        district: MultiPolygon::new(Vec::new()),
+        communities: Vec::new(),
+        grids: Vec::new(),
+        codes: HashSet::new(),
+    };
     let everywhere = index.extent().unwrap_or_default();
     let prefix = district.to_string();
     for level in [AreaLevel::District, AreaLevel::Subdistrict, AreaLevel::Community, AreaLevel::Grid] {
@@ -44,9 +67,11 @@ pub(super) fn outlines(index: &Index, district: DistrictCode) -> Outlines {
                 AreaLevel::District => found.district = polygons(&area),
                 AreaLevel::Grid => {
                     let (outline, label) = (polygons(&area), area.label());
-                    found.grids.push(GridOutline { code: area.code, outline, label });
+                    let info = GridCode::from_number(area.code).and_then(|code| index.grid(code));
+                    found.grids.push(GridOutline { code: area.code, outline, label, info });
                 }
-                AreaLevel::Subdistrict | AreaLevel::Community => {}
+                AreaLevel::Community => found.communities.push((area.code, polygons(&area))),
+                AreaLevel::Subdistrict => {}
             }
             found.codes.insert(code);
         });
@@ -74,18 +99,44 @@ pub(super) fn check_outlines(district: DistrictCode, outlines: &Outlines) -> Vec
     for (a, b, ground) in overlaps {
         let subjects = [a, b].map(|k| Subject::Grid(outlines.grids[k].code)).to_vec();
         let detail = format!("{:.1} m² of ground are in both grids", ground.square_metres);
-        found.push(Finding::new(Rule::GridsOverlap, subjects, Some(Place::Ground(ground.outline)), detail));
+        // The one with the lower code has it now, where a pin lies in both.
+        let (keeps, gives) = if outlines.grids[a].code < outlines.grids[b].code { (a, b) } else { (b, a) };
+        let rest = partition::lost(&outlines.grids[gives].outline, &outlines.grids[keeps].outline);
+        let mend = rest.and_then(|rest| outlines.grids[gives].redrawn(rest.outline));
+        let place = Some(Place::Ground(ground.outline));
+        found.push(Finding::new(Rule::GridsOverlap, subjects, place, detail).mended_by(mend));
     }
     for ground in gaps {
         let detail = format!("{:.1} m² of the district are in no grid", ground.square_metres);
         // A district may have several gaps: each goes by its south-western corner, to a metre.
         let corner = geo::BoundingRect::bounding_rect(&ground.outline).map(geo::Rect::min).unwrap_or_default();
+        let mend = outlines.taker(&ground.outline);
         let place = Some(Place::Ground(ground.outline));
         let mut finding = Finding::new(Rule::GridsGap, vec![Subject::District(district)], place, detail);
         finding.id = finding.identity(&format!("{:.5},{:.5}", corner.x, corner.y));
-        found.push(finding);
+        found.push(finding.mended_by(mend));
     }
     found
+}
+
+/// Edges shorter than this, in degrees, are a corner.
+const CORNER: f64 = 1e-6;
+
+impl Outlines {
+    /// The grid that would take a gap: of the community that the ground lies in, the one with the longest edge along it.
+    fn taker(&self, gap: &MultiPolygon<f64>) -> Option<Mend> {
+        let (community, _) = self.communities.iter().find(|(_, outline)| partition::lost(gap, outline).is_none())?;
+        let edges = |outline: &MultiPolygon<f64>| -> f64 {
+            outline.iter().map(|polygon| Euclidean.length(polygon.exterior())).sum()
+        };
+        let of_community = self.grids.iter().filter(|grid| grid.code / 1_000 == *community);
+        let along = of_community.map(|grid| {
+            let both = partition::union([&grid.outline, gap]);
+            (edges(&grid.outline) + edges(gap) - edges(&both), both, grid)
+        });
+        let (_, both, grid) = along.filter(|(shared, ..)| *shared > CORNER).max_by(|a, b| a.0.total_cmp(&b.0))?;
+        grid.redrawn(both)
+    }
 }
 
 /// Whether each grid has a leader, and each person an area. `idle`: people without any duty, with their units.

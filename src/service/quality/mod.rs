@@ -15,7 +15,7 @@ use super::error::{Result, ServiceError};
 use super::{Guli, keys};
 use crate::domain::actor::{self, Action, Actor, Resource};
 use crate::domain::cover::LoadClass;
-use crate::domain::id::{CoverCode, DistrictCode, OrgCode};
+use crate::domain::id::{CoverCode, DistrictCode, GridCode, OrgCode};
 use crate::domain::position::{Position, Wgs84};
 use crate::domain::quality::{Rule, State};
 use crate::index::NamesStamp;
@@ -70,11 +70,21 @@ impl Place {
 }
 
 /// The edit that would mend it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Mend {
     Remove(CoverCode),
     SetOwner(CoverCode, OrgCode),
     SetClass(CoverCode, LoadClass),
+    Redraw(Box<Redrawn>),
+}
+
+/// A grid with the outline that closes a gap or ends an overlap.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Redrawn {
+    pub code: GridCode,
+    pub name: String,
+    pub supervising_department: Option<OrgCode>,
+    pub outline: geo::MultiPolygon<f64>,
 }
 
 /// Something that is wrong, or may be.
