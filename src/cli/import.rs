@@ -75,7 +75,7 @@ pub(crate) fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
 /// Takes an import back and says what that came to.
 fn undo(config: &Config, id: String, reason: Option<String>) -> Result<ExitCode> {
     let answer = super::ask(config, Request::UndoImport { id: id.clone(), reason }, &mut |_| true)?;
-    let Undone { removed, restored, kept } = serde_json::from_value(answer)?;
+    let Undone { removed, restored, kept, .. } = serde_json::from_value(answer)?;
     println!("import {id} was taken back: {removed} covers removed, {restored} as before");
     if kept > 0 {
         println!("{kept} were changed or reported meanwhile, and stay");

@@ -19,13 +19,14 @@ use super::params::Params;
 use super::problem::{Language, Outcome, problem};
 use super::wire::{self, Source};
 use super::write::{self, InPath};
-use super::{App, body, json, set};
+use super::{App, body, json, set, to_bytes};
 use crate::domain::actor::{self, Action, Actor, Refusal, Resource, Role, Scope};
 use crate::domain::id::{DistrictCode, ImportId, OrgCode};
 use crate::import::field::Kind;
 use crate::import::profile::Profile;
 use crate::import::run::{self, Mode, OnError, Report, RunError};
 use crate::service::Guli;
+use crate::service::command::Rendered;
 use crate::service::error::{Fault, Result, ServiceError};
 use crate::service::import::Counts;
 use crate::service::import::undo::Undone;
@@ -500,25 +501,46 @@ pub struct UndoneOut {
     params(
         ("id" = String, Path, description = "As the import was answered with, and as histories name it"),
         ("reason" = Option<String>, Query, description = say::REASON),
+        ("Idempotency-Key" = Option<String>, Header, description = say::IDEMPOTENCY_KEY),
     ),
-    responses((status = 200, description = "What it came to", body = UndoneOut), UndoFaults),
+    responses(
+        (status = 200, description = "What it came to", body = UndoneOut, headers(
+            ("Guli-Feed" = String, description = "district:seq of the last event that this wrote"),
+            ("Idempotent-Replayed" = String, description = "true when the same request was answered before"),
+        )),
+        UndoFaults,
+    ),
 )]
 pub async fn undo(
     State(app): State<App>,
     caller: Caller,
     InPath(id): InPath<String>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Outcome {
     let reason = write::only_reason(query.as_deref())?;
     caller.known()?;
     let import = id.parse::<uuid::Uuid>().map(ImportId);
     let import = import.map_err(|_| ServiceError::NotFound(format!("import {id}")))?;
+    let district = app.guli.district_of_import(import).await?;
+    let route = format!("/v1/imports/{import}/undo");
+    let idempotency = write::idempotency(&headers, &caller.0, &route, &[])?;
+    if let Some(asked) = &idempotency
+        && let Some(answer) = app.guli.answered_before(district, asked).await?
+    {
+        return write::respond(answer);
+    }
     // Whoever hangs up does not leave it half done.
     let (guli, actor) = (Arc::clone(&app.guli), Arc::clone(&caller.0));
     let undone = tokio::spawn(async move { guli.undo_import(&actor, import, reason).await }).await;
     let undone = undone.map_err(|error| ServiceError::Internal(format!("an undoing ended: {error}")))?;
-    let Undone { removed, restored, kept } = undone?;
-    json(StatusCode::OK, &UndoneOut { id, removed, restored, kept })
+    let Undone { removed, restored, kept, seq } = undone?;
+    let (feed, body) = (format!("{district}:{seq}"), to_bytes(&UndoneOut { id, removed, restored, kept })?);
+    let rendered = Rendered { status: 200, location: None, etag: None, body };
+    write::respond(match idempotency {
+        Some(asked) => app.guli.keep_answer(district, asked, rendered, feed).await?,
+        None => rendered.answer(feed),
+    })
 }
 
 /// Read an import's report row by row

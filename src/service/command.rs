@@ -61,6 +61,11 @@ pub struct Rendered {
 }
 
 impl Rendered {
+    /// The same as an answer that is not kept.
+    pub fn answer(self, feed: String) -> Answer {
+        Answer::Done(self.reply(feed))
+    }
+
     /// The reply of a write that left this event.
     pub(super) fn reply(self, feed: String) -> Reply {
         let Self { status, location, etag, body } = self;

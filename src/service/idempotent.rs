@@ -1,16 +1,58 @@
 //! The same request again under the same `Idempotency-Key`: the same answer.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
-use super::command::{Answer, Idempotency};
+use super::Guli;
+use super::command::{Answer, Idempotency, Rendered};
 use super::error::ServiceError;
 use super::reply::Reply;
+use crate::domain::id::DistrictCode;
 use crate::store::Result;
-use crate::store::idempotency::Kept;
+use crate::store::idempotency::{self, Kept};
 use crate::store::seal::Seal;
 
 /// How long a reply is kept for who asks again.
 const REPLY_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+impl Guli {
+    /// The answer of the same request before, of one that is more than one transaction.
+    pub async fn answered_before(
+        &self,
+        district: DistrictCode,
+        asked: &Idempotency,
+    ) -> std::result::Result<Option<Answer>, ServiceError> {
+        let mut reader = self.store.read().await?;
+        let kept = idempotency::find(&mut reader.conn(), district, &[&asked.slot]).await?;
+        let now = self.context.clock.now();
+        let kept = kept.into_iter().find(|kept| kept.expires > now);
+        Ok(kept.map(|kept| replay(&self.context.seal, &kept, asked)).transpose()?)
+    }
+
+    /// Keeps the answer of such a request for who asks again.
+    pub async fn keep_answer(
+        &self,
+        district: DistrictCode,
+        asked: Idempotency,
+        rendered: Rendered,
+        feed: String,
+    ) -> std::result::Result<Answer, ServiceError> {
+        let context = Arc::clone(&self.context);
+        let kept = self.writer.alone(
+            move |conn| {
+                Box::pin(async move {
+                    let reply = rendered.reply(feed);
+                    let kept = keep(&context.seal, &asked, &reply, context.clock.now())?;
+                    idempotency::keep(&mut conn.conn(), district, &[kept]).await?;
+                    Ok(reply)
+                })
+            },
+            Answer::Done,
+        );
+        Ok(kept.await?)
+    }
+}
 
 /// The answer of the earlier request, or a refusal of a key that came with another body.
 pub(super) fn replay(seal: &Seal, kept: &Kept, asked: &Idempotency) -> Result<Answer> {

@@ -127,7 +127,12 @@ async fn an_import_is_taken_back_and_can_come_again() {
     let stands = undo(&first, ADMIN).await;
     assert_eq!(stands.fault().1, "conflict");
     assert!(stands.body["detail"].as_str().unwrap().contains("(version 2)"), "{}", stands.body);
-    let back = undo(&second, ADMIN).await;
+    let keyed =
+        || town.post(&format!("{second}/undo?reason=wrong")).key(ADMIN).header("idempotency-key", "0123456789abcdef");
+    let back = keyed().send("").await;
+    assert_eq!(back.header("guli-feed"), "370203:4", "{}", back.body);
+    let again = keyed().send("").await;
+    assert_eq!((again.header("idempotent-replayed"), &again.body), ("true", &back.body));
     assert_eq!((&back.body["removed"], &back.body["restored"]), (&json!(0), &json!(1)), "{}", back.body);
     assert_eq!((owned("370203-WAT01").await, owned("370203-DRA01").await), (2, 3));
     assert_eq!(undo(&second, ADMIN).await.fault().1, "conflict");

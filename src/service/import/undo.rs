@@ -13,7 +13,7 @@ use super::covers::show;
 use super::{AT_ONCE, STEP};
 use crate::domain::actor::{self, Action, Actor, Resource};
 use crate::domain::cover::{Cover, CoverDraft, Status};
-use crate::domain::id::{CoverId, ImportId, OrgCode};
+use crate::domain::id::{CoverId, DistrictCode, ImportId, OrgCode};
 use crate::domain::text::Text;
 use crate::service::error::{Result, ServiceError};
 use crate::service::{Context, Guli};
@@ -34,6 +34,8 @@ pub struct Undone {
     pub restored: u64,
     /// What was changed or reported in that very moment, and stays.
     pub kept: u64,
+    /// The number of the last change that this wrote.
+    pub seq: i64,
 }
 
 /// An import that is to be taken back, and by whom.
@@ -78,23 +80,29 @@ impl Guli {
             undone.removed += done.removed;
             undone.restored += done.restored;
             undone.kept += done.kept;
+            undone.seq = done.seq;
         }
         Ok(undone)
+    }
+
+    /// The district that an import was for.
+    pub async fn district_of_import(&self, id: ImportId) -> Result<DistrictCode> {
+        let mut reader = self.store.read().await?;
+        for district in self.districts() {
+            if imports::find(&mut reader.conn(), district, id).await?.is_some() {
+                return Ok(district);
+            }
+        }
+        Err(ServiceError::NotFound(format!("import {id}")))
     }
 
     /// Finds the import and asks whether the caller may take it back: whoever made it, or an administrator.
     async fn undoing(&self, actor: &Actor, id: ImportId, reason: Option<Text<2000>>) -> Result<Undoing> {
         let mut reader = self.store.read().await?;
         let conn = &mut reader.conn();
-        let mut found = None;
-        for district in self.districts() {
-            if let Some(noted) = imports::find(conn, district, id).await? {
-                found = Some(noted);
-                break;
-            }
-        }
+        let district = self.district_of_import(id).await?;
         let hidden = || ServiceError::NotFound(format!("import {id}"));
-        let (import, state) = found.ok_or_else(hidden)?;
+        let (import, state) = imports::find(conn, district, id).await?.ok_or_else(hidden)?;
         let events = events::of(conn, import.district, &id.to_string(), i64::MAX).await?;
         let applied: Vec<&Event> = events.iter().filter(|event| event.kind == "import.applied").collect();
         let own = !actor.is_anonymous() && applied.iter().all(|event| event.actor == actor.log_name());
@@ -172,7 +180,7 @@ async fn take_back(
     let now = head.advance(context.clock.now());
     let seq = head.next_seq();
     head.registry_seq = seq;
-    let mut undone = Undone::default();
+    let mut undone = Undone { seq, ..Undone::default() };
     let mut states = Vec::with_capacity(covers.len());
     for (made, present, before) in cover_history::now_and_then(conn, district, covers, |made| made.made - 1).await? {
         // What was changed in this moment stays.
