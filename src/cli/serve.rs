@@ -89,12 +89,11 @@ async fn run(config: &Config, demo: Demo<'_>) -> Result<()> {
         // Only when it has ended has it let go of the database.
         let _ = task.await;
     }
-    match alone(guli).await {
-        Some(guli) => {
-            guli.close().await;
-            writer.await.context("the writer failed")?;
-        }
-        None => tracing::warn!("some work did not end; the database's log is folded back at the next start"),
+    if let Some(guli) = alone(guli).await {
+        guli.close().await;
+        writer.await.context("the writer failed")?;
+    } else {
+        tracing::warn!("some work did not end; the database's log is folded back at the next start");
     }
     tracing::info!("stopped");
     Ok(())
