@@ -69,25 +69,24 @@ pub async fn states(conn: &mut Conn<'_>, district: DistrictCode, id: CoverId) ->
     rows.into_iter().map(StateRow::read).collect()
 }
 
-/// Puts a cover's present into the past; [`put`] writes the new present.
-pub async fn supersede(conn: &mut Conn<'_>, district: DistrictCode, id: CoverId, seq: i64) -> Result<()> {
-    let id = id.0.as_bytes().to_vec();
+/// Puts what these covers are into the past, until the event `seq`; whoever calls it changes their present.
+pub(super) async fn to_past(conn: &mut Conn<'_>, district: DistrictCode, seq: i64, covers: &[CoverId]) -> Result<()> {
     each!(conn, c => {
         let mut past = QueryBuilder::<Db>::new(format!(
             "INSERT INTO cover_version (district, code, id, version, seq_from, source, seq_to, {FIELDS}) \
              SELECT district, code, id, version, seq_from, source, "
         ));
         past.push_bind(seq).push(format!(", {FIELDS} FROM cover WHERE district = "));
-        past.push_bind(district.as_i64()).push(" AND id = ").push_bind(id.clone());
-        past.build().execute(&mut *c).await.map(drop)?;
-        let mut present = QueryBuilder::<Db>::new("DELETE FROM cover WHERE district = ");
-        present.push_bind(district.as_i64()).push(" AND id = ").push_bind(id);
-        present.build().execute(c).await.map(drop)?;
+        past.push_bind(district.as_i64()).push(" AND id IN (");
+        let mut list = past.separated(", ");
+        covers.iter().for_each(|id| { list.push_bind(id.0.as_bytes().to_vec()); });
+        past.push(")");
+        past.build().execute(c).await.map(drop)?;
     });
     Ok(())
 }
 
-/// Writes the present of a cover that has none: a new one, or one just superseded.
+/// Writes the present of a new cover; [`replace`] that of one that is there.
 pub async fn put(conn: &mut Conn<'_>, state: &CoverState) -> Result<()> {
     let cover = &state.cover;
     each!(conn, c => {
@@ -111,17 +110,9 @@ pub async fn put(conn: &mut Conn<'_>, state: &CoverState) -> Result<()> {
 /// Makes these states the present of covers that are there; what they are goes to the past.
 pub async fn replace(conn: &mut Conn<'_>, district: DistrictCode, seq: i64, states: &[CoverState]) -> Result<()> {
     for chunk in states.chunks(super::imports::STAGED_PER_STATEMENT) {
+        let covers: Vec<CoverId> = chunk.iter().map(|state| state.cover.id).collect();
+        to_past(conn, district, seq, &covers).await?;
         each!(&mut *conn, c => {
-            let mut past = QueryBuilder::<Db>::new(format!(
-                "INSERT INTO cover_version (district, code, id, version, seq_from, source, seq_to, {FIELDS}) \
-                 SELECT district, code, id, version, seq_from, source, "
-            ));
-            past.push_bind(seq).push(format!(", {FIELDS} FROM cover WHERE district = "));
-            past.push_bind(district.as_i64()).push(" AND id IN (");
-            let mut list = past.separated(", ");
-            chunk.iter().for_each(|state| { list.push_bind(state.cover.id.0.as_bytes().to_vec()); });
-            past.push(")");
-            past.build().execute(&mut *c).await.map(drop)?;
             let mut gone = QueryBuilder::<Db>::new("DELETE FROM cover WHERE district = ");
             gone.push_bind(district.as_i64()).push(" AND id IN (");
             let mut list = gone.separated(", ");
@@ -156,17 +147,8 @@ pub async fn regrid(
     covers: &[CoverId],
 ) -> Result<()> {
     for chunk in covers.chunks(super::ROWS_PER_STATEMENT) {
+        to_past(conn, district, seq, chunk).await?;
         each!(&mut *conn, c => {
-            let mut past = QueryBuilder::<Db>::new(format!(
-                "INSERT INTO cover_version (district, code, id, version, seq_from, source, seq_to, {FIELDS}) \
-                 SELECT district, code, id, version, seq_from, source, "
-            ));
-            past.push_bind(seq).push(format!(", {FIELDS} FROM cover WHERE district = "));
-            past.push_bind(district.as_i64()).push(" AND id IN (");
-            let mut list = past.separated(", ");
-            chunk.iter().for_each(|id| { list.push_bind(id.0.as_bytes().to_vec()); });
-            past.push(")");
-            past.build().execute(&mut *c).await.map(drop)?;
             let mut present = QueryBuilder::<Db>::new("UPDATE cover SET version = version + 1, seq_from = ");
             present.push_bind(seq).push(", grid = ").push_bind(grid.map(|grid| grid.number().cast_signed()));
             present.push(" WHERE district = ").push_bind(district.as_i64()).push(" AND id IN (");

@@ -167,21 +167,11 @@ pub async fn write(
     rows: &[StagedCover],
 ) -> Result<()> {
     for chunk in rows.chunks(STAGED_PER_STATEMENT) {
+        let known: Vec<CoverId> = chunk.iter().filter(|row| row.known).map(|row| row.cover.id).collect();
+        if !known.is_empty() {
+            super::cover_history::to_past(conn, district, seq, &known).await?;
+        }
         each!(&mut *conn, c => {
-            if chunk.iter().any(|row| row.known) {
-                let mut past = QueryBuilder::<Db>::new(format!(
-                    "INSERT INTO cover_version (district, code, id, version, seq_from, source, seq_to, {FIELDS}) \
-                     SELECT district, code, id, version, seq_from, source, "
-                ));
-                past.push_bind(seq).push(format!(", {FIELDS} FROM cover WHERE district = "));
-                past.push_bind(district.as_i64()).push(" AND id IN (");
-                let mut list = past.separated(", ");
-                chunk.iter().filter(|row| row.known).for_each(|row| {
-                    list.push_bind(row.cover.id.0.as_bytes().as_slice());
-                });
-                past.push(")");
-                past.build().execute(&mut *c).await.map(drop)?;
-            }
             let mut present = QueryBuilder::<Db>::new(format!(
                 "INSERT INTO cover (district, code, id, version, seq_from, source, {FIELDS}) "
             ));

@@ -126,17 +126,21 @@ async fn run(
         Err(refused) => return Ok((Answer::Refused(refused), None)),
     };
     let rendered = (render.0)(&context.index.show(decided.cover()));
-    let (kind, mut after) = match decided {
+    let seq = open.seq();
+    let (kind, after) = match decided {
         Decision::Unchanged(_) => return Ok((open.unchanged(rendered), None)),
-        Decision::Created(after) => ("cover.created", after),
+        Decision::Created(after) => {
+            let after = CoverState { seq, ..after };
+            cover_history::put(conn, &after).await?;
+            ("cover.created", after)
+        }
         Decision::Changed(after) => {
-            cover_history::supersede(conn, open.district, after.cover.id, open.seq()).await?;
+            let after = CoverState { seq, ..after };
+            cover_history::replace(conn, open.district, seq, std::slice::from_ref(&after)).await?;
             let removed = after.cover.status == Status::Removed;
             (if removed { "cover.removed" } else { "cover.updated" }, after)
         }
     };
-    after.seq = open.seq();
-    cover_history::put(conn, &after).await?;
     let change = Change::new(kind, after.cover.code.to_string(), after.cover.version);
     let answer = open.finish(context, conn, asking, change, rendered).await?;
     Ok((answer, Some(after)))
