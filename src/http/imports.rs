@@ -1,200 +1,32 @@
 //! `/v1/imports`: a department's file over HTTP, read, checked and taken as `guli import` does.
 
-use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
-use serde_json::{Map, Value};
-use tempfile::TempDir;
-use tokio::io::AsyncWriteExt as _;
 use utoipa::ToSchema;
 
 use super::edge::Caller;
+use super::import_in::{Sent, no_folder, receive};
+use super::import_out::{ImportOut, ImportState, Made};
 use super::openapi::{ImportFaults, NotFound, TiedFaults, UndoFaults, say};
 use super::params::Params;
-use super::problem::{Language, Outcome, problem};
+use super::problem::Outcome;
 use super::wire::{self, Source};
 use super::write::{self, InPath};
-use super::{App, body, json, set, to_bytes};
+use super::{App, json, set, to_bytes};
 use crate::domain::actor::{self, Action, Actor, Refusal, Resource, Role, Scope};
 use crate::domain::id::{DistrictCode, ImportId, OrgCode};
 use crate::import::field::Kind;
 use crate::import::profile::Profile;
-use crate::import::run::{self, Mode, OnError, Report, RunError};
+use crate::import::run::{self, Mode, OnError, RunError};
 use crate::service::Guli;
 use crate::service::command::Rendered;
-use crate::service::error::{Fault, Result, ServiceError};
-use crate::service::import::Counts;
+use crate::service::error::{Result, ServiceError};
 use crate::service::import::undo::Undone;
-
-/// Most bytes of a file.
-const LARGEST: u64 = 1 << 30;
-/// Most bytes of a mapping.
-const MAPPING: u64 = 64 * 1024;
-/// Imports whose reports are kept.
-const KEPT: usize = 64;
-/// Imports that run or wait for their turn at once.
-const WAITING: usize = 16;
-
-/// Profiles that an import may name, and the reports of the last imports.
-#[derive(Debug, Default)]
-pub struct Imports {
-    profiles: Vec<Profile>,
-    made: Mutex<VecDeque<Arc<Made>>>,
-}
-
-/// An import that was asked for, with its report row by row once it has come to its end.
-#[derive(Debug)]
-struct Made {
-    id: ImportId,
-    actor: String,
-    dry_run: bool,
-    profile: String,
-    file: String,
-    kind: &'static str,
-    came: OnceLock<Result<ImportOut>>,
-    folder: TempDir,
-}
-
-impl Made {
-    /// What became of it, or that it goes on.
-    fn report(&self) -> ImportOut {
-        let (state, failure) = match self.came.get() {
-            Some(Ok(report)) => return report.clone(),
-            Some(Err(error)) => ("failed", Some(problem(error.clone(), Language::English).1.detail)),
-            None => ("running", None),
-        };
-        ImportOut {
-            id: self.id.to_string(),
-            state,
-            failure,
-            dry_run: self.dry_run,
-            profile: self.profile.clone(),
-            file: self.file.clone(),
-            kind: self.kind.to_owned(),
-            counts: CountsOut::from(Counts::default()),
-            findings: Vec::new(),
-            findings_total: 0,
-            rows_href: format!("/v1/imports/{}/rows", self.id),
-        }
-    }
-}
-
-impl Imports {
-    pub fn new(profiles: Vec<Profile>) -> Self {
-        Self { profiles, made: Mutex::default() }
-    }
-
-    /// Keeps an import that begins, instead of the oldest that has ended.
-    fn keep(&self, made: &Arc<Made>) -> Result<()> {
-        let mut kept = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.iter().filter(|made| made.came.get().is_none()).count() >= WAITING {
-            return Err(ServiceError::Unavailable);
-        }
-        if kept.len() == KEPT
-            && let Some(oldest) = kept.iter().position(|made| made.came.get().is_some())
-        {
-            kept.remove(oldest);
-        }
-        kept.push_back(Arc::clone(made));
-        Ok(())
-    }
-
-    fn find(&self, actor: &Actor, id: &str) -> Result<Arc<Made>> {
-        let kept = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = kept.iter().find(|made| made.id.to_string() == id && made.actor == actor.log_name());
-        found.cloned().ok_or_else(|| ServiceError::NotFound(format!("import {id}")))
-    }
-}
-
-/// Rows by what became of them.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct CountsOut {
-    pub rows: u64,
-    pub created: u64,
-    pub updated: u64,
-    pub unchanged: u64,
-    pub rejected: u64,
-    pub warned: u64,
-}
-
-impl From<Counts> for CountsOut {
-    fn from(Counts { rows, created, updated, unchanged, rejected, warned }: Counts) -> Self {
-        Self { rows, created, updated, unchanged, rejected, warned }
-    }
-}
-
-/// A fault of a row.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct FindingOut {
-    /// Counts records from 1; 0 is the file itself.
-    pub row: u64,
-    /// Line of the file where the record begins.
-    pub line: u64,
-    #[schema(examples("error"))]
-    pub severity: &'static str,
-    #[schema(examples("value_invalid"))]
-    pub code: &'static str,
-    /// The file's own name of the column.
-    pub column: Option<String>,
-    pub detail: String,
-}
-
-/// What became of a file.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct ImportOut {
-    pub id: String,
-    /// `running`, `tried` (a dry run), `stored`, `rejected` (for its errors) or `failed`.
-    #[schema(examples("stored"))]
-    pub state: &'static str,
-    /// Why it failed.
-    pub failure: Option<String>,
-    pub dry_run: bool,
-    pub profile: String,
-    pub file: String,
-    pub kind: String,
-    pub counts: CountsOut,
-    /// The first 1,000.
-    pub findings: Vec<FindingOut>,
-    pub findings_total: u64,
-    /// One JSON line for each row; kept for the last imports until the server stops.
-    pub rows_href: String,
-}
-
-impl ImportOut {
-    fn new(report: Report, id: ImportId) -> Self {
-        let state = match (report.rejected, report.dry_run) {
-            (_, true) => "tried",
-            (true, false) => "rejected",
-            (false, false) => "stored",
-        };
-        let findings = report.findings.into_iter().map(|finding| FindingOut {
-            row: finding.row,
-            line: finding.line,
-            severity: finding.severity.as_str(),
-            code: finding.code.as_str(),
-            column: finding.column,
-            detail: finding.detail,
-        });
-        Self {
-            rows_href: format!("/v1/imports/{id}/rows"),
-            id: id.to_string(),
-            state,
-            failure: None,
-            dry_run: report.dry_run,
-            profile: report.profile,
-            file: report.file,
-            kind: report.kind,
-            counts: report.counts.into(),
-            findings: findings.collect(),
-            findings_total: report.findings_total,
-        }
-    }
-}
 
 /// The parameters of an import.
 struct Asked {
@@ -233,56 +65,6 @@ fn asked(query: Option<&str>) -> Result<Asked> {
     };
     params.finish("profile, kind, crs, source, district, dry_run, keep_going")?;
     Ok(asked)
-}
-
-/// What was sent: the file in a folder of its own, and the mapping.
-struct Sent {
-    folder: TempDir,
-    name: String,
-    mapping: Option<Map<String, Value>>,
-}
-
-fn no_folder(error: &dyn std::fmt::Display) -> ServiceError {
-    ServiceError::Internal(format!("an import's folder: {error}"))
-}
-
-async fn receive(headers: &HeaderMap, body: Body) -> Result<Sent> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let boundary = multer::parse_boundary(kind)
-        .map_err(|_| ServiceError::MediaType("Content-Type: multipart/form-data with the file in the part `file`"))?;
-    let limit = multer::SizeLimit::new().whole_stream(LARGEST).for_field("mapping", MAPPING);
-    let rules = multer::Constraints::new().allowed_fields(vec!["file", "mapping"]).size_limit(limit);
-    let mut parts = multer::Multipart::with_constraints(body.into_data_stream(), boundary, rules);
-    let broken = |error: multer::Error| match error {
-        multer::Error::FieldSizeExceeded { .. } | multer::Error::StreamSizeExceeded { .. } => {
-            ServiceError::TooLarge("a file has at most 1 GB, a mapping 64 KB")
-        }
-        multer::Error::UnknownField { field_name } => {
-            let name = field_name.unwrap_or_default();
-            ServiceError::invalid(format!("/{name}"), format!("unknown part {name:?}; known here: file, mapping"))
-        }
-        other => ServiceError::Malformed(Fault::pointer("", other)),
-    };
-    let folder = tempfile::tempdir().map_err(|error| no_folder(&error))?;
-    let (mut name, mut mapping) = (None, None);
-    while let Some(mut part) = parts.next_field().await.map_err(broken)? {
-        if part.name() == Some("mapping") {
-            mapping = Some(body::parse(&part.bytes().await.map_err(broken)?)?);
-            continue;
-        }
-        let given = part.file_name().and_then(|name| Path::new(name).file_name()?.to_str());
-        let given = given.filter(|name| !name.contains('\0')).map(str::to_owned);
-        let given = given
-            .ok_or_else(|| ServiceError::invalid("/file", "the file needs a name, whose extension says its format"))?;
-        let mut file = tokio::fs::File::create(folder.path().join("file")).await.map_err(|error| no_folder(&error))?;
-        while let Some(chunk) = part.chunk().await.map_err(broken)? {
-            file.write_all(&chunk).await.map_err(|error| no_folder(&error))?;
-        }
-        file.flush().await.map_err(|error| no_folder(&error))?;
-        name = Some(given);
-    }
-    let name = name.ok_or_else(|| ServiceError::invalid("/file", "a part `file` is needed"))?;
-    Ok(Sent { folder, name, mapping })
 }
 
 /// How the file is read: as its mapping says, as the named profile does, or by Guli's own names.
@@ -356,7 +138,7 @@ fn authorize(app: &App, actor: &Actor, profile: &Profile, asked: Option<District
         ("Prefer" = Option<String>, Header, description = "respond-async: answer before the end (RFC 7240)"),
     ),
     request_body(
-        content = Value, content_type = "multipart/form-data",
+        content = serde_json::Value, content_type = "multipart/form-data",
         description = "`file`, and optionally `mapping`: the keys of a profile in `import.toml`, as JSON",
     ),
     responses(
@@ -426,7 +208,7 @@ pub async fn create(
         return Err(failed.clone().into());
     }
     let report = made.report();
-    if report.state == "rejected" {
+    if report.state == ImportState::Rejected {
         let report = serde_json::to_value(&report).map_err(|error| ServiceError::Internal(error.to_string()))?;
         return Err(ServiceError::ImportRejected(Box::new(report)).into());
     }

@@ -11,6 +11,8 @@ pub mod covers;
 pub mod edge;
 pub mod feed;
 pub mod history;
+mod import_in;
+pub mod import_out;
 pub mod imports;
 pub mod layers;
 pub mod me;
@@ -53,7 +55,7 @@ use crate::import::profile::Profile;
 use crate::service::Guli;
 use crate::service::error::ServiceError;
 use crate::tiles::Tiles;
-use imports::Imports;
+use import_out::Imports;
 use pages::Pages;
 use problem::{Failure, Outcome};
 

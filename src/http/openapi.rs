@@ -208,6 +208,17 @@ mod tests {
         }
     }
 
+    /// Two types of one name would be described as one.
+    #[test]
+    fn the_findings_of_a_file_are_not_those_of_the_registry() {
+        let document = document();
+        let of = |schema: &str, member: &str| document["components"]["schemas"][schema]["properties"][member].clone();
+        let rows =
+            of("ImportOut", "findings")["items"]["$ref"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+        assert!(of(&rows, "row").is_object() && of(&rows, "column").is_object(), "{rows}");
+        assert!(of("FindingOut", "rule").is_object() && of("FindingOut", "mend").is_object());
+    }
+
     #[test]
     fn every_operation_says_what_it_answers_and_is_named_once() {
         let document = document();

@@ -1,0 +1,67 @@
+//! A file as it comes: `multipart/form-data`, into a folder of its own.
+
+use std::path::Path;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, header};
+use serde_json::{Map, Value};
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt as _;
+
+use super::body;
+use crate::service::error::{Fault, Result, ServiceError};
+
+/// Most bytes of a file.
+const LARGEST: u64 = 1 << 30;
+/// Most bytes of a mapping.
+const MAPPING: u64 = 64 * 1024;
+
+/// What was sent: the file in a folder of its own, and the mapping.
+pub(super) struct Sent {
+    pub(super) folder: TempDir,
+    pub(super) name: String,
+    pub(super) mapping: Option<Map<String, Value>>,
+}
+
+pub(super) fn no_folder(error: &dyn std::fmt::Display) -> ServiceError {
+    ServiceError::Internal(format!("an import's folder: {error}"))
+}
+
+pub(super) async fn receive(headers: &HeaderMap, body: Body) -> Result<Sent> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let boundary = multer::parse_boundary(kind)
+        .map_err(|_| ServiceError::MediaType("Content-Type: multipart/form-data with the file in the part `file`"))?;
+    let limit = multer::SizeLimit::new().whole_stream(LARGEST).for_field("mapping", MAPPING);
+    let rules = multer::Constraints::new().allowed_fields(vec!["file", "mapping"]).size_limit(limit);
+    let mut parts = multer::Multipart::with_constraints(body.into_data_stream(), boundary, rules);
+    let broken = |error: multer::Error| match error {
+        multer::Error::FieldSizeExceeded { .. } | multer::Error::StreamSizeExceeded { .. } => {
+            ServiceError::TooLarge("a file has at most 1 GB, a mapping 64 KB")
+        }
+        multer::Error::UnknownField { field_name } => {
+            let name = field_name.unwrap_or_default();
+            ServiceError::invalid(format!("/{name}"), format!("unknown part {name:?}; known here: file, mapping"))
+        }
+        other => ServiceError::Malformed(Fault::pointer("", other)),
+    };
+    let folder = tempfile::tempdir().map_err(|error| no_folder(&error))?;
+    let (mut name, mut mapping) = (None, None);
+    while let Some(mut part) = parts.next_field().await.map_err(broken)? {
+        if part.name() == Some("mapping") {
+            mapping = Some(body::parse(&part.bytes().await.map_err(broken)?)?);
+            continue;
+        }
+        let given = part.file_name().and_then(|name| Path::new(name).file_name()?.to_str());
+        let given = given.filter(|name| !name.contains('\0')).map(str::to_owned);
+        let given = given
+            .ok_or_else(|| ServiceError::invalid("/file", "the file needs a name, whose extension says its format"))?;
+        let mut file = tokio::fs::File::create(folder.path().join("file")).await.map_err(|error| no_folder(&error))?;
+        while let Some(chunk) = part.chunk().await.map_err(broken)? {
+            file.write_all(&chunk).await.map_err(|error| no_folder(&error))?;
+        }
+        file.flush().await.map_err(|error| no_folder(&error))?;
+        name = Some(given);
+    }
+    let name = name.ok_or_else(|| ServiceError::invalid("/file", "a part `file` is needed"))?;
+    Ok(Sent { folder, name, mapping })
+}
