@@ -120,18 +120,30 @@ impl Config {
         {
             return Err(ConfigError::Value { key: "public_url", message: format!("begins with http, got {url:?}") });
         }
+        let allowed_origins = settings.allowed_origins.clone().unwrap_or_default();
+        if let Some(origin) = allowed_origins.iter().find(|origin| !is_origin(origin)) {
+            let message = format!("an origin looks like https://map.example.org, got {origin:?}; there is no *");
+            return Err(ConfigError::Value { key: "allowed_origins", message });
+        }
         Ok(Self {
             listen,
             database,
             key_file: settings.key_file.clone().unwrap_or_else(|| beside.join("guli.key")),
             public_url: settings.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
-            allowed_origins: settings.allowed_origins.clone().unwrap_or_default(),
+            allowed_origins,
             import_profiles: settings.import_profiles.clone(),
             concurrency,
             web_dir: settings.web_dir.clone(),
             max_page_count: settings.max_page_count,
         })
     }
+}
+
+/// Whether it is what a browser sends as `Origin`: a scheme and a host, perhaps with a port.
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-.:[]".contains(c);
+    host.is_some_and(|host| !host.is_empty() && host.chars().all(plain))
 }
 
 #[cfg(test)]
@@ -154,5 +166,22 @@ mod tests {
         let both = flags.over(file);
         assert_eq!((both.listen.as_deref(), both.log.as_deref()), (Some("127.0.0.1:2"), Some("debug")));
         assert!(Config::new(&Settings { listen: Some("nowhere".into()), ..Settings::default() }).is_err());
+    }
+
+    #[test]
+    fn an_origin_is_named_with_its_scheme() {
+        for (origin, fits) in [
+            ("https://map.example.org", true),
+            ("http://localhost:3000", true),
+            ("http://[::1]:3000", true),
+            ("*", false),
+            ("example.org", false),
+            ("https://", false),
+            ("https://example.org/map", false),
+            ("https://*.example.org", false),
+        ] {
+            let settings = Settings { allowed_origins: Some(vec![origin.to_owned()]), ..Settings::default() };
+            assert_eq!(Config::new(&settings).is_ok(), fits, "{origin}");
+        }
     }
 }
