@@ -10,12 +10,12 @@ use serde_json::Value;
 use super::cover_in::{CoverIn, differences, document, patched, read_patch};
 use super::edge::Caller;
 use super::history::{DeliveryOut, FieldChangeOut, VersionOut, by};
-use super::openapi::{BodyFaults, EditFaults, Forbidden, Gone, NotFound, UndoFaults, say};
+use super::openapi::{BodyFaults, EditFaults, Forbidden, Gone, Moved, NotFound, UndoFaults, say};
 use super::page::Items;
 use super::params::Params;
 use super::problem::Outcome;
 use super::wire::{CoverOut, Out};
-use super::write::{self, InPath};
+use super::write::{self, InPath, moved};
 use super::{App, body, json, to_bytes};
 use crate::domain::actor::Actor;
 use crate::domain::id::{CodeError, CoverCode};
@@ -283,7 +283,8 @@ fn versions(guli: &Guli, versions: Vec<CoverVersion>) -> Vec<VersionOut> {
     security(("key" = [])),
     params(("code" = String, Path, description = "16 digits (2013) or 17 (2026)", example = "3702030103000123")),
     responses(
-        (status = 200, description = "All versions, the oldest first", body = Items<VersionOut>), Forbidden, NotFound,
+        (status = 200, description = "All versions, the oldest first", body = Items<VersionOut>), Moved, Forbidden,
+        NotFound,
     ),
 )]
 pub async fn history(
@@ -294,7 +295,15 @@ pub async fn history(
 ) -> Outcome {
     Params::read(query.as_deref())?.finish("none")?;
     caller.known()?;
-    json(StatusCode::OK, &history_of(&app.guli, &caller.0, code(&path)?).await?)
+    let code = code(&path)?;
+    match history_of(&app.guli, &caller.0, code).await {
+        Ok(history) => json(StatusCode::OK, &history),
+        Err(ServiceError::NotFound(hidden)) => match app.guli.present_code(&caller.0, code).await? {
+            Some(present) => Ok(moved(&format!("/v1/covers/{present}/history"), None)),
+            None => Err(ServiceError::NotFound(hidden).into()),
+        },
+        Err(other) => Err(other.into()),
+    }
 }
 
 /// Every version of a cover, for whoever asks, over HTTP or at the command line.

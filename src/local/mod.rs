@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::domain::actor::{Actor, Role, Scope};
-use crate::domain::id::{CodeError, CommunityCode, DistrictCode, GridCode, ImportId, KeyId, SubdistrictCode};
+use crate::domain::id::{
+    CodeError, CommunityCode, CoverCode, DistrictCode, GridCode, ImportId, KeyId, SubdistrictCode,
+};
 use crate::domain::text::Text;
 use crate::export::{Ask, Export, Format, Layer};
 use crate::http::history::VersionOut;
@@ -186,7 +188,12 @@ async fn history(guli: &Guli, text: &str) -> crate::service::error::Result<Items
             let code: GridCode = text.parse().map_err(unknown)?;
             area_edit::history_of(guli, code.district(), code.number()).await
         }
-        _ => cover_edit::history_of(guli, &owner(), text.parse().map_err(unknown)?).await,
+        _ => {
+            let code: CoverCode = text.parse().map_err(unknown)?;
+            // A code that the cover once had leads to it.
+            let present = guli.present_code(&owner(), code).await?.unwrap_or(code);
+            cover_edit::history_of(guli, &owner(), present).await
+        }
     }
 }
 

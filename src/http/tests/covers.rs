@@ -107,6 +107,8 @@ async fn another_category_is_another_code_and_the_old_one_leads_to_it() {
     let code = changed.body["code"].as_str().unwrap().to_owned();
     assert_eq!(code, "3702030101000002");
     for old in [ALONE, "37020301003000001"] {
+        let history = town.get(&format!("{}/history", path(old))).key(ADMIN).get().await;
+        assert_eq!((history.status.as_u16(), history.header("location")), (308, &*format!("{}/history", path(&code))));
         let moved = town.get(&format!("{}?out_crs=GCJ-02", path(old))).key(ADMIN).get().await;
         assert_eq!(
             (moved.status.as_u16(), moved.header("location")),
