@@ -31,6 +31,7 @@ async fn what_may_not_be_done_says_why() {
         ("demo-crew", "accept", json!({"x": 1}), (422, "invalid", at("/x"))),
         ("demo-crew", "accept", json!({"photos": ["p1"]}), (422, "invalid", at("/photos/0"))),
         ("demo-crew", "accept", json!({"at": "yesterday"}), (422, "invalid", at("/at"))),
+        ("demo-crew", "accept", json!({"at": "2999-01-01T00:00:00Z"}), (422, "invalid", at("/at"))),
         ("demo-crew", "accept", json!({"note": "a\0b"}), (422, "invalid", at("/note"))),
         ("demo-crew", "accept", json!([]), (422, "invalid", at(""))),
         ("demo-crew", "arrive", json!({}), (422, "invalid", at("/position"))),

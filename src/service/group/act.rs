@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::json;
 
+use super::report::CLOCKS_DIFFER;
 use super::{Closing, Group};
 use crate::domain::actor::{self, Actor, Resource};
 use crate::domain::catalog::{CategoryCode, DamageCode};
@@ -28,6 +29,9 @@ impl Group<'_> {
         actor: &Actor,
         command: &ActCommand,
     ) -> std::result::Result<Result<Reply>, StoreError> {
+        if command.at.is_some_and(|at| at > self.now + CLOCKS_DIFFER) {
+            return Ok(Err(ServiceError::invalid("/at", "it lies in the future")));
+        }
         let (order, from) = match self.decide_act(actor, command) {
             Ok(decided) => decided,
             Err(refused) => return Ok(Err(refused)),

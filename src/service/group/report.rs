@@ -18,7 +18,7 @@ use crate::store::personal::Purpose;
 use crate::store::reports::Accepted;
 
 /// How far a phone's clock may be ahead.
-const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
+pub(super) const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
 
 impl Group<'_> {
     pub(super) fn report(
