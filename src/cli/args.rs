@@ -108,7 +108,7 @@ where there are only warnings and notices.")]
   guli key list
   guli key revoke ID
 
-A running server knows of it at once."
+A running server knows of it at once; on PostgreSQL within two seconds."
     )]
     Key(KeyCommand),
 }

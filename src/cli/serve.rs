@@ -65,6 +65,8 @@ async fn run(config: &Config, demo: Demo<'_>) -> Result<()> {
 
     let forgetting = tokio::spawn(forget(Arc::clone(&guli)));
     let counting = tokio::spawn(http::ops::keep_metrics_small());
+    // Beside a file the command line asks this server; elsewhere it writes what this one must look for.
+    let looking = config.database.file().is_none().then(|| tokio::spawn(look_for_keys(Arc::clone(&guli))));
     tokio::task::spawn_blocking(move || pages.prepare());
     let stop = Arc::new(tokio::sync::Notify::new());
     let stopping = Arc::clone(&stop);
@@ -84,7 +86,7 @@ async fn run(config: &Config, demo: Demo<'_>) -> Result<()> {
     if let Some(file) = config.database.file() {
         let _ = std::fs::remove_file(socket::beside(&file));
     }
-    for task in [Some(forgetting), Some(counting), local].into_iter().flatten() {
+    for task in [Some(forgetting), Some(counting), looking, local].into_iter().flatten() {
         task.abort();
         // Only when it has ended has it let go of the database.
         let _ = task.await;
@@ -109,6 +111,20 @@ async fn alone(mut guli: Arc<Guli>) -> Option<Guli> {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     None
+}
+
+/// How long a key that another process made or revoked may go unnoticed.
+const KEYS_EVERY: Duration = Duration::from_secs(2);
+
+/// Reads the keys in force again and again.
+async fn look_for_keys(guli: Arc<Guli>) {
+    let mut ticks = tokio::time::interval(KEYS_EVERY);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = guli.reload_keys().await {
+            tracing::warn!(%error, "the keys in force could not be read again");
+        }
+    }
 }
 
 /// Deletes what is past its end, every hour.

@@ -62,8 +62,10 @@ fn check_scope(role: Role, scopes: &[Scope]) -> Result<()> {
         _ => "district:CODE, subdistrict:CODE, grid:CODE or unit:CODE",
     };
     let fits = |scope: &Scope| match role {
-        Role::Crew => matches!(scope, Scope::Unit(_) | Scope::EveryUnit),
-        Role::Patrol | Role::GridLeader => matches!(scope, Scope::Grid(_) | Scope::EveryGrid),
+        // Only the demo's fixed keys have those.
+        _ if matches!(scope, Scope::EveryUnit | Scope::EveryGrid) => false,
+        Role::Crew => matches!(scope, Scope::Unit(_)),
+        Role::Patrol | Role::GridLeader => matches!(scope, Scope::Grid(_)),
         Role::Officer => matches!(scope, Scope::Subdistrict(_)),
         Role::Admin => matches!(scope, Scope::Everywhere | Scope::District(_)),
         _ => true,

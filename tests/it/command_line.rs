@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::support::postgres::PostgresServer;
 use crate::support::{Done, Home, TEMPLATE, shibei};
 
 type Found = BTreeSet<(String, u64, String)>;
@@ -390,6 +391,30 @@ async fn a_key_opens_from_its_making_to_its_revocation() {
     }
 }
 
+/// Where the command line has no way into the server, the server looks at the database.
+#[tokio::test]
+async fn on_postgres_a_key_opens_and_closes_beside_the_server() {
+    let Some(postgres) = PostgresServer::start() else { return };
+    let home = Home::empty();
+    let beside = ["--database", &*postgres.address(), "--key-file", "guli.key"];
+    let server = home.start(home.command(&[&["serve", "--listen", "127.0.0.1:0"][..], &beside].concat()));
+    let create = ["key", "create", "--role", "admin", "--scope", "everywhere", "--json"];
+    let made = home.guli(&[&create[..], &beside].concat()).ok().json();
+    let holder = server.with(made["key"].as_str().unwrap());
+    let answers = async |status: u16| {
+        for _ in 0..100 {
+            if holder.get("/v1/me").await.status == status {
+                return true;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        false
+    };
+    assert!(answers(200).await, "{}", home.log());
+    home.guli(&[&["key", "revoke", made["id"].as_str().unwrap()][..], &beside].concat()).ok();
+    assert!(answers(401).await, "{}", home.log());
+}
+
 #[test]
 fn a_key_for_what_does_not_exist_is_not_made() {
     let home = Home::empty();
@@ -397,6 +422,8 @@ fn a_key_for_what_does_not_exist_is_not_made() {
         ("mayor", "everywhere", "--role"),
         ("crew", "unit:water", "--scope"),
         ("crew", "everywhere", "unit:CODE"),
+        ("crew", "unit:*", "unit:CODE"),
+        ("patrol", "grid:*", "grid:CODE"),
         ("resident", "everywhere", "residents need no key"),
     ] {
         let refused = home.guli(&["key", "create", "--role", role, "--scope", scope]).refused();

@@ -130,7 +130,11 @@ async fn a_bad_query_names_its_parameter() {
 #[tokio::test]
 async fn a_key_must_be_good_and_right() {
     let town = Town::open().await;
-    let new = town.guli.create_key(Role::Crew, vec![Scope::EveryUnit], "crew".to_owned()).await.unwrap();
+    let new = town
+        .guli
+        .create_key(Role::Crew, vec![Scope::Unit("370203-WAT01".parse().unwrap())], "crew".to_owned())
+        .await
+        .unwrap();
     assert_eq!(town.get("/v1/work-orders").key(&new.secret).get().await.status, 200);
     assert_eq!(town.get("/v1/people").key(&new.secret).get().await.fault().1, "forbidden");
     town.guli.revoke_key(new.id).await.unwrap();

@@ -70,8 +70,13 @@ impl PostgresServer {
 
     /// The address of its database.
     pub(crate) fn url(&self) -> DatabaseUrl {
+        self.address().parse().unwrap()
+    }
+
+    /// The same as the command line takes it.
+    pub(crate) fn address(&self) -> String {
         let socket = self.dir.path().to_str().unwrap().replace('/', "%2F");
-        format!("postgres://guli@{socket}/postgres").parse().unwrap()
+        format!("postgres://guli@{socket}/postgres")
     }
 }
 
