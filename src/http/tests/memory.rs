@@ -168,6 +168,10 @@ impl Town {
         let mut answers = BTreeMap::new();
         for uri in [
             "/v1/covers?limit=1000",
+            // Now from memory, then from the database.
+            "/v1/covers?bbox=120.372,36.112,120.386,36.128&limit=1000",
+            "/v1/covers?bbox=120.371,36.111,120.388,36.129&owner=370203-WAT01&status=in_service&category=0101&limit=1000",
+            "/v1/covers?bbox=120.371,36.111,120.388,36.129&grid=370203005001001&limit=1000",
             "/v1/layers/covers.geojson?bbox=120.3,36,120.4,36.2",
             "/v1/layers/grids.geojson?bbox=120.3,36,120.4,36.2",
             "/v1/resolve?lon=120.375&lat=36.12&accuracy_m=60",
