@@ -284,8 +284,6 @@ macro_rules! handlers {
             responses(
                 (status = 200, description = "Done: the whole order", body = WorkOrderOut, headers(
                     ("ETag" = String, description = "Its new version, for If-Match"),
-                    ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
-                    ("Idempotent-Replayed" = String, description = "true when the same request was answered before"),
                 )),
                 ActFaults, BodyFaults,
             ),

@@ -187,9 +187,7 @@ async fn delete(app: App, caller: Caller, code: Named, query: Option<String>, he
     ),
     request_body = RedrawIn,
     responses(
-        (status = 200, description = "The grids as they are or would be", body = RedrawnOut, headers(
-            ("Guli-Feed" = String, description = "district:seq of the last event that this wrote"),
-        )),
+        (status = 200, description = "The grids as they are or would be", body = RedrawnOut),
         BodyFaults, RedrawFaults,
     ),
 )]
@@ -310,7 +308,6 @@ macro_rules! levels {
                 (status = 201, description = "Registered", body = AreaOut, headers(
                     ("Location" = String, description = "Where it is read"),
                     ("ETag" = String, description = "Its version, for If-Match"),
-                    ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
                 )),
                 BodyFaults, RedrawFaults,
             ),
@@ -330,15 +327,12 @@ macro_rules! levels {
             params(
                 ("code" = String, Path, description = "Its code", example = $example),
                 ("dry_run" = Option<bool>, Query, description = say::DRY_RUN),
-                ("reason" = Option<String>, Query, description = say::REASON),
                 ("crs" = Option<String>, Query, description = "Coordinate system of the geometry"),
                 ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
-                ("If-Match" = String, Header, description = say::IF_MATCH, example = "\"1\""),
             ),
             request_body = AreaIn,
             responses(
-                (status = 200, description = "The area as it now is; with `dry_run` what would change", body = AreaAnswer,
-                    headers(("ETag" = String, description = "Its version, for If-Match"))),
+                (status = 200, description = "The area as it now is; with `dry_run` what would change", body = AreaAnswer),
                 BodyFaults, EditFaults, Gone,
             ),
         )]
@@ -358,15 +352,12 @@ macro_rules! levels {
             params(
                 ("code" = String, Path, description = "Its code", example = $example),
                 ("dry_run" = Option<bool>, Query, description = say::DRY_RUN),
-                ("reason" = Option<String>, Query, description = say::REASON),
                 ("crs" = Option<String>, Query, description = "Coordinate system of the geometry"),
                 ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
-                ("If-Match" = String, Header, description = say::IF_MATCH, example = "\"1\""),
             ),
             request_body(content = AreaPatch, content_type = "application/merge-patch+json"),
             responses(
-                (status = 200, description = "The area as it now is; with `dry_run` what would change", body = AreaAnswer,
-                    headers(("ETag" = String, description = "Its version, for If-Match"))),
+                (status = 200, description = "The area as it now is; with `dry_run` what would change", body = AreaAnswer),
                 BodyFaults, EditFaults, Gone,
             ),
         )]
@@ -386,8 +377,6 @@ macro_rules! levels {
             params(
                 ("code" = String, Path, description = "Its code", example = $example),
                 ("dry_run" = Option<bool>, Query, description = say::DRY_RUN),
-                ("reason" = Option<String>, Query, description = say::REASON),
-                ("If-Match" = String, Header, description = say::IF_MATCH, example = "\"1\""),
             ),
             responses(
                 (status = 200, description = "With `dry_run`: what would change", body = RedrawnOut),

@@ -68,8 +68,6 @@ fn render(status: StatusCode, out: Out) -> Render<CoverView> {
         (status = 201, description = "Registered", body = CoverOut, headers(
             ("Location" = String, description = "/v1/covers/{code}"),
             ("ETag" = String, description = "Its version, for If-Match"),
-            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
-            ("Idempotent-Replayed" = String, description = "true when the same request was answered before"),
         )),
         BodyFaults, Forbidden, super::openapi::ReportFaults,
     ),
@@ -106,16 +104,11 @@ pub async fn create(
     put, path = "/v1/covers/{code}", operation_id = "replace_cover", tag = "registry", security(("key" = [])),
     params(
         ("code" = String, Path, description = "16 digits (2013) or 17 (2026)", example = "3702030103000123"),
-        ("reason" = Option<String>, Query, description = say::REASON),
         ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
-        ("If-Match" = String, Header, description = say::IF_MATCH, example = "\"1\""),
     ),
     request_body = CoverIn,
     responses(
-        (status = 200, description = "The cover as it now is", body = CoverOut, headers(
-            ("ETag" = String, description = "Its version, for If-Match"),
-            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
-        )),
+        (status = 200, description = "The cover as it now is", body = CoverOut),
         BodyFaults, EditFaults, Gone,
     ),
 )]
@@ -145,19 +138,14 @@ pub async fn put(
     patch, path = "/v1/covers/{code}", operation_id = "patch_cover", tag = "registry", security(("key" = [])),
     params(
         ("code" = String, Path, description = "16 digits (2013) or 17 (2026)", example = "3702030103000123"),
-        ("reason" = Option<String>, Query, description = say::REASON),
         ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
-        ("If-Match" = String, Header, description = say::IF_MATCH, example = "\"1\""),
     ),
     request_body(
         content = serde_json::Value, content_type = "application/merge-patch+json",
         example = json!({"owner": "370203-DRA02", "spec": {"load_class": "D400", "material": null}}),
     ),
     responses(
-        (status = 200, description = "The cover as it now is", body = CoverOut, headers(
-            ("ETag" = String, description = "Its version, for If-Match"),
-            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
-        )),
+        (status = 200, description = "The cover as it now is", body = CoverOut),
         BodyFaults, EditFaults, Gone,
     ),
 )]
@@ -186,13 +174,9 @@ pub async fn patch(
     delete, path = "/v1/covers/{code}", operation_id = "remove_cover", tag = "registry", security(("key" = [])),
     params(
         ("code" = String, Path, description = "16 digits (2013) or 17 (2026)", example = "3702030103000123"),
-        ("reason" = Option<String>, Query, description = say::REASON),
-        ("If-Match" = String, Header, description = say::IF_MATCH, example = "\"1\""),
     ),
     responses(
-        (status = 204, description = "Removed", headers(
-            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
-        )),
+        (status = 204, description = "Removed"),
         EditFaults, Gone,
     ),
 )]
@@ -227,7 +211,6 @@ pub async fn delete(
     responses(
         (status = 200, description = "The cover as it now is", body = CoverOut, headers(
             ("ETag" = String, description = "Its version, for If-Match"),
-            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
         )),
         UndoFaults,
     ),

@@ -286,10 +286,7 @@ pub struct UndoneOut {
         ("Idempotency-Key" = Option<String>, Header, description = say::IDEMPOTENCY_KEY),
     ),
     responses(
-        (status = 200, description = "What it came to", body = UndoneOut, headers(
-            ("Guli-Feed" = String, description = "district:seq of the last event that this wrote"),
-            ("Idempotent-Replayed" = String, description = "true when the same request was answered before"),
-        )),
+        (status = 200, description = "What it came to", body = UndoneOut),
         UndoFaults,
     ),
 )]

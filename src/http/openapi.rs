@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, Response, header};
 use serde_json::json;
-use utoipa::openapi::RefOr;
-use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{RefOr, Required};
 use utoipa::{Modify, OpenApi};
 
 use super::problem::Problem;
@@ -47,11 +47,66 @@ impl Modify for Edge {
             HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A key of `guli key create`")).build();
         document.components.get_or_insert_default().add_security_scheme("key", SecurityScheme::Http(bearer));
         for item in document.paths.paths.values_mut() {
+            for operation in [&mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten() {
+                describe_edit(operation);
+            }
+            for operation in [&mut item.put, &mut item.patch].into_iter().flatten() {
+                describe_header(operation, "ETag", "Its version, for If-Match");
+            }
+            for operation in item.post.iter_mut().filter(|operation| is_repeatable(operation)) {
+                describe_write(operation);
+                describe_header(operation, "Idempotent-Replayed", "true when the same request was answered before");
+            }
             for operation in methods(item) {
                 describe(operation);
             }
         }
     }
+}
+
+/// A change of something that has versions.
+fn describe_edit(operation: &mut Operation) {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let reason = ParameterBuilder::new()
+        .name("reason")
+        .parameter_in(ParameterIn::Query)
+        .description(Some(say::REASON))
+        .schema(Some(text()))
+        .build();
+    let version = ParameterBuilder::new()
+        .name("If-Match")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::True)
+        .description(Some(say::IF_MATCH))
+        .schema(Some(text()))
+        .example(Some(json!("\"1\"")))
+        .build();
+    operation.parameters.get_or_insert_default().extend([reason.into(), version.into()]);
+    describe_write(operation);
+}
+
+/// Whether an `Idempotency-Key` makes a request one that can be sent again.
+fn is_repeatable(operation: &Operation) -> bool {
+    let parameters = operation.parameters.iter().flatten();
+    parameters.into_iter().any(|parameter| matches!(parameter, RefOr::T(own) if own.name == "Idempotency-Key"))
+}
+
+fn describe_write(operation: &mut Operation) {
+    describe_header(operation, "Guli-Feed", "district:seq of the last event that this wrote");
+}
+
+/// A header of every success.
+fn describe_header(operation: &mut Operation, name: &str, description: &str) {
+    for (status, response) in &mut operation.responses.responses {
+        if let (true, RefOr::T(response)) = (status.starts_with('2'), response) {
+            response.headers.insert(name.to_owned(), header_of(description).into());
+        }
+    }
+}
+
+fn header_of(description: &str) -> Header {
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    HeaderBuilder::new().schema(Some(text)).description(Some(description)).build()
 }
 
 /// Every operation of an address.
@@ -83,9 +138,7 @@ fn describe(operation: &mut Operation) {
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
         let mut header = |name: &str, description: &str| {
-            let text = ObjectBuilder::new().schema_type(Type::String);
-            let header = HeaderBuilder::new().schema(Some(text)).description(Some(description)).build();
-            response.headers.insert(name.to_owned(), header.into());
+            response.headers.insert(name.to_owned(), header_of(description).into());
         };
         header("X-Request-Id", "Finds the request in the log");
         match status.as_str() {

@@ -16,7 +16,7 @@ use super::openapi::{BodyFaults, EditFaults, Forbidden, Gone, NotFound, ReportFa
 use super::page::{DEFAULT_LIMIT, Items, MOST};
 use super::params::Params;
 use super::problem::Outcome;
-use super::write::{self, InPath, reason};
+use super::write::{self, Edit, InPath, reason};
 use super::{App, body, cover_in, json as answer, to_bytes, words};
 use crate::domain::id::{CodeError, DistrictCode, OrgCode};
 use crate::domain::organization::{OrgKind, Organization};
@@ -176,8 +176,6 @@ fn render(status: StatusCode) -> Render<Organization> {
         (status = 201, description = "Registered", body = OrganizationOut, headers(
             ("Location" = String, description = "/v1/organizations/{code}"),
             ("ETag" = String, description = "Its version, for If-Match"),
-            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
-            ("Idempotent-Replayed" = String, description = "true when the same request was answered before"),
         )),
         BodyFaults, Forbidden, NotFound, ReportFaults,
     ),
@@ -221,32 +219,23 @@ pub async fn create(
     security(("key" = [])),
     params(
         ("code" = String, Path, description = "Its code", example = "370203-WAT01"),
-        ("reason" = Option<String>, Query, description = say::REASON),
-        ("If-Match" = String, Header, description = say::IF_MATCH, example = "\"1\""),
     ),
     request_body = OrganizationIn,
     responses(
-        (status = 200, description = "The organisation as it now is", body = OrganizationOut, headers(
-            ("ETag" = String, description = "Its version, for If-Match"),
-            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
-        )),
+        (status = 200, description = "The organisation as it now is", body = OrganizationOut),
         BodyFaults, EditFaults, Gone,
     ),
 )]
 pub async fn put(
     State(app): State<App>,
-    caller: Caller,
+    Edit { asking, precondition }: Edit,
     InPath(path): InPath<String>,
-    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Outcome {
-    let reason = write::only_reason(query.as_deref())?;
-    caller.known()?;
-    let (code, precondition) = (code(&path)?, write::precondition(&headers)?);
+    let code = code(&path)?;
     let whole: OrganizationIn = body::parse(&body::bytes(&headers, body).await?)?;
     let redraft = Arc::new(move |before: &Organization| whole.redraft(before));
-    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency: None };
     let edit = OrganizationEdit::Change { code, precondition, redraft };
     write::respond(app.guli.edit_organization(edit, asking, render(StatusCode::OK)).await)
 }
@@ -259,32 +248,24 @@ pub async fn put(
     security(("key" = [])),
     params(
         ("code" = String, Path, description = "Its code", example = "370203-WAT01"),
-        ("reason" = Option<String>, Query, description = say::REASON),
-        ("If-Match" = String, Header, description = say::IF_MATCH, example = "\"1\""),
     ),
     request_body(
         content = serde_json::Value, content_type = "application/merge-patch+json",
         example = json!({"name": "青岛市北供水集团有限公司"}),
     ),
     responses(
-        (status = 200, description = "The organisation as it now is", body = OrganizationOut, headers(
-            ("ETag" = String, description = "Its version, for If-Match"),
-            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
-        )),
+        (status = 200, description = "The organisation as it now is", body = OrganizationOut),
         BodyFaults, EditFaults, Gone,
     ),
 )]
 pub async fn patch(
     State(app): State<App>,
-    caller: Caller,
+    Edit { asking, precondition }: Edit,
     InPath(path): InPath<String>,
-    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Outcome {
-    let reason = write::only_reason(query.as_deref())?;
-    caller.known()?;
-    let (code, precondition) = (code(&path)?, write::precondition(&headers)?);
+    let code = code(&path)?;
     let patch: Map<String, Value> = body::parse(&body::patch_bytes(&headers, body).await?)?;
     write::no_read_only(&patch, &["code", "version"])?;
     let redraft = move |before: &Organization| {
@@ -292,7 +273,6 @@ pub async fn patch(
         cover_in::merge(&mut whole, &Value::Object(patch.clone()));
         body::parse::<OrganizationIn>(whole.to_string().as_bytes())?.redraft(before)
     };
-    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency: None };
     let edit = OrganizationEdit::Change { code, precondition, redraft: Arc::new(redraft) };
     write::respond(app.guli.edit_organization(edit, asking, render(StatusCode::OK)).await)
 }
@@ -305,27 +285,18 @@ pub async fn patch(
     security(("key" = [])),
     params(
         ("code" = String, Path, description = "Its code", example = "370203-WAT01"),
-        ("reason" = Option<String>, Query, description = say::REASON),
-        ("If-Match" = String, Header, description = say::IF_MATCH, example = "\"1\""),
     ),
     responses(
-        (status = 204, description = "Removed", headers(
-            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
-        )),
+        (status = 204, description = "Removed"),
         EditFaults, Gone, TiedFaults,
     ),
 )]
 pub async fn delete(
     State(app): State<App>,
-    caller: Caller,
+    Edit { asking, precondition }: Edit,
     InPath(path): InPath<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
 ) -> Outcome {
-    let reason = write::only_reason(query.as_deref())?;
-    caller.known()?;
-    let edit = OrganizationEdit::Remove { code: code(&path)?, precondition: write::precondition(&headers)? };
-    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency: None };
+    let edit = OrganizationEdit::Remove { code: code(&path)?, precondition };
     write::respond(app.guli.edit_organization(edit, asking, render(StatusCode::NO_CONTENT)).await)
 }
 

@@ -18,7 +18,7 @@ use super::page::{DEFAULT_LIMIT, Items, MOST};
 use super::params::Params;
 use super::problem::Outcome;
 use super::refs::Ref;
-use super::write::{self, InPath};
+use super::write::{self, Edit, InPath};
 use super::{App, body, json as answer, to_bytes, words};
 use crate::domain::grid::DutyKind;
 use crate::domain::id::{DistrictCode, OrgCode, PersonId};
@@ -261,8 +261,6 @@ fn render(guli: &Arc<Guli>, status: StatusCode) -> Render<PersonRecord> {
         (status = 201, description = "Registered", body = PersonOut, headers(
             ("Location" = String, description = "/v1/people/{code}"),
             ("ETag" = String, description = "Their version, for If-Match"),
-            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
-            ("Idempotent-Replayed" = String, description = "true when the same request was answered before"),
         )),
         BodyFaults, Forbidden, NotFound, ReportFaults,
     ),
@@ -295,36 +293,27 @@ pub async fn create(
     put, path = "/v1/people/{code}", operation_id = "replace_person", tag = "registry", security(("key" = [])),
     params(
         ("code" = String, Path, description = "Identity", example = "01890a5d-ac96-774b-bcce-b302099a8057"),
-        ("reason" = Option<String>, Query, description = say::REASON),
-        ("If-Match" = String, Header, description = say::IF_MATCH, example = "\"1\""),
     ),
     request_body = PersonIn,
     responses(
-        (status = 200, description = "The person as they now are", body = PersonOut, headers(
-            ("ETag" = String, description = "Their version, for If-Match"),
-            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
-        )),
+        (status = 200, description = "The person as they now are", body = PersonOut),
         BodyFaults, EditFaults, Gone,
     ),
 )]
 pub async fn put(
     State(app): State<App>,
-    caller: Caller,
+    Edit { asking, precondition }: Edit,
     InPath(path): InPath<String>,
-    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Outcome {
-    let reason = write::only_reason(query.as_deref())?;
-    caller.known()?;
-    let (id, precondition) = (identity(&path)?, write::precondition(&headers)?);
+    let id = identity(&path)?;
     let whole: PersonIn = body::parse(&body::bytes(&headers, body).await?)?;
     if whole.code.as_deref().is_some_and(|code| code != id.to_string()) {
         return Err(ServiceError::invalid("/code", "is the registry's to give and cannot be changed").into());
     }
     let draft = whole.draft()?;
     let edit = PersonEdit::Change { id, precondition, redraft: Arc::new(move |_: &Draft| Ok(draft.clone())) };
-    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency: None };
     write::respond(app.guli.edit_person(edit, asking, render(&app.guli, StatusCode::OK)).await)
 }
 
@@ -335,32 +324,24 @@ pub async fn put(
     patch, path = "/v1/people/{code}", operation_id = "patch_person", tag = "registry", security(("key" = [])),
     params(
         ("code" = String, Path, description = "Identity", example = "01890a5d-ac96-774b-bcce-b302099a8057"),
-        ("reason" = Option<String>, Query, description = say::REASON),
-        ("If-Match" = String, Header, description = say::IF_MATCH, example = "\"1\""),
     ),
     request_body(
         content = serde_json::Value, content_type = "application/merge-patch+json",
         example = json!({"duties": [{"kind": "patrol", "area": "370203005001003"}]}),
     ),
     responses(
-        (status = 200, description = "The person as they now are", body = PersonOut, headers(
-            ("ETag" = String, description = "Their version, for If-Match"),
-            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
-        )),
+        (status = 200, description = "The person as they now are", body = PersonOut),
         BodyFaults, EditFaults, Gone,
     ),
 )]
 pub async fn patch(
     State(app): State<App>,
-    caller: Caller,
+    Edit { asking, precondition }: Edit,
     InPath(path): InPath<String>,
-    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Outcome {
-    let reason = write::only_reason(query.as_deref())?;
-    caller.known()?;
-    let (id, precondition) = (identity(&path)?, write::precondition(&headers)?);
+    let id = identity(&path)?;
     let patch: Map<String, Value> = body::parse(&body::patch_bytes(&headers, body).await?)?;
     write::no_read_only(&patch, &["code", "version"])?;
     let redraft = move |before: &Draft| {
@@ -373,7 +354,6 @@ pub async fn patch(
         body::parse::<PersonIn>(whole.to_string().as_bytes())?.draft()
     };
     let edit = PersonEdit::Change { id, precondition, redraft: Arc::new(redraft) };
-    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency: None };
     write::respond(app.guli.edit_person(edit, asking, render(&app.guli, StatusCode::OK)).await)
 }
 
@@ -384,27 +364,18 @@ pub async fn patch(
     delete, path = "/v1/people/{code}", operation_id = "remove_person", tag = "registry", security(("key" = [])),
     params(
         ("code" = String, Path, description = "Identity", example = "01890a5d-ac96-774b-bcce-b302099a8057"),
-        ("reason" = Option<String>, Query, description = say::REASON),
-        ("If-Match" = String, Header, description = say::IF_MATCH, example = "\"1\""),
     ),
     responses(
-        (status = 204, description = "Removed", headers(
-            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
-        )),
+        (status = 204, description = "Removed"),
         EditFaults, Gone,
     ),
 )]
 pub async fn delete(
     State(app): State<App>,
-    caller: Caller,
+    Edit { asking, precondition }: Edit,
     InPath(path): InPath<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
 ) -> Outcome {
-    let reason = write::only_reason(query.as_deref())?;
-    caller.known()?;
-    let edit = PersonEdit::Remove { id: identity(&path)?, precondition: write::precondition(&headers)? };
-    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency: None };
+    let edit = PersonEdit::Remove { id: identity(&path)?, precondition };
     write::respond(app.guli.edit_person(edit, asking, render(&app.guli, StatusCode::NO_CONTENT)).await)
 }
 

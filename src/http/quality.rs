@@ -333,10 +333,7 @@ impl RulingIn {
     ),
     request_body = RulingIn,
     responses(
-        (status = 200, description = "The finding as it now is", body = FindingOut, headers(
-            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
-            ("Idempotent-Replayed" = String, description = "true when the same request was answered before"),
-        )),
+        (status = 200, description = "The finding as it now is", body = FindingOut),
         BodyFaults, RulingFaults,
     ),
 )]

@@ -241,8 +241,6 @@ fn created(shower: &Shower, outcome: &ReportOutcome) -> Result<Rendered> {
     responses(
         (status = 201, description = "Stored; a work order is on its way", body = ReportCreated, headers(
             ("Location" = String, description = "/v1/reports/{tracking_token}"),
-            ("Guli-Feed" = String, description = "district:seq of the event that this wrote"),
-            ("Idempotent-Replayed" = String, description = "true when the same request was answered before"),
         )),
         BodyFaults, ReportFaults,
     ),

@@ -8,13 +8,14 @@ use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::edge::idempotency_key;
+use super::edge::{Caller, idempotency_key};
 use super::params::Params;
 use super::problem::{Failure, Outcome};
 use super::{App, set};
 use crate::domain::actor::Actor;
 use crate::domain::text::Text;
 use crate::service::command::{Answer, Idempotency, Precondition, Rendered};
+use crate::service::edit::Asking;
 use crate::service::error::{Fault, Result, ServiceError};
 use crate::service::keys::hash;
 use crate::store::idempotency::Slot;
@@ -126,6 +127,24 @@ pub fn moved(to: &str, query: Option<&str>) -> Response<Body> {
     *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
     set(&mut response, "location", &to);
     response
+}
+
+/// An edit of something that has versions, which takes no parameter but why: by whom, and for which version.
+pub struct Edit {
+    pub asking: Asking,
+    pub precondition: Precondition,
+}
+
+impl FromRequestParts<App> for Edit {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> std::result::Result<Self, Failure> {
+        let reason = only_reason(parts.uri.query())?;
+        let caller = Caller::from_request_parts(parts, app).await?;
+        caller.known()?;
+        let asking = Asking { actor: caller.0, reason, idempotency: None };
+        Ok(Self { asking, precondition: precondition(&parts.headers)? })
+    }
 }
 
 /// The parts of a path that a route leaves open; what cannot be read does not exist.
