@@ -5,6 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::domain::actor::Actor;
+use crate::domain::id::DistrictCode;
+use crate::service::Opening;
+use crate::service::districts::Districts;
 use crate::store::DatabaseUrl;
 
 /// Why the configuration does not serve.
@@ -52,6 +56,9 @@ pub struct Settings {
     /// Folder to read the web pages from, at each request, instead of those in the binary; for working on them
     #[arg(long, env = "GULI_WEB_DIR", value_name = "FOLDER", global = true)]
     pub web_dir: Option<PathBuf>,
+    /// Districts to serve, of those in the database; repeat or separate by commas [default: all]
+    #[arg(long, env = "GULI_DISTRICTS", value_name = "CODE", value_delimiter = ',', global = true)]
+    pub districts: Option<Vec<String>>,
     /// Pages that the `SQLite` file may have; for tests of a full disk
     #[arg(long, env = "GULI_MAX_PAGE_COUNT", hide = true, global = true)]
     pub max_page_count: Option<u32>,
@@ -79,6 +86,7 @@ impl Settings {
             log: self.log.or(under.log),
             concurrency: self.concurrency.or(under.concurrency),
             web_dir: self.web_dir.or(under.web_dir),
+            districts: self.districts.or(under.districts),
             max_page_count: self.max_page_count.or(under.max_page_count),
         }
     }
@@ -95,10 +103,22 @@ pub struct Config {
     pub import_profiles: Option<PathBuf>,
     pub concurrency: usize,
     pub web_dir: Option<PathBuf>,
+    pub districts: Districts,
     pub max_page_count: Option<u32>,
 }
 
 impl Config {
+    /// What to open, with keys that are accepted beside those in the database.
+    pub fn opening(&self, fixed_keys: Vec<(&'static str, Actor)>) -> Opening {
+        Opening {
+            database: self.database.clone(),
+            key_file: self.key_file.clone(),
+            max_page_count: self.max_page_count,
+            fixed_keys,
+            districts: self.districts.clone(),
+        }
+    }
+
     pub fn new(settings: &Settings) -> Result<Self, ConfigError> {
         let listen = settings.listen.as_deref().unwrap_or("127.0.0.1:8080");
         let listen = listen.parse().map_err(|_| ConfigError::Value {
@@ -134,9 +154,21 @@ impl Config {
             import_profiles: settings.import_profiles.clone(),
             concurrency,
             web_dir: settings.web_dir.clone(),
+            districts: districts(settings.districts.as_deref())?,
             max_page_count: settings.max_page_count,
         })
     }
+}
+
+fn districts(codes: Option<&[String]>) -> Result<Districts, ConfigError> {
+    let Some(codes) = codes else { return Ok(Districts::All) };
+    let read = |code: &String| {
+        code.trim().parse::<DistrictCode>().map_err(|error| ConfigError::Value {
+            key: "districts",
+            message: error.to_string(),
+        })
+    };
+    Ok(Districts::Only(codes.iter().map(read).collect::<Result<_, _>>()?))
 }
 
 /// Whether it is what a browser sends as `Origin`: a scheme and a host, perhaps with a port.

@@ -89,7 +89,11 @@ fn ask(config: &Config, request: Request, tell: &mut dyn FnMut(Message) -> bool)
         }
     }
     let runtime = runtime()?;
-    let opened = runtime.block_on(Guli::open(&config.database, &config.key_file, config.max_page_count, Vec::new()));
+    let opened = runtime.block_on(async {
+        let (guli, writer) = Guli::connect(config.opening(Vec::new())).await?;
+        guli.load().await?;
+        Ok((guli, writer))
+    });
     let (guli, writer) = opened.map_err(|error| match error {
         StoreError::Locked(file) => anyhow::anyhow!(
             "{} is held by a process that does not answer; stop it, or wait until it is done",

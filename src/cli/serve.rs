@@ -12,8 +12,11 @@ use guli::http::pages::Pages;
 use guli::http::{self, App};
 use guli::import::profile::Profiles;
 use guli::local::socket;
-use guli::service::{Guli, keys};
+use guli::service::{Guli, WriterTask, keys};
+use guli::store::StoreError;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 /// How long requests in work may take to end once the server is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -39,16 +42,29 @@ pub(crate) fn serve(config: &Config, demo: Demo<'_>) -> Result<()> {
 
 async fn run(config: &Config, demo: Demo<'_>) -> Result<()> {
     http::ops::install_metrics();
-    let fixed = if matches!(demo, Demo::Yes { .. }) { keys::demo_keys() } else { Vec::new() };
-    let (guli, writer) = Guli::open(&config.database, &config.key_file, config.max_page_count, fixed).await?;
-    let guli = Arc::new(guli);
-    if let Demo::Yes { files } = demo {
-        super::demo::load(&guli, files)?;
-    }
     let listener = tokio::net::TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {} (another one with --listen)", config.listen))?;
     let address = format!("http://{}", listener.local_addr()?);
+    // Before the address is known to anyone: whoever starts a server may stop it at once.
+    let mut told_to_stop = Box::pin(told_to_stop()?);
+    let is_file = config.database.file().is_some();
+    if !is_file {
+        // Others bring the database up, and this server waits for it.
+        say(&address, demo)?;
+    }
+    let opened = tokio::select! {
+        opened = open(config, demo, &listener) => opened?,
+        () = &mut told_to_stop => return Ok(()),
+    };
+    let (guli, writer) = opened;
+    let guli = Arc::new(guli);
+    if is_file || matches!(demo, Demo::Yes { .. }) {
+        guli.load().await?;
+    }
+    if let Demo::Yes { files } = demo {
+        super::demo::load(&guli, files)?;
+    }
     let local = open_socket(config, &guli);
     let public_url = config.public_url.clone().unwrap_or_else(|| address.clone());
     let pages = Pages::new(config.web_dir.clone());
@@ -58,15 +74,15 @@ async fn run(config: &Config, demo: Demo<'_>) -> Result<()> {
         None => app,
     };
     let router = http::router(app, &config.allowed_origins);
-    // Before the address is known to anyone: whoever starts a server may stop it at once.
-    let told_to_stop = told_to_stop()?;
-    say(&address, demo)?;
+    if is_file {
+        say(&address, demo)?;
+    }
     tracing::info!(%address, database = %config.database, covers = guli.context.index.cover_count(), "serving");
 
     let forgetting = tokio::spawn(forget(Arc::clone(&guli)));
     let counting = tokio::spawn(http::ops::keep_metrics_small());
-    // Beside a file the command line asks this server; elsewhere it writes what this one must look for.
-    let looking = config.database.file().is_none().then(|| tokio::spawn(look_for_keys(Arc::clone(&guli))));
+    // Beside a file the command line asks this server; elsewhere others write what this one must look for.
+    let following = if is_file { Vec::new() } else { follow(&guli) };
     tokio::task::spawn_blocking(move || pages.prepare());
     let stop = Arc::new(tokio::sync::Notify::new());
     let stopping = Arc::clone(&stop);
@@ -86,7 +102,7 @@ async fn run(config: &Config, demo: Demo<'_>) -> Result<()> {
     if let Some(file) = config.database.file() {
         let _ = std::fs::remove_file(socket::beside(&file));
     }
-    for task in [Some(forgetting), Some(counting), looking, local].into_iter().flatten() {
+    for task in [Some(forgetting), Some(counting), local].into_iter().flatten().chain(following) {
         task.abort();
         // Only when it has ended has it let go of the database.
         let _ = task.await;
@@ -99,6 +115,59 @@ async fn run(config: &Config, demo: Demo<'_>) -> Result<()> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Opens the database. One that is away is waited for, everybody being told so meanwhile.
+async fn open(config: &Config, demo: Demo<'_>, listener: &tokio::net::TcpListener) -> Result<(Guli, WriterTask)> {
+    let mut waiting: Option<(oneshot::Sender<()>, JoinHandle<()>)> = None;
+    let mut pause = Duration::from_millis(250);
+    loop {
+        let fixed_keys = if matches!(demo, Demo::Yes { .. }) { keys::demo_keys() } else { Vec::new() };
+        let error = match Guli::connect(config.opening(fixed_keys)).await {
+            Ok(opened) => {
+                if let Some((stop, task)) = waiting.take() {
+                    tracing::info!("the database is there");
+                    drop(stop);
+                    task.await?;
+                }
+                return Ok(opened);
+            }
+            Err(error @ StoreError::Unavailable(_)) if config.database.file().is_none() => error,
+            Err(error) => return Err(error.into()),
+        };
+        tracing::warn!(%error, database = %config.database, again_in = ?pause, "the database is away");
+        if waiting.is_none() {
+            waiting = Some(wait_in_the_open(listener)?);
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(5));
+    }
+}
+
+/// Answers that this server is not ready, until it is told to stop.
+fn wait_in_the_open(listener: &tokio::net::TcpListener) -> Result<(oneshot::Sender<()>, JoinHandle<()>)> {
+    let std = std::os::fd::AsFd::as_fd(listener).try_clone_to_owned()?;
+    let listener = tokio::net::TcpListener::from_std(std.into())?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = axum::serve(listener, http::waiting()).with_graceful_shutdown(async move {
+        let _ = stopped.await;
+    });
+    let task = tokio::spawn(async move {
+        if let Err(error) = server.await {
+            tracing::warn!(%error, "nobody is told that this server is not ready");
+        }
+    });
+    Ok((stop, task))
+}
+
+/// Brings into memory what others commit, tells them of what is committed here, and looks for keys.
+fn follow(guli: &Arc<Guli>) -> Vec<JoinHandle<()>> {
+    let (following, telling) = (Arc::clone(guli), Arc::clone(guli));
+    vec![
+        tokio::spawn(async move { following.keep_following().await }),
+        tokio::spawn(async move { telling.keep_telling().await }),
+        tokio::spawn(look_for_keys(Arc::clone(guli))),
+    ]
 }
 
 /// The service once nothing else holds it: what was cut, or runs beside the requests, lets go of it a moment later.

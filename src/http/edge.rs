@@ -18,6 +18,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use super::App;
 use super::problem::{Failure, Language, Pending, respond};
 use crate::domain::actor::{Actor, Refusal};
+use crate::domain::id::DistrictCode;
 use crate::service::error::{Fault, ServiceError};
 
 /// Longest that a request may take; streams go on after it.
@@ -35,7 +36,7 @@ pub fn guard(router: Router<App>, app: App, allowed_origins: &[String]) -> Route
         return router;
     }
     let origins = allowed_origins.iter().filter_map(|origin| origin.parse().ok());
-    let exposed = ["etag", "location", "x-request-id", "retry-after", "guli-feed"].map(HeaderName::from_static);
+    let exposed = ["etag", "location", "x-request-id", "retry-after", "guli-feed", "guli-index-age"].map(HeaderName::from_static);
     router.layer(
         CorsLayer::new()
             .allow_origin(AllowOrigin::list(origins))
@@ -72,7 +73,8 @@ async fn edge(State(app): State<App>, request: Request, next: Next) -> Response<
         Ok(_permit) => {
             let imports =
                 method == Method::POST && route.as_ref().is_some_and(|route| IMPORTS.contains(&route.as_str()));
-            tokio::time::timeout(if imports { IMPORT_TIMEOUT } else { TIMEOUT }, next.run(request)).await.ok()
+            let longest = if imports { IMPORT_TIMEOUT } else { TIMEOUT };
+            tokio::time::timeout(longest, answer(&app, request, next)).await.ok()
         }
         Err(_) => None,
     };
@@ -87,6 +89,7 @@ async fn edge(State(app): State<App>, request: Request, next: Next) -> Response<
             response.headers_mut().insert(header::ALLOW, allowed);
         }
     }
+    tell_age(&app, &mut response);
     let status = response.status();
     let route = route.as_ref().map_or("", |route| route.as_str());
     let took = started.elapsed();
@@ -98,6 +101,49 @@ async fn edge(State(app): State<App>, request: Request, next: Next) -> Response<
     super::ops::count(&method, route, status, took);
     response.headers_mut().insert(REQUEST_ID, id);
     response
+}
+
+/// Answers once this server has come to what the caller has seen elsewhere.
+async fn answer(app: &App, request: Request, next: Next) -> Response<Body> {
+    match wait_for(app, request.headers()).await {
+        Ok(()) => next.run(request).await,
+        Err(error) => Failure(error).into_response(),
+    }
+}
+
+/// `Guli-Min-Feed: 370203:4812`
+fn min_feed(headers: &HeaderMap) -> Result<Option<(DistrictCode, i64)>, ServiceError> {
+    let Some(value) = headers.get("guli-min-feed") else { return Ok(None) };
+    let read = value.to_str().ok().and_then(|text| text.trim().split_once(':')).and_then(|(district, number)| {
+        Some((district.parse().ok()?, number.parse().ok().filter(|number| *number >= 0)?))
+    });
+    read.map(Some).ok_or_else(|| {
+        let detail = "send back what Guli-Feed said: 370203:4812";
+        ServiceError::Invalid(vec![Fault::header("Guli-Min-Feed", detail)])
+    })
+}
+
+async fn wait_for(app: &App, headers: &HeaderMap) -> Result<(), ServiceError> {
+    let Some((district, number)) = min_feed(headers)? else { return Ok(()) };
+    // What is served elsewhere says so by itself.
+    if app.guli.serves(district).is_err() || app.guli.comes_to(district, number).await {
+        return Ok(());
+    }
+    Err(ServiceError::NotYet(format!("this server has not come to {district}:{number} yet")))
+}
+
+/// From this age on an answer says how old the index is that it was read from.
+const OLD: jiff::SignedDuration = jiff::SignedDuration::from_secs(3);
+
+/// `Guli-Index-Age: 12`, in seconds: the database is away, and what others wrote meanwhile is not in here.
+fn tell_age(app: &App, response: &mut Response<Body>) {
+    if !app.guli.is_shared() {
+        return;
+    }
+    let age = app.guli.index_age();
+    if age > OLD {
+        response.headers_mut().insert(HeaderName::from_static("guli-index-age"), HeaderValue::from(age.as_secs()));
+    }
 }
 
 /// The caller's id if it is a plain one, else a new one.

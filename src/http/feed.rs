@@ -25,8 +25,8 @@ use crate::store::events::Event;
 
 /// Changes of a page unless asked otherwise, and of one reading of a stream.
 const DEFAULT_LIMIT: usize = 100;
-/// A stream looks again after this long even if nothing woke it: another process may have written.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// A stream looks again after this long even if nothing woke it: its last reading may have failed.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// One change.
@@ -212,7 +212,7 @@ impl Follower {
                 }
                 let keys = &follower.app.guli.keys;
                 let in_force = follower.caller.0.key.is_some_and(|key| keys.is_in_force(key));
-                if !in_force || !follower.app.guli.is_ready() {
+                if !in_force || follower.app.guli.is_stopping() {
                     return None;
                 }
                 // Marked before the reading, so that a commit after it wakes.

@@ -111,6 +111,15 @@ impl App {
     }
 }
 
+/// What is answered while the database is waited for: alive, and not ready.
+pub fn waiting() -> Router {
+    let refused = |headers: axum::http::HeaderMap| async move {
+        let language = problem::Language::of(headers.get(header::ACCEPT_LANGUAGE));
+        problem::respond(ServiceError::NotYet("the database is away; this server waits for it".to_owned()), language)
+    };
+    Router::new().route("/healthz", get(ops::healthz)).fallback(refused)
+}
+
 macro_rules! routes {
     ($($method:ident $path:literal $handler:path;)*) => {
         /// Method and address of every route.

@@ -105,24 +105,29 @@ pub struct Readiness {
     pub districts: usize,
     pub covers: usize,
     pub open_orders: usize,
+    /// Changes that other servers committed and that this one has not come to.
+    pub changes_behind: i64,
+    /// When this server last saw how far the database is.
+    pub feed_seen_at: jiff::Timestamp,
 }
 
-/// Ready: the index is loaded and the database answers.
+/// Ready: the index is loaded, the database answers, and the feed is followed.
 #[utoipa::path(
     get, path = "/readyz", tag = "operations",
     responses((status = 200, description = "As it is", body = Readiness)),
 )]
 pub async fn readyz(State(app): State<App>) -> Outcome {
-    if !app.guli.is_ready() {
-        return Err(ServiceError::Unavailable.into());
-    }
+    app.guli.is_ready().map_err(|why| ServiceError::NotYet(why.to_owned()))?;
     app.guli.ping().await?;
     let index = &app.guli.context.index;
+    let lag = app.guli.lag();
     let readiness = Readiness {
         status: "ready",
         districts: index.districts().len(),
         covers: index.cover_count(),
         open_orders: index.order_count(),
+        changes_behind: lag.changes,
+        feed_seen_at: lag.seen,
     };
     json(StatusCode::OK, &readiness)
 }
@@ -139,6 +144,9 @@ pub async fn metrics(State(app): State<App>) -> Response<Body> {
     let index = &app.guli.context.index;
     metrics::gauge!("guli_covers").set(index.cover_count() as f64);
     metrics::gauge!("guli_open_orders").set(index.order_count() as f64);
+    let lag = app.guli.lag();
+    metrics::gauge!("guli_feed_changes_behind").set(lag.changes as f64);
+    metrics::gauge!("guli_feed_age_seconds").set(app.guli.context.clock.now().duration_since(lag.seen).as_secs_f64());
     let text = METRICS.get().map(PrometheusHandle::render).unwrap_or_default();
     let mut response = Response::new(Body::from(text));
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");

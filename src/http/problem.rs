@@ -147,7 +147,7 @@ fn kind_of(error: &ServiceError) -> (StatusCode, Kind) {
         ServiceError::Method => {
             (StatusCode::METHOD_NOT_ALLOWED, ("method-not-allowed", "Method not allowed", "不支持的请求方法"))
         }
-        ServiceError::Unavailable => {
+        ServiceError::Unavailable | ServiceError::NotYet(_) => {
             (StatusCode::SERVICE_UNAVAILABLE, ("unavailable", "Not possible for the moment", "暂时无法处理"))
         }
         ServiceError::Internal(_) => {

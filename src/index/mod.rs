@@ -166,14 +166,39 @@ impl Index {
         own.or_else(|| atlas.districts().iter().find_map(registered))
     }
 
-    /// Adds or changes an organisation in a district; its covers show it at once.
-    pub fn put_organization(&self, district: DistrictCode, organization: Organization) -> Result<(), IndexError> {
-        self.served(district)?.write().put_unit(Arc::new(organization))
+    /// Adds or changes an organisation in its district, and changes it wherever else it is known; covers show it at
+    /// once.
+    pub fn put_organization(&self, organization: Organization) -> Result<(), IndexError> {
+        let own = organization.code.district();
+        let organization = Arc::new(organization);
+        for district in self.atlas.load().districts() {
+            if district.code() == own || district.read().unit(&organization.code).is_some() {
+                district.write().put_unit(Arc::clone(&organization))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The districts with a grid that this organisation supervises.
+    pub fn supervised_by(&self, code: &OrgCode) -> Vec<DistrictCode> {
+        let supervises = |grid: &&Arc<GridInfo>| grid.supervising_department.as_ref().is_some_and(|o| o.code == *code);
+        let atlas = self.atlas.load();
+        let supervised = atlas.districts().iter().filter(|district| district.ground.grids().any(|g| supervises(&g)));
+        supervised.map(|district| district.code()).collect()
     }
 
     /// Adds a cover or replaces the one with its identity, in place, in logarithmic time.
     pub fn put_cover(&self, cover: Cover) -> Result<(), IndexError> {
         let district = self.served(cover.code.district())?;
+        // What another district has named need not be known in this one yet.
+        for unit in [&cover.owner, &cover.responsible_unit].into_iter().flatten() {
+            if unit.district() != district.code()
+                && district.read().unit(unit).is_none()
+                && let Some(named) = self.organization(unit)
+            {
+                district.write().put_unit(named)?;
+            }
+        }
         district.write().put(cover, &district.ground)
     }
 
@@ -261,6 +286,16 @@ impl Index {
     /// Forgets an order: it was closed or cancelled.
     pub fn remove_order(&self, code: OrderCode) -> Option<Arc<OpenOrder>> {
         self.orders_mut().remove(code)
+    }
+
+    /// Forgets those of a district's orders that are not to stay.
+    pub fn retain_orders(&self, district: DistrictCode, stays: impl Fn(OrderCode) -> bool) {
+        let mut orders = self.orders_mut();
+        for code in orders.of(district) {
+            if !stays(code) {
+                orders.remove(code);
+            }
+        }
     }
 
     pub fn order(&self, code: OrderCode) -> Option<Arc<OpenOrder>> {

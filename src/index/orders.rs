@@ -8,7 +8,7 @@ use rstar::primitives::GeomWithData;
 use rstar::{AABB, RTree};
 
 use crate::domain::catalog::DamageCode;
-use crate::domain::id::{CoverId, GridCode, OrderCode};
+use crate::domain::id::{CoverId, DistrictCode, GridCode, OrderCode};
 use crate::domain::order::Assignee;
 use crate::domain::position::{Metres, Position, Wgs84};
 
@@ -52,6 +52,11 @@ pub(super) struct Orders {
 }
 
 impl Orders {
+    /// The orders of a district.
+    pub(super) fn of(&self, district: DistrictCode) -> Vec<OrderCode> {
+        self.all.keys().filter(|code| code.district() == district).copied().collect()
+    }
+
     pub(super) fn put(&mut self, order: OpenOrder) {
         self.remove(order.code);
         self.tree.insert(point(&order));

@@ -213,7 +213,7 @@ fn covers_change_in_place() {
     assert_eq!(index.cover(old.code).unwrap().status, Status::Removed);
     index.put_cover(old.clone()).unwrap();
     assert_eq!(first(&index), Some(old.id));
-    index.put_organization("370203".parse().unwrap(), org("370203-WAT01", "新水务")).unwrap();
+    index.put_organization(org("370203-WAT01", "新水务")).unwrap();
     assert_eq!(index.cover_by_id(old.id).unwrap().owner.unwrap().name, "新水务");
     assert!(index.remove_cover("370203".parse().unwrap(), old.id));
     assert!(!index.remove_cover("370203".parse().unwrap(), old.id));

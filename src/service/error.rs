@@ -81,6 +81,9 @@ pub enum ServiceError {
     Method,
     #[error("the database cannot write now")]
     Unavailable,
+    /// This process has not come so far yet.
+    #[error("{0}")]
+    NotYet(String),
     /// What failed, which is for the log and never for the caller.
     #[error("{0}")]
     Internal(String),

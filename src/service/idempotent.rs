@@ -40,6 +40,7 @@ impl Guli {
     ) -> std::result::Result<Answer, ServiceError> {
         let context = Arc::clone(&self.context);
         let kept = self.writer.alone(
+            district,
             move |conn| {
                 Box::pin(async move {
                     let reply = rendered.reply(feed);

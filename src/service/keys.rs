@@ -90,7 +90,7 @@ impl Guli {
             revoked_at: None,
         };
         self.writer
-            .alone(move |conn| Box::pin(async move { keys::insert(&mut conn.conn(), &key).await }), |()| ())
+            .alone(None, move |conn| Box::pin(async move { keys::insert(&mut conn.conn(), &key).await }), |()| ())
             .await?;
         self.reload_keys().await?;
         Ok(NewKey { id, secret })
@@ -102,6 +102,7 @@ impl Guli {
         let revoked = self
             .writer
             .alone(
+                None,
                 move |conn| Box::pin(async move { keys::revoke(&mut conn.conn(), id, now).await }),
                 |revoked| revoked,
             )

@@ -1,6 +1,6 @@
 //! From the store to the index: a district as it stands, read once at the start and after imports.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Context;
 use super::registry::Contact;
@@ -11,9 +11,6 @@ use crate::domain::order::Order;
 use crate::index::{DistrictBuilder, DistrictIndex, DistrictSnapshot, OpenOrder};
 use crate::store::personal::{self, PersonalData, Purpose};
 use crate::store::{Conn, Result, areas, catalog, corrupt, covers, head, orders, organizations, people};
-
-/// How many organisations are read at most.
-const ORGANIZATIONS: i64 = 100_000;
 
 /// Builds the index of one district from what the connection sees.
 pub(super) async fn district(context: &Context, conn: &mut Conn<'_>, district: District) -> Result<DistrictIndex> {
@@ -49,7 +46,7 @@ pub(super) async fn district_at(
             })
             .collect(),
         organizations: match as_of {
-            None => organizations::list(conn, "", ORGANIZATIONS).await?,
+            None => organizations::of_district(conn, code).await?,
             Some(seq) => organizations::list_as_of(conn, code, seq).await?,
         },
         catalog: catalog::read(conn, code).await?,
@@ -115,9 +112,12 @@ async fn leaders(context: &Context, conn: &mut Conn<'_>, district: &District) ->
     Ok(leaders)
 }
 
-/// Puts the district's open orders beside its covers.
-pub(super) async fn open_orders(context: &Context, conn: &mut Conn<'_>, district: &District) -> Result<()> {
-    for stored in orders::open(conn, district.code).await? {
+/// Puts the district's open orders beside its covers, and takes off those that are no longer open.
+pub(super) async fn open_orders(context: &Context, conn: &mut Conn<'_>, district: DistrictCode) -> Result<()> {
+    let open = orders::open(conn, district).await?;
+    let codes: HashSet<_> = open.iter().map(|stored| stored.order.code).collect();
+    context.index.retain_orders(district, |code| codes.contains(&code));
+    for stored in open {
         let mut order = stored.order;
         order.cover = settle::subject_by_id(&context.index, stored.cover);
         show(context, &order);

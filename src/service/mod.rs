@@ -6,6 +6,8 @@ pub mod command;
 pub mod edit;
 pub mod error;
 pub mod feed;
+pub mod districts;
+mod follow;
 mod group;
 mod idempotent;
 pub mod import;
@@ -21,12 +23,17 @@ mod settle;
 pub mod tracking;
 mod writer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use jiff::SignedDuration;
+use tokio::sync::{Notify, watch};
+
 use command::{Answer, Command};
+use districts::{Districts, Known};
 use error::{Result, ServiceError};
+use follow::Progress;
 use keys::KeyRing;
 use writer::Writer;
 
@@ -36,9 +43,8 @@ use crate::domain::id::{DistrictCode, TrackingToken};
 use crate::domain::order::Assignee;
 use crate::domain::report::Place;
 use crate::index::Index;
-use crate::store::head::Head;
 use crate::store::seal::Seal;
-use crate::store::{Conn, DatabaseUrl, Result as StoreResult, Store, areas};
+use crate::store::{DatabaseUrl, Result as StoreResult, Store, head};
 
 /// What deciding needs besides a connection.
 #[derive(Debug)]
@@ -47,8 +53,16 @@ pub struct Context {
     pub seal: Seal,
     pub clock: clock::Clock,
     pub calendar: WorkCalendar,
-    /// Told after every commit.
-    committed: tokio::sync::watch::Sender<()>,
+    /// The districts that this process serves.
+    districts: Districts,
+    known: Known,
+    progress: Progress,
+    /// Told when memory has come to another change, of this process or another.
+    committed: watch::Sender<()>,
+    /// Told after every commit of this process.
+    written: watch::Sender<()>,
+    /// Told when somebody waits for what another process committed.
+    wanted: Notify,
 }
 
 impl Context {
@@ -59,20 +73,6 @@ impl Context {
             Assignee::Grid(code) => self.index.grid(*code).is_some(),
             Assignee::Subdistrict(code) => self.index.subdistrict(*code).is_some(),
         }
-    }
-
-    /// Brings the index to the head that a transaction has locked: no order is decided on a
-    /// registry that has changed since.
-    async fn catch_up(&self, conn: &mut Conn<'_>, district: DistrictCode, head: &Head) -> StoreResult<()> {
-        if self.index.registry_seq(district) == Some(head.registry_seq.unsigned_abs()) {
-            return Ok(());
-        }
-        let found = areas::districts(conn).await?.into_iter().find(|d| d.code == district);
-        if let Some(found) = found {
-            let fresh = load::district(self, conn, found).await?;
-            self.index.replace(fresh);
-        }
-        Ok(())
     }
 }
 
@@ -92,7 +92,22 @@ pub struct Guli {
     importing: tokio::sync::Mutex<()>,
     past: moment::PastDistricts,
     checked: quality::Checked,
-    ready: AtomicBool,
+    /// Every district was in memory once.
+    loaded: AtomicBool,
+    stopping: AtomicBool,
+}
+
+/// What to open, and how.
+#[derive(Debug, Clone, Default)]
+pub struct Opening {
+    pub database: DatabaseUrl,
+    /// The file of the key that seals personal data; made when it is missing.
+    pub key_file: PathBuf,
+    /// Pages that an `SQLite` file may have.
+    pub max_page_count: Option<u32>,
+    /// Keys that are accepted beside those in the database.
+    pub fixed_keys: Vec<(&'static str, Actor)>,
+    pub districts: Districts,
 }
 
 /// The writer's task; awaited at the end, when every [`Guli`] is dropped.
@@ -106,58 +121,90 @@ impl Guli {
         max_page_count: Option<u32>,
         fixed_keys: Vec<(&'static str, Actor)>,
     ) -> StoreResult<(Self, WriterTask)> {
-        let store = Store::open(database, max_page_count).await?;
+        let (database, key_file) = (database.clone(), key_file.to_owned());
+        let opening = Opening { database, key_file, max_page_count, fixed_keys, ..Opening::default() };
+        let (guli, task) = Self::connect(opening).await?;
+        guli.load().await?;
+        Ok((guli, task))
+    }
+
+    /// The same with nothing in memory yet; [`load`](Self::load) or [`follow`](Self::follow) bring it there.
+    pub async fn connect(opening: Opening) -> StoreResult<(Self, WriterTask)> {
+        let store = Store::open(&opening.database, opening.max_page_count).await?;
         let context = Arc::new(Context {
             index: Index::default(),
-            seal: Seal::open(key_file)?,
+            seal: Seal::open(&opening.key_file)?,
             clock: clock::Clock::default(),
             calendar: WorkCalendar::default(),
-            committed: tokio::sync::watch::Sender::new(()),
+            districts: opening.districts,
+            known: Known::default(),
+            progress: Progress::default(),
+            committed: watch::Sender::new(()),
+            written: watch::Sender::new(()),
+            wanted: Notify::new(),
         });
         // Only who holds the file knows that no other process is in the middle of an import.
         if store.is_exclusive() {
             import::recover(&context.clock, &store).await?;
         }
-        let mut reader = store.read().await?;
-        for district in areas::districts(&mut reader.conn()).await? {
-            let index = load::district(&context, &mut reader.conn(), district.clone()).await?;
-            context.index.replace(index);
-            load::open_orders(&context, &mut reader.conn(), &district).await?;
-        }
-        drop(reader);
         let (writer, task) = Writer::start(Arc::clone(&context), store.clone());
         let guli = Self {
             context,
             keys: KeyRing::default(),
-            fixed_keys,
+            fixed_keys: opening.fixed_keys,
             store,
             writer,
             importing: tokio::sync::Mutex::new(()),
             past: moment::PastDistricts::default(),
             checked: quality::Checked::default(),
-            ready: AtomicBool::new(true),
+            loaded: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
         };
         let keys = crate::store::keys::all(&mut guli.store.read().await?.conn()).await?;
         guli.keys.set(&keys, &guli.fixed_keys);
         Ok((guli, task))
     }
 
-    /// Whether requests should be sent here.
-    pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Relaxed) && self.writer.is_alive()
+    /// Whether requests should be sent here: everything is in memory, and what others commit is noticed. If not, why.
+    pub fn is_ready(&self) -> std::result::Result<(), &'static str> {
+        if self.is_stopping() {
+            Err("this server is stopping")
+        } else if !self.loaded.load(Ordering::Relaxed) {
+            Err("districts are still being loaded")
+        } else if self.index_age() > follow::SILENCE {
+            Err("the database has not answered for some seconds")
+        } else if self.writer.is_alive() {
+            Ok(())
+        } else {
+            Err("the writer has failed")
+        }
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// How long ago this process last saw how far the database is.
+    pub fn index_age(&self) -> SignedDuration {
+        self.context.clock.now().duration_since(self.lag().seen)
     }
 
     /// From here on the answer to "ready?" is no.
     pub fn set_unready(&self) {
-        self.ready.store(false, Ordering::Relaxed);
+        self.stopping.store(true, Ordering::Relaxed);
         self.context.committed.send_replace(());
     }
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<()> {
         let mut reader = self.store.read().await?;
-        areas::districts(&mut reader.conn()).await?;
+        head::any(&mut reader.conn()).await?;
         Ok(())
+    }
+
+    /// Whether other processes may write to the database too.
+    pub fn is_shared(&self) -> bool {
+        !self.store.is_exclusive()
     }
 
     /// Closes the readers; the writer ends when the last owner drops this.
@@ -172,16 +219,13 @@ impl Guli {
 
     /// The district that a report belongs to.
     pub fn district_of(&self, place: &Place) -> Result<DistrictCode> {
-        settle::district_of(&self.context.index, place)
-    }
-
-    /// Checks that a district is served here.
-    pub fn serves(&self, district: DistrictCode) -> Result<()> {
-        if self.context.index.serves(district) {
-            Ok(())
-        } else {
-            Err(ServiceError::NotFound(format!("district {district}")))
+        if let Some(code) = place.cover() {
+            self.is_not_elsewhere(code.district())?;
         }
+        settle::district_of(&self.context.index, place).map_err(|error| match (error, place.pin()) {
+            (ServiceError::OutsideServiceArea(at), Some(pin)) => self.outside(pin.position(), at),
+            (error, _) => error,
+        })
     }
 
     /// This year by the district's clock: nothing can have been installed later.

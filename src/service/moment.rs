@@ -134,7 +134,7 @@ impl Guli {
         if let Some(kept) = self.past.get(district, change) {
             return Ok(Some((change, kept)));
         }
-        let Some(record) = areas::districts(conn).await?.into_iter().find(|record| record.code == district) else {
+        let Some(record) = areas::district(conn, district).await? else {
             return Ok(None);
         };
         let context: &Context = &self.context;

@@ -11,6 +11,7 @@ impl Guli {
         for district in self.districts() {
             let now = self.context.clock.now();
             let forget = self.writer.alone(
+                district,
                 move |conn| {
                     Box::pin(async move {
                         let conn = &mut conn.conn();

@@ -1,18 +1,20 @@
-//! The one task that writes (single writer): it takes the commands that wait, up to
-//! [`GROUP`] of them, decides and commits them as one transaction per district, applies the
-//! change to the index, and only then answers.
+//! The tasks that write: one for a file, one for each district of `PostgreSQL`. Each takes the commands that wait, up
+//! to [`GROUP`] of them, decides and commits them as one transaction per district, applies the change to the index,
+//! and only then answers.
 //!
-//! It is a task of its own, so a request that is cancelled never drops a transaction. Any error
+//! They are tasks of their own, so a request that is cancelled never drops a transaction. Any error
 //! of the database fails the whole group: the connection is dropped, and with it the transaction,
 //! and the commands are tried again one by one on a new one. (Savepoints per command would be a
 //! trap: `SQLite` rolls the whole transaction back when the disk is full, and a later savepoint's
 //! release would commit alone.)
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use super::command::{Answer, Command};
 use super::error::ServiceError;
@@ -24,6 +26,11 @@ use crate::store::{Result as StoreResult, Store, StoreError, WriteConn};
 const GROUP: usize = 256;
 /// Commands that may wait; beyond it the edge answers 503.
 const QUEUE: usize = 4_096;
+
+/// How long a commit may take where the database is another process's.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The same for a step of an import, or for loading a district of millions.
+const LONG_PATIENCE: Duration = Duration::from_mins(10);
 
 struct Hot {
     command: Command,
@@ -40,57 +47,101 @@ enum Message {
 
 /// The way to the writer. Cheap to clone; when the last clone is gone, the writer ends.
 #[derive(Debug, Clone)]
-pub(super) struct Writer {
-    sender: mpsc::Sender<Message>,
+pub(super) struct Writer(Arc<Lanes>);
+
+/// Where the work of a district waits: of a file, which has one writer, all of it in one lane; of `PostgreSQL` each
+/// district's in its own, so that an import into one keeps no other waiting.
+struct Lanes {
+    context: Arc<Context>,
+    store: Store,
+    senders: Mutex<HashMap<Option<DistrictCode>, mpsc::Sender<Message>>>,
+    tasks: mpsc::UnboundedSender<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Lanes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Lanes")
+    }
+}
+
+impl Lanes {
+    fn sender(&self, district: Option<DistrictCode>) -> mpsc::Sender<Message> {
+        let lane = district.filter(|_| !self.store.is_exclusive());
+        let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        let sender = senders.entry(lane).or_insert_with(|| {
+            let (sender, receiver) = mpsc::channel(QUEUE);
+            let (context, store) = (Arc::clone(&self.context), self.store.clone());
+            let task = tokio::spawn(Task { context, store, conn: None, receiver }.run());
+            // Whoever waits for the end is gone only when everything ends.
+            let _ = self.tasks.send(task);
+            sender
+        });
+        sender.clone()
+    }
 }
 
 impl Writer {
-    /// Starts the task; it ends, its log folded back, when every [`Writer`] is dropped.
-    pub(super) fn start(context: Arc<Context>, store: Store) -> (Self, tokio::task::JoinHandle<()>) {
-        let (sender, receiver) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(Task { context, store, conn: None, receiver }.run());
-        (Self { sender }, task)
+    /// Starts it; it ends, its log folded back, when every [`Writer`] is dropped.
+    pub(super) fn start(context: Arc<Context>, store: Store) -> (Self, JoinHandle<()>) {
+        let (tasks, mut started) = mpsc::unbounded_channel::<JoinHandle<()>>();
+        let task = tokio::spawn(async move {
+            while let Some(lane) = started.recv().await {
+                if let Err(error) = lane.await {
+                    tracing::error!(%error, "a lane of the writer failed");
+                }
+            }
+        });
+        (Self(Arc::new(Lanes { context, store, senders: Mutex::default(), tasks })), task)
     }
 
-    /// Whether the task still takes commands.
+    /// Whether it still takes commands.
     pub(super) fn is_alive(&self) -> bool {
-        !self.sender.is_closed()
+        let senders = self.0.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        senders.values().all(|sender| !sender.is_closed())
     }
 
     /// Has a command decided. The answer comes after the commit.
     pub(super) async fn submit(&self, command: Command) -> Answer {
         let (answer, answered) = oneshot::channel();
+        let lane = self.0.sender(Some(command.district));
         let message = Message::Hot(Hot { command, answer });
-        if self.sender.try_send(message).is_err() {
+        if lane.try_send(message).is_err() {
             return Answer::Refused(ServiceError::Unavailable);
         }
+        drop(lane);
         answered.await.unwrap_or(Answer::Refused(ServiceError::Unavailable))
     }
 
-    /// Runs `work` in a transaction of its own, and `then` once it is committed and before any
-    /// later command is decided.
+    /// Runs `work` in a transaction of its own, in the lane of a district or of what belongs to none, and `then` once
+    /// it is committed and before any later command of the lane is decided.
     pub(super) async fn alone<T: Send + 'static, U: Send + 'static>(
         &self,
+        district: impl Into<Option<DistrictCode>>,
         work: impl for<'c> FnOnce(&'c mut WriteConn) -> BoxFuture<'c, StoreResult<T>> + Send + 'static,
         then: impl FnOnce(T) -> U + Send + 'static,
     ) -> StoreResult<U> {
-        self.run(work, |_| End::Commit, then).await
+        self.run(district, work, |_| End::Commit, then).await
     }
 
     /// Runs `work` in a transaction of its own and `then` once it has ended as `end` says of what it gave.
     pub(super) async fn run<T: Send + 'static, U: Send + 'static>(
         &self,
+        district: impl Into<Option<DistrictCode>>,
         work: impl for<'c> FnOnce(&'c mut WriteConn) -> BoxFuture<'c, StoreResult<T>> + Send + 'static,
         end: impl FnOnce(&T) -> End + Send + 'static,
         then: impl FnOnce(T) -> U + Send + 'static,
     ) -> StoreResult<U> {
         let (result, got) = oneshot::channel();
+        let context = Arc::clone(&self.0.context);
         let work: Work = Box::new(move |conn| {
             Box::pin(async move {
                 conn.begin().await?;
                 let value = work(conn).await?;
                 match end(&value) {
-                    End::Commit => conn.commit().await?,
+                    End::Commit => {
+                        conn.commit().await?;
+                        context.written.send_replace(());
+                    }
                     End::Rollback => conn.rollback().await?,
                 }
                 // The asker may be gone; the work is done all the same.
@@ -100,7 +151,7 @@ impl Writer {
         });
         let (done, finished) = oneshot::channel();
         let gone = || StoreError::Unavailable(sqlx::Error::PoolClosed);
-        self.sender.send(Message::Alone(work, done)).await.map_err(|_| gone())?;
+        self.0.sender(district.into()).send(Message::Alone(work, done)).await.map_err(|_| gone())?;
         finished.await.map_err(|_| gone())??;
         got.await.map_err(|_| gone())
     }
@@ -119,6 +170,13 @@ struct Failed {
     error: StoreError,
     /// The commit itself failed: a connection that breaks then does not tell what became of it.
     perhaps_committed: bool,
+}
+
+impl Failed {
+    /// The server is not there, so that trying again at once is in vain. A full disk is another matter: less may fit.
+    fn is_away(&self) -> bool {
+        matches!(&self.error, StoreError::Unavailable(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut))
+    }
 }
 
 impl From<StoreError> for Failed {
@@ -160,6 +218,10 @@ impl Task {
             if let Some((work, done)) = alone {
                 let _ = done.send(self.alone(work).await);
             }
+            // Others' work waits for a connection too; that of a file is this task's alone.
+            if !self.store.is_exclusive() {
+                self.conn = None;
+            }
         }
         if let Some(conn) = self.conn.take()
             && let Err(error) = conn.close().await
@@ -173,28 +235,48 @@ impl Task {
         metrics::histogram!("guli_commit_group_commands").record(commands.len() as f64);
         match self.commit(district, &commands).await {
             Ok(decided) => send(answers, decided),
-            Err(failed) if commands.len() == 1 => {
-                tracing::error!(error = %failed.error, "a command could not be committed");
-                send(answers, vec![Answer::Refused(failed.error.into())]);
+            Err(failed) if commands.len() == 1 || failed.is_away() => {
+                tracing::error!(error = %failed.error, commands = commands.len(), "a commit group could not be committed");
+                let refused = ServiceError::from(failed.error);
+                send(answers, commands.iter().map(|_| Answer::Refused(refused.clone())).collect());
             }
-            Err(failed) => {
-                tracing::warn!(error = %failed.error, commands = commands.len(), "a commit group failed; trying one by one");
-                for (command, answer) in commands.iter().zip(answers) {
-                    // What may be stored already is tried again only under a key, which finds it.
-                    let decided = if failed.perhaps_committed && command.idempotency.is_none() {
-                        vec![Answer::Refused(ServiceError::Unavailable)]
-                    } else {
-                        let decided = self.commit(district, std::slice::from_ref(command)).await;
-                        decided.unwrap_or_else(|failed| vec![Answer::Refused(failed.error.into())])
-                    };
-                    send(vec![answer], decided);
-                }
-            }
+            Err(failed) => self.one_by_one(district, &commands, answers, &failed).await,
         }
     }
 
-    /// One transaction. On any error the connection is dropped, which rolls back.
+    async fn one_by_one(
+        &mut self,
+        district: DistrictCode,
+        commands: &[Command],
+        answers: Vec<oneshot::Sender<Answer>>,
+        failed: &Failed,
+    ) {
+        tracing::warn!(error = %failed.error, commands = commands.len(), "a commit group failed; trying one by one");
+        for (command, answer) in commands.iter().zip(answers) {
+            // What may be stored already is tried again only under a key, which finds it.
+            let decided = if failed.perhaps_committed && command.idempotency.is_none() {
+                vec![Answer::Refused(ServiceError::Unavailable)]
+            } else {
+                let decided = self.commit(district, std::slice::from_ref(command)).await;
+                decided.unwrap_or_else(|failed| vec![Answer::Refused(failed.error.into())])
+            };
+            send(vec![answer], decided);
+        }
+    }
+
+    /// One transaction, within the time that an answer is waited for. On any error the connection is dropped, which
+    /// rolls back.
     async fn commit(&mut self, district: DistrictCode, commands: &[Command]) -> Result<Vec<Answer>, Failed> {
+        if self.store.is_exclusive() {
+            return self.commit_patiently(district, commands).await;
+        }
+        // A server that went away without a word leaves a connection that is waited for in vain.
+        let committed = tokio::time::timeout(PATIENCE, self.commit_patiently(district, commands));
+        let silent = Failed { error: StoreError::Unavailable(sqlx::Error::PoolTimedOut), perhaps_committed: true };
+        committed.await.unwrap_or(Err(silent))
+    }
+
+    async fn commit_patiently(&mut self, district: DistrictCode, commands: &[Command]) -> Result<Vec<Answer>, Failed> {
         let mut conn = self.conn().await?;
         conn.begin().await?;
         let (answers, effects) = group::run(&self.context, &mut conn.conn(), district, commands).await?;
@@ -203,13 +285,21 @@ impl Task {
         for order in effects.changed {
             super::load::show(&self.context, &order);
         }
+        let (first, last) = effects.events;
+        self.context.came_to(district, first, last);
+        self.context.written.send_replace(());
         self.context.committed.send_replace(());
         Ok(answers)
     }
 
     async fn alone(&mut self, work: Work) -> StoreResult<()> {
         let mut conn = self.conn().await?;
-        work(&mut conn).await?;
+        if self.store.is_exclusive() {
+            work(&mut conn).await?;
+        } else {
+            let silent = |_| StoreError::Unavailable(sqlx::Error::PoolTimedOut);
+            tokio::time::timeout(LONG_PATIENCE, work(&mut conn)).await.map_err(silent)??;
+        }
         self.conn = Some(conn);
         self.context.committed.send_replace(());
         Ok(())

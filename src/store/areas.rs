@@ -63,13 +63,23 @@ impl Row {
 /// Every district in the database.
 pub async fn districts(conn: &mut Conn<'_>) -> Result<Vec<District>> {
     const SQL: &str = "SELECT district, name, outline FROM district ORDER BY district";
-    let rows: Vec<(i64, String, Vec<u8>)> = each!(conn, c => sqlx::query_as(SQL).fetch_all(c).await?);
-    rows.into_iter()
-        .map(|(code, name, outline)| {
-            let code = DistrictCode::from_number(code.unsigned_abs()).ok_or_else(|| corrupt("a district", code))?;
-            Ok(District { code, name, outline: wkb::read(&outline)? })
-        })
-        .collect()
+    let rows: Vec<DistrictRow> = each!(conn, c => sqlx::query_as(SQL).fetch_all(c).await?);
+    rows.into_iter().map(read_district).collect()
+}
+
+/// One district.
+pub async fn district(conn: &mut Conn<'_>, code: DistrictCode) -> Result<Option<District>> {
+    const SQL: &str = "SELECT district, name, outline FROM district WHERE district = $1";
+    let row: Option<DistrictRow> =
+        each!(conn, c => sqlx::query_as(SQL).bind(code.as_i64()).fetch_optional(c).await?);
+    row.map(read_district).transpose()
+}
+
+type DistrictRow = (i64, String, Vec<u8>);
+
+fn read_district((code, name, outline): DistrictRow) -> Result<District> {
+    let code = DistrictCode::from_number(code.unsigned_abs()).ok_or_else(|| corrupt("a district", code))?;
+    Ok(District { code, name, outline: wkb::read(&outline)? })
 }
 
 /// The versions of the districts, by code.

@@ -104,13 +104,36 @@ pub async fn each_of(
     conn: &mut Conn<'_>,
     district: DistrictCode,
     as_of: Option<i64>,
+    take: impl FnMut(Cover),
+) -> Result<()> {
+    read_each(conn, district, as_of, 0, take).await
+}
+
+/// Gives every cover of a district that changed after an event to `take`, as it now is.
+pub async fn changed_since(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    seq: i64,
+    take: impl FnMut(Cover),
+) -> Result<()> {
+    read_each(conn, district, None, seq, take).await
+}
+
+async fn read_each(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    as_of: Option<i64>,
+    since: i64,
     mut take: impl FnMut(Cover),
 ) -> Result<()> {
     each!(conn, c => {
         let columns = format!("code, id, version, {FIELDS}");
-        let from = super::at("cover", &format!("district, {columns}"), as_of);
+        let from = super::at("cover", &format!("district, seq_from, {columns}"), as_of);
         let mut sql = QueryBuilder::<Db>::new(format!("SELECT {columns} FROM {from} WHERE district = "));
         sql.push_bind(district.as_i64());
+        if since > 0 {
+            sql.push(" AND seq_from > ").push_bind(since);
+        }
         let mut query = sql.build_query_as::<Row>();
         // Read once at the start: nothing of it is worth a place among the prepared statements.
         query = query.persistent(false);

@@ -11,6 +11,17 @@ pub(super) async fn begin(mut conn: Conn<'_>) -> Result<()> {
     Ok(())
 }
 
+/// A view that does not move while several statements read: `SQLite` has it in every transaction. Reading a district
+/// of millions of covers may take longer than a statement otherwise may.
+pub(super) async fn snapshot(mut conn: Conn<'_>) -> Result<()> {
+    const SQL: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '10min'";
+    match &mut conn {
+        Conn::Sqlite(_) => {}
+        Conn::Postgres(c) => sqlx::raw_sql(SQL).execute(&mut **c).await.map(drop)?,
+    }
+    Ok(())
+}
+
 pub(super) async fn commit(mut conn: Conn<'_>) -> Result<()> {
     each!(&mut conn, c => sqlx::raw_sql("COMMIT").execute(c).await.map(drop)?);
     Ok(())

@@ -56,6 +56,24 @@ pub async fn read(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Option<
     Ok(each!(conn, c => sqlx::query_as(SQL).bind(district.as_i64()).fetch_optional(c).await?))
 }
 
+/// Asks the database for anything: whether it answers.
+pub async fn any(conn: &mut Conn<'_>) -> Result<()> {
+    let _: i64 = each!(conn, c => sqlx::query_scalar("SELECT CAST(1 AS BIGINT)").fetch_one(c).await?);
+    Ok(())
+}
+
+/// The last number of every district.
+pub async fn all(conn: &mut Conn<'_>) -> Result<Vec<(DistrictCode, i64)>> {
+    const SQL: &str = "SELECT district, seq FROM district_head ORDER BY district";
+    let rows: Vec<(i64, i64)> = each!(conn, c => sqlx::query_as(SQL).fetch_all(c).await?);
+    rows.into_iter()
+        .map(|(district, seq)| {
+            let code = DistrictCode::from_number(district.unsigned_abs());
+            Ok((code.ok_or_else(|| corrupt("a district", district))?, seq))
+        })
+        .collect()
+}
+
 /// Writes the head back, at the end of the group.
 pub async fn save(conn: &mut Conn<'_>, district: DistrictCode, head: &Head) -> Result<()> {
     const SQL: &str = "UPDATE district_head SET seq = $2, registry_seq = $3, day = $4, day_counter = $5, last_time = $6 \

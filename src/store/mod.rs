@@ -21,7 +21,10 @@ pub mod personal;
 pub mod quality;
 pub mod reports;
 pub mod seal;
+mod postgres;
+mod url;
 mod wkb;
+mod write;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -30,8 +33,13 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{
-    ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool,
+    ConnectOptions as _, Connection as _, PgConnection, Postgres, Sqlite, SqliteConnection, SqlitePool,
 };
+
+use postgres::Pools;
+pub use postgres::Listener;
+pub use url::DatabaseUrl;
+pub use write::WriteConn;
 
 /// Runs one body on whichever database the connection is of; inside it `Db` is that database.
 macro_rules! each {
@@ -134,114 +142,10 @@ impl ReadConn {
     }
 }
 
-/// The one connection that writes.
-#[derive(Debug)]
-pub enum WriteConn {
-    Sqlite(SqliteConnection),
-    Postgres(PgConnection),
-}
-
-impl WriteConn {
-    pub fn conn(&mut self) -> Conn<'_> {
-        match self {
-            Self::Sqlite(c) => Conn::Sqlite(c),
-            Self::Postgres(c) => Conn::Postgres(c),
-        }
-    }
-
-    /// Begins the transaction that holds one commit group.
-    pub async fn begin(&mut self) -> Result<()> {
-        dialect::begin(self.conn()).await
-    }
-
-    pub async fn commit(&mut self) -> Result<()> {
-        dialect::commit(self.conn()).await
-    }
-
-    /// Takes everything since [`begin`](Self::begin) back.
-    pub async fn rollback(&mut self) -> Result<()> {
-        dialect::rollback(self.conn()).await
-    }
-
-    /// Folds the write-ahead log back and closes; at a graceful end.
-    pub async fn close(mut self) -> Result<()> {
-        dialect::checkpoint(self.conn()).await?;
-        match self {
-            Self::Sqlite(c) => c.close().await?,
-            Self::Postgres(c) => c.close().await?,
-        }
-        Ok(())
-    }
-}
-
-/// Where the data is.
-#[derive(Clone, PartialEq, Eq, serde::Deserialize)]
-#[serde(try_from = "String")]
-pub struct DatabaseUrl(String);
-
-impl Default for DatabaseUrl {
-    /// A file in the working directory.
-    fn default() -> Self {
-        Self("sqlite://guli.db".to_owned())
-    }
-}
-
-impl FromStr for DatabaseUrl {
-    type Err = String;
-
-    fn from_str(url: &str) -> std::result::Result<Self, String> {
-        Self::try_from(url.to_owned())
-    }
-}
-
-impl TryFrom<String> for DatabaseUrl {
-    type Error = String;
-
-    fn try_from(url: String) -> std::result::Result<Self, String> {
-        if url.starts_with("sqlite://") || url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Ok(Self(url))
-        } else {
-            Err("a database looks like sqlite://guli.db or postgres://user@host/name".to_owned())
-        }
-    }
-}
-
-impl DatabaseUrl {
-    /// An `SQLite` database in this file.
-    pub fn sqlite(file: &Path) -> Self {
-        Self(format!("sqlite://{}", file.display()))
-    }
-
-    /// The file of an `SQLite` database.
-    pub fn file(&self) -> Option<PathBuf> {
-        self.0.strip_prefix("sqlite://").map(|rest| PathBuf::from(rest.split('?').next().unwrap_or(rest)))
-    }
-}
-
-/// The address without its password.
-impl std::fmt::Display for DatabaseUrl {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let scheme_end = self.0.find("://").map_or(0, |i| i + 3);
-        match self.0[scheme_end..].rfind('@') {
-            Some(at) => {
-                let user = self.0[scheme_end..scheme_end + at].split(':').next().unwrap_or_default();
-                write!(f, "{}{user}{}", &self.0[..scheme_end], &self.0[scheme_end + at..])
-            }
-            None => f.write_str(&self.0),
-        }
-    }
-}
-
-impl std::fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "DatabaseUrl({self})")
-    }
-}
-
 #[derive(Debug, Clone)]
 enum Pool {
     Sqlite { pool: SqlitePool, write: Box<SqliteConnectOptions> },
-    Postgres { pool: PgPool },
+    Postgres(Pools),
 }
 
 /// The database of this process. Cheap to clone.
@@ -257,7 +161,7 @@ impl Store {
     pub async fn open(url: &DatabaseUrl, max_page_count: Option<u32>) -> Result<Self> {
         let store = match url.file() {
             Some(file) => Self::open_sqlite(&file, max_page_count).await?,
-            None => Self::open_postgres(&url.0).await?,
+            None => Self { pool: Pool::Postgres(Pools::open(url.as_str()).await?), _lock: None },
         };
         Ok(store)
     }
@@ -287,7 +191,7 @@ impl Store {
         sqlx::migrate!("migrations/sqlite")
             .run_direct(None, &mut first, false)
             .await
-            .map_err(|e| migration_error(&e))?;
+            .map_err(migration_error)?;
         first.close().await?;
         // Exactly one connection writes and checkpoints: see the WAL-reset bug of SQLite before 3.51.3.
         let read = options.create_if_missing(false).pragma("query_only", "true").pragma("wal_autocheckpoint", "0");
@@ -299,30 +203,6 @@ impl Store {
         Ok(Self { pool: Pool::Sqlite { pool, write: Box::new(write) }, _lock: Some(std::sync::Arc::new(lock)) })
     }
 
-    async fn open_postgres(url: &str) -> Result<Self> {
-        let options = sqlx::postgres::PgConnectOptions::from_str(url)
-            .map_err(|e| StoreError::Setup(format!("wrong database address: {e}")))?
-            .application_name("guli")
-            .options([
-                ("synchronous_commit", "on"),
-                ("statement_timeout", "30s"),
-                ("idle_in_transaction_session_timeout", "30s"),
-            ])
-            .disable_statement_logging();
-        let pool = sqlx::postgres::PgPoolOptions::new()
-            .max_connections(8)
-            .acquire_timeout(Duration::from_secs(5))
-            .connect_with(options)
-            .await?;
-        let mut conn = pool.acquire().await?;
-        sqlx::migrate!("migrations/postgres")
-            .run_direct(None, &mut *conn, false)
-            .await
-            .map_err(|e| migration_error(&e))?;
-        drop(conn);
-        Ok(Self { pool: Pool::Postgres { pool }, _lock: None })
-    }
-
     /// Whether no other process can write.
     pub const fn is_exclusive(&self) -> bool {
         matches!(self.pool, Pool::Sqlite { .. })
@@ -332,15 +212,15 @@ impl Store {
     pub async fn read(&self) -> Result<ReadConn> {
         Ok(match &self.pool {
             Pool::Sqlite { pool, .. } => ReadConn::Sqlite(pool.acquire().await?),
-            Pool::Postgres { pool } => ReadConn::Postgres(pool.acquire().await?),
+            Pool::Postgres(pools) => ReadConn::Postgres(pools.read.acquire().await?),
         })
     }
 
-    /// The connection that writes; the writer task holds the only one.
+    /// A connection that writes; of a file the only one, which the writer task holds.
     pub async fn write(&self) -> Result<WriteConn> {
         Ok(match &self.pool {
             Pool::Sqlite { write, .. } => WriteConn::Sqlite(write.connect().await?),
-            Pool::Postgres { pool } => WriteConn::Postgres(pool.acquire().await?.detach()),
+            Pool::Postgres(pools) => WriteConn::pooled(pools.write.acquire().await?),
         })
     }
 
@@ -348,13 +228,36 @@ impl Store {
     pub async fn close(&self) {
         match &self.pool {
             Pool::Sqlite { pool, .. } => pool.close().await,
-            Pool::Postgres { pool } => pool.close().await,
+            Pool::Postgres(pools) => pools.close().await,
+        }
+    }
+
+    /// Tells other processes that something was committed; where there may be none, nobody.
+    pub async fn notify(&self) -> Result<()> {
+        match &self.pool {
+            Pool::Sqlite { .. } => Ok(()),
+            Pool::Postgres(pools) => postgres::notify(&pools.read).await,
+        }
+    }
+
+    /// Listens for what other processes commit; `None` where there may be none.
+    pub async fn listen(&self) -> Result<Option<Listener>> {
+        match &self.pool {
+            Pool::Sqlite { .. } => Ok(None),
+            Pool::Postgres(pools) => Listener::open(&pools.read).await.map(Some),
         }
     }
 }
 
-fn migration_error(error: &sqlx::migrate::MigrateError) -> StoreError {
-    StoreError::Setup(format!("the database's schema does not fit this version of guli: {error}"))
+fn migration_error(error: sqlx::migrate::MigrateError) -> StoreError {
+    use sqlx::migrate::MigrateError;
+    match error {
+        MigrateError::VersionMissing(version) => StoreError::Setup(format!(
+            "a newer guli has brought the database to migration {version}, which this one does not know: use that version"
+        )),
+        MigrateError::Execute(error) => error.into(),
+        other => StoreError::Setup(format!("the database's schema does not fit this version of guli: {other}")),
+    }
 }
 
 /// Takes the lock on the file beside the database, or says who holds it.

@@ -57,6 +57,21 @@ pub async fn list(conn: &mut Conn<'_>, after: &str, limit: i64) -> Result<Vec<Or
     rows.into_iter().map(Row::read).collect()
 }
 
+/// The organisations that a district needs to know: its own, those that act in it, and those above all districts.
+pub async fn of_district(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Vec<Organization>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM organization WHERE code LIKE $1 \
+            OR CAST(substr(code, 1, 6) AS BIGINT) NOT IN (SELECT district FROM district) \
+            OR code IN (SELECT owner FROM cover WHERE district = $2 AND owner IS NOT NULL \
+                UNION SELECT responsible_unit FROM cover WHERE district = $2 AND responsible_unit IS NOT NULL \
+                UNION SELECT supervising_department FROM area WHERE district = $2 AND supervising_department IS NOT NULL) \
+         ORDER BY code"
+    );
+    let rows: Vec<Row> = each!(conn, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(format!("{district}%")).bind(district.as_i64()).fetch_all(c).await?);
+    rows.into_iter().map(Row::read).collect()
+}
+
 /// All organisations, those of the district as they were after its event `as_of`.
 pub async fn list_as_of(conn: &mut Conn<'_>, district: DistrictCode, as_of: i64) -> Result<Vec<Organization>> {
     let sql = format!(

@@ -72,13 +72,19 @@ pub type RenderAreas = Arc<dyn Fn(&AreaOutcome) -> Rendered + Send + Sync>;
 
 struct Done {
     answer: Answer,
-    district: Option<Arc<DistrictIndex>>,
+    shows: Option<Shows>,
+}
+
+/// What memory is to show of an edit: the district, orders in other grids, and the first and last number it took.
+struct Shows {
+    fresh: Arc<DistrictIndex>,
     orders: Vec<Order>,
+    events: (i64, i64),
 }
 
 impl Done {
     fn refused(error: ServiceError) -> Self {
-        Self { answer: Answer::Refused(error), district: None, orders: Vec::new() }
+        Self { answer: Answer::Refused(error), shows: None }
     }
 }
 
@@ -105,14 +111,16 @@ impl Guli {
             Run::Dry => End::Rollback,
         };
         let done = self.writer.run(
+            district,
             move |conn| {
                 Box::pin(async move { edited(&context, &mut conn.conn(), district, edit, &asking, run, &render).await })
             },
             move |_| end,
-            move |Done { answer, district, orders }| {
-                if let Some(district) = district.filter(|_| run == Run::Real) {
-                    shown.index.replace(district);
+            move |Done { answer, shows }| {
+                if let Some(Shows { fresh, orders, events: (first, last) }) = shows.filter(|_| run == Run::Real) {
+                    shown.index.replace(fresh);
                     orders.iter().for_each(|order| load::show(&shown, order));
+                    shown.came_to(district, first, last);
                 }
                 answer
             },
@@ -147,7 +155,7 @@ async fn edited(
     render: &RenderAreas,
 ) -> StoreResult<Done> {
     let open = match Open::begin(context, conn, district, asking).await? {
-        Begun::Answered(answer) => return Ok(Done { answer, district: None, orders: Vec::new() }),
+        Begun::Answered(answer) => return Ok(Done { answer, shows: None }),
         Begun::Open(open) => open,
     };
     let plan = match plan(context, conn, district, edit).await? {
@@ -180,9 +188,10 @@ async fn edited(
     let fresh = Arc::new(fresh);
     outcome.registry.replace(Arc::clone(&fresh));
     let rendered = render(&outcome);
-    let moved: Vec<Order> = moved.into_iter().map(|(_, order)| order).collect();
-    let answer = open.finish_with(context, conn, asking, changes, &moved, rendered).await?;
-    Ok(Done { answer, district: Some(fresh), orders: moved })
+    let orders: Vec<Order> = moved.into_iter().map(|(_, order)| order).collect();
+    let events = (seq, last + i64::try_from(orders.len()).unwrap_or(0));
+    let answer = open.finish_with(context, conn, asking, changes, &orders, rendered).await?;
+    Ok(Done { answer, shows: Some(Shows { fresh, orders, events }) })
 }
 
 /// The district as the transaction sees it.
@@ -191,7 +200,7 @@ pub(super) async fn reload(
     conn: &mut Conn<'_>,
     district: DistrictCode,
 ) -> StoreResult<DistrictIndex> {
-    let record = areas::districts(conn).await?.into_iter().find(|record| record.code == district);
+    let record = areas::district(conn, district).await?;
     load::district(context, conn, record.ok_or_else(|| corrupt("district", district))?).await
 }
 

@@ -77,6 +77,7 @@ impl Guli {
         }
         let (context, shown) = (Arc::clone(&self.context), Arc::clone(&self.context));
         let done = self.writer.alone(
+            district,
             move |conn| Box::pin(async move { run(&context, &mut conn.conn(), edit, &asking, &render).await }),
             move |(answer, changed)| {
                 if let Some(state) = changed {
@@ -92,10 +93,10 @@ impl Guli {
 /// Shows a cover in memory as it now is in the database.
 fn show(context: &Context, CoverState { cover, seq, .. }: CoverState) {
     let district = cover.code.district();
-    let put = context.index.put_cover(cover);
-    if let Err(error) = put.and_then(|()| context.index.set_registry_seq(district, seq.unsigned_abs())) {
+    if let Err(error) = context.index.put_cover(cover) {
         tracing::error!(%error, "a stored cover cannot be held in memory");
     }
+    context.registry_came_to(district, seq, seq);
 }
 
 async fn run(

@@ -113,7 +113,7 @@ async fn parent(conn: &mut Conn<'_>, district: DistrictCode, code: u64) -> Store
         Level::Grid => GridCode::from_number(code).map(|code| CommunityCode::of(code).number()),
         Level::Community => CommunityCode::from_number(code).map(|code| SubdistrictCode::of(code).number()),
         Level::Subdistrict => {
-            let record = areas::districts(conn).await?.into_iter().find(|record| record.code == district);
+            let record = areas::district(conn, district).await?;
             return Ok(record.map(|record| record.outline));
         }
     };

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Asking, Begun, Change, Open, areas, check};
+use super::{Asking, Begun, Change, Open, check};
 use crate::domain::actor::{self, Action, Resource};
 use crate::domain::id::{DistrictCode, OrgCode};
 use crate::domain::organization::Organization;
-use crate::index::DistrictIndex;
 use crate::service::command::{Answer, Precondition, Render};
 use crate::service::error::{Result, ServiceError};
 use crate::service::{Context, Guli};
@@ -78,25 +77,32 @@ impl Guli {
         if let Err(refused) = refused {
             return Answer::Refused(refused);
         }
-        let (served, everywhere) = (self.districts(), self.districts());
+        let served = self.districts();
         let (context, shown) = (Arc::clone(&self.context), Arc::clone(&self.context));
         let done = self.writer.alone(
+            district,
             move |conn| Box::pin(async move { run(&context, &mut conn.conn(), edit, &served, &asking, &render).await }),
             move |(answer, shows)| {
-                if let Some(Shows { organization, fresh }) = shows {
-                    let reloaded: Vec<DistrictCode> = fresh.iter().map(|district| district.code()).collect();
-                    fresh.into_iter().for_each(|district| shown.index.replace(district));
-                    // The others know it too, though nothing of theirs is its own.
-                    for district in everywhere.into_iter().filter(|district| !reloaded.contains(district)) {
-                        if let Err(error) = shown.index.put_organization(district, organization.clone()) {
-                            tracing::error!(%error, "an organization cannot be held in memory");
-                        }
-                    }
+                let Some(Shows { organization, seq }) = shows else { return (answer, Vec::new()) };
+                let supervised = shown.index.supervised_by(&organization.code);
+                if let Err(error) = shown.index.put_organization(organization) {
+                    tracing::error!(%error, "an organization cannot be held in memory");
                 }
-                answer
+                shown.registry_came_to(district, seq, seq);
+                (answer, supervised)
             },
         );
-        done.await.unwrap_or_else(|error| Answer::Refused(error.into()))
+        let (answer, supervised) = match done.await {
+            Ok(done) => done,
+            Err(error) => return Answer::Refused(error.into()),
+        };
+        // Its name stands beside the grids that it supervises, in each district's own lane.
+        for district in supervised {
+            if let Err(error) = self.follow_district(district, true).await {
+                tracing::warn!(%error, %district, "a district could not be loaded with an organization's new name");
+            }
+        }
+        answer
     }
 
     /// Every state of an organisation, with the events that began and ended them.
@@ -139,11 +145,10 @@ async fn known(conn: &mut Conn<'_>, code: &OrgCode) -> StoreResult<Result<Organi
     Ok(Err(if was { removed(code) } else { ServiceError::NotFound(format!("organization {code}")) }))
 }
 
-/// What memory is to show of an edit.
+/// What memory is to show of an edit, and the number that it took.
 struct Shows {
     organization: Organization,
-    /// The districts that it acts in, loaded anew.
-    fresh: Vec<Arc<DistrictIndex>>,
+    seq: i64,
 }
 
 /// What an edit comes to: the organisation as it is to be, or is no more.
@@ -180,23 +185,12 @@ async fn run(
             ("organization.removed", organization)
         }
     };
-    // Wherever it acts, its name is shown.
-    let mut fresh = Vec::new();
-    for &district in served {
-        if district == open.district || organizations::ties(conn, district, &organization.code).await?.here() {
-            let reloaded = areas::reload(context, conn, district).await?;
-            if district == open.district {
-                reloaded.set_change(seq.unsigned_abs());
-            }
-            fresh.push(Arc::new(reloaded));
-        }
-    }
     let rendered = (render.0)(&organization);
     let change = Change::new(kind, organization.code.to_string(), organization.version);
     let answer = open.finish(context, conn, asking, change, rendered).await?;
     let organization =
         if kind == "organization.removed" { Organization::nameless(organization.code) } else { organization };
-    Ok((answer, Some(Shows { organization, fresh })))
+    Ok((answer, Some(Shows { organization, seq })))
 }
 
 async fn decide(conn: &mut Conn<'_>, edit: OrganizationEdit, served: &[DistrictCode]) -> StoreResult<Result<Decision>> {

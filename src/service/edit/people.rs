@@ -54,19 +54,16 @@ impl Guli {
         }
         let (context, shown) = (Arc::clone(&self.context), Arc::clone(&self.context));
         let done = self.writer.alone(
+            district,
             move |conn| {
                 Box::pin(async move { run(&context, &mut conn.conn(), district, edit, &asking, &render).await })
             },
-            move |(answer, fresh)| {
-                match fresh {
-                    Some(Shown::District(district)) => shown.index.replace(Arc::new(*district)),
-                    Some(Shown::Change(seq)) => {
-                        if let Err(error) = shown.index.set_registry_seq(district, seq.unsigned_abs()) {
-                            tracing::error!(%error, "a change of a district that is not in memory");
-                        }
-                    }
-                    None => {}
+            move |(answer, shows)| {
+                let Some(Shows { fresh, seq }) = shows else { return answer };
+                if let Some(fresh) = fresh {
+                    shown.index.replace(Arc::new(*fresh));
                 }
+                shown.registry_came_to(district, seq, seq);
                 answer
             },
         );
@@ -118,11 +115,11 @@ pub fn removed(id: PersonId) -> ServiceError {
     ServiceError::Gone { detail: format!("person {id} was removed"), history: Some(format!("/v1/people/{id}/history")) }
 }
 
-/// What memory is to show of an edit.
-enum Shown {
-    /// The name of a grid's leader stands beside the grid.
-    District(Box<DistrictIndex>),
-    Change(i64),
+/// What memory is to show of an edit, and the number that it took.
+struct Shows {
+    /// Where the name of a grid's leader changed, which stands beside the grid.
+    fresh: Option<Box<DistrictIndex>>,
+    seq: i64,
 }
 
 /// A person before and after an edit.
@@ -140,7 +137,7 @@ async fn run(
     edit: PersonEdit,
     asking: &Asking,
     render: &Render<PersonRecord>,
-) -> StoreResult<(Answer, Option<Shown>)> {
+) -> StoreResult<(Answer, Option<Shows>)> {
     let open = match Open::begin(context, conn, district, asking).await? {
         Begun::Answered(answer) => return Ok((answer, None)),
         Begun::Open(open) => open,
@@ -170,11 +167,9 @@ async fn run(
         draft.iter().flat_map(|draft| &draft.duties).any(|(kind, _)| *kind == DutyKind::GridLeader)
     };
     let fresh = if leads(&before) || leads(&after) {
-        let reloaded = areas::reload(context, conn, district).await?;
-        reloaded.set_change(seq.unsigned_abs());
-        Shown::District(Box::new(reloaded))
+        Some(Box::new(areas::reload(context, conn, district).await?))
     } else {
-        Shown::Change(seq)
+        None
     };
     let change = Change {
         personal: personal_changes(before.as_ref(), after.as_ref()),
@@ -182,7 +177,7 @@ async fn run(
     };
     let rendered = (render.0)(&record);
     let answer = open.finish(context, conn, asking, change, rendered).await?;
-    Ok((answer, Some(fresh)))
+    Ok((answer, Some(Shows { fresh, seq })))
 }
 
 /// The person as whoever asked may see them.

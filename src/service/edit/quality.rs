@@ -31,12 +31,18 @@ impl Guli {
         if let Err(refusal) = actor::authorize(&asking.actor, Action::RuleOnFinding, resource) {
             return Answer::Refused(ServiceError::refused(refusal, format!("finding {id}")));
         }
-        let context = Arc::clone(&self.context);
+        let (context, logged, district) = (Arc::clone(&self.context), Arc::clone(&self.context), found.district);
         let done = self.writer.alone(
+            district,
             move |conn| {
                 Box::pin(async move { run(&context, &mut conn.conn(), found, verdict, &asking, &render).await })
             },
-            |answer| answer,
+            move |(answer, seq)| {
+                if let Some(seq) = seq {
+                    logged.came_to(district, seq, seq);
+                }
+                answer
+            },
         );
         done.await.unwrap_or_else(|error| Answer::Refused(error.into()))
     }
@@ -49,9 +55,9 @@ async fn run(
     verdict: Verdict,
     asking: &Asking,
     render: &Render<Found>,
-) -> StoreResult<Answer> {
+) -> StoreResult<(Answer, Option<i64>)> {
     let open = match Open::begin(context, conn, found.district, asking).await? {
-        Begun::Answered(answer) => return Ok(answer),
+        Begun::Answered(answer) => return Ok((answer, None)),
         Begun::Open(open) => open,
     };
     let (state, kind) = match verdict {
@@ -69,10 +75,11 @@ async fn run(
     let before = known.as_ref().map_or(State::Open, |known| known.state);
     if before == State::Open && state == State::Open {
         let rendered = (render.0)(&Found { state, ruling: known, ..found });
-        return Ok(open.unchanged(rendered));
+        return Ok((open.unchanged(rendered), None));
     }
     quality::put(conn, found.district, &ruling).await?;
     let change = Change::new(kind, ruling.id.clone(), 1);
     let rendered = (render.0)(&Found { state, ruling: Some(ruling), ..found });
-    open.finish(context, conn, asking, change, rendered).await
+    let seq = open.seq();
+    Ok((open.finish(context, conn, asking, change, rendered).await?, Some(seq)))
 }

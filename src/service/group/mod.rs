@@ -34,6 +34,8 @@ struct Closing(OrderCode);
 #[derive(Debug, Default)]
 pub(super) struct Effects {
     pub(super) changed: Vec<Order>,
+    /// The first and last number that the group took; the last lies before the first where it took none.
+    pub(super) events: (i64, i64),
 }
 
 /// Runs the group within an open transaction. An error fails the whole group.
@@ -44,7 +46,11 @@ pub(super) async fn run(
     commands: &[Command],
 ) -> std::result::Result<(Vec<Answer>, Effects), StoreError> {
     let mut head = head::lock(conn, district).await?.ok_or_else(|| corrupt("district_head", district))?;
-    context.catch_up(conn, district, &head).await?;
+    // No order is decided on a registry that has changed since.
+    if context.index.registry_seq(district) != Some(head.registry_seq.unsigned_abs()) {
+        context.catch_up(conn, district, &head).await?;
+    }
+    let first = head.seq + 1;
     let now = head.advance(context.clock.now());
     let settled: Vec<Option<Result<Settled>>> = commands
         .iter()
@@ -64,7 +70,8 @@ pub(super) async fn run(
         answers.push(group.decide(conn, command, settled).await?);
     }
     group.write(conn).await?;
-    Ok((answers, Effects { changed: group.changed() }))
+    let events = (first, group.head.seq);
+    Ok((answers, Effects { changed: group.changed(), events }))
 }
 
 /// Settles a report that was sent to this district. Should the registry have moved it to another one

@@ -127,6 +127,7 @@ impl Guli {
         let (context, file) = (Arc::clone(&self.context), file.clone());
         let served = Arc::clone(&self.context);
         let work = self.writer.alone(
+            file.district,
             move |conn| {
                 Box::pin(async move {
                     let conn = &mut conn.conn();
@@ -144,17 +145,17 @@ impl Guli {
                         Changed::Tables(catalog) => catalog::put(conn, district, catalog).await?,
                     }
                     note(conn, &file, &counts, context.clock.now()).await?;
-                    let record = areas::districts(conn).await?.into_iter().find(|record| record.code == district);
+                    let record = areas::district(conn, district).await?;
                     let record = record.ok_or_else(|| corrupt("district", district))?;
                     let fresh = load::district(&context, conn, record).await?;
                     // Where outlines were redrawn, covers lie in other grids now.
                     if matches!(changed, Changed::Areas(_) | Changed::District(_)) {
                         regrid(conn, &fresh, seq).await?;
                     }
-                    Ok(fresh)
+                    Ok((fresh, seq))
                 })
             },
-            move |district| served.index.replace(district),
+            move |(fresh, seq)| served.brought(fresh, seq),
         );
         Ok(work.await?)
     }

@@ -87,6 +87,7 @@ impl Guli {
             (Arc::clone(&self.context), Arc::clone(&self.context), file.clone(), *counts);
         let district = file.district;
         let write = self.writer.alone(
+            district,
             move |conn| {
                 Box::pin(async move {
                     let conn = &mut conn.conn();
@@ -110,6 +111,7 @@ impl Guli {
     pub async fn begin_import(&self, file: &ImportFile) -> Result<()> {
         let (file, now) = (file.clone(), self.context.clock.now());
         let begin = self.writer.alone(
+            file.district,
             move |conn| {
                 Box::pin(async move {
                     imports::begin(&mut conn.conn(), file.district, file.id, &file.profile, &file.file, now).await
@@ -124,6 +126,7 @@ impl Guli {
     pub async fn stage(&self, file: &ImportFile, rows: Vec<StagedCover>) -> Result<()> {
         let (district, id) = (file.district, file.id);
         let stage = self.writer.alone(
+            district,
             move |conn| Box::pin(async move { imports::stage(&mut conn.conn(), district, id, &rows).await }),
             |()| (),
         );
@@ -134,6 +137,7 @@ impl Guli {
     pub async fn give_up_import(&self, file: &ImportFile, counts: &Counts) -> Result<()> {
         let (district, id, counts) = (file.district, file.id, counts.as_json());
         let give_up = self.writer.alone(
+            district,
             move |conn| {
                 Box::pin(async move {
                     let conn = &mut conn.conn();
@@ -157,6 +161,7 @@ impl Guli {
             let (index, district) = (Arc::clone(&self.context), file.district);
             self.writer
                 .alone(
+                    district,
                     move |conn| {
                         Box::pin(
                             async move { apply_step(&context.clock, &mut conn.conn(), &to_apply, step, &counts).await },
@@ -176,7 +181,5 @@ pub(super) fn show(context: &crate::service::Context, district: DistrictCode, se
             tracing::error!(%error, "a stored cover cannot be held in memory");
         }
     }
-    if let Err(error) = context.index.set_registry_seq(district, seq.unsigned_abs()) {
-        tracing::error!(%error, "an import was applied to a district that is not in memory");
-    }
+    context.registry_came_to(district, seq, seq);
 }

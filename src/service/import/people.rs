@@ -114,6 +114,7 @@ impl Guli {
         let placed: Vec<_> = duties.iter().map(|duty| (duty.row.area, duty.row.duty, duty.person)).collect();
         let (context, served, file) = (Arc::clone(&self.context), Arc::clone(&self.context), file.clone());
         let work = self.writer.alone(
+            district,
             move |conn| {
                 Box::pin(async move {
                     let conn = &mut conn.conn();
@@ -122,11 +123,12 @@ impl Guli {
                     people::put_duties(conn, district, &placed).await?;
                     personal::put(conn, district, &records).await?;
                     note(conn, &file, &counts, context.clock.now()).await?;
-                    let record = areas::districts(conn).await?.into_iter().find(|record| record.code == district);
-                    load::district(&context, conn, record.ok_or_else(|| corrupt("district", district))?).await
+                    let record = areas::district(conn, district).await?;
+                    let record = record.ok_or_else(|| corrupt("district", district))?;
+                    Ok((load::district(&context, conn, record).await?, seq))
                 })
             },
-            move |district| served.index.replace(district),
+            move |(fresh, seq)| served.brought(fresh, seq),
         );
         work.await?;
         self.past.clear();

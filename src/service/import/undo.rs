@@ -68,6 +68,7 @@ impl Guli {
             let (context, shown, undoing) = (Arc::clone(&self.context), Arc::clone(&self.context), undoing.clone());
             let district = undoing.import.district;
             let work = self.writer.alone(
+                district,
                 move |conn| {
                     Box::pin(async move { take_back(&context, &mut conn.conn(), &undoing, &chunk, is_last).await })
                 },

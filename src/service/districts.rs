@@ -1,0 +1,92 @@
+//! Which of the database's districts this process serves, and where the others lie.
+
+use std::collections::BTreeSet;
+
+use arc_swap::ArcSwap;
+use geo::Intersects as _;
+
+use super::error::{At, ServiceError};
+use super::{Context, Guli};
+use crate::domain::grid::District;
+use crate::domain::id::DistrictCode;
+use crate::domain::position::{Position, Wgs84};
+use crate::store::{Result, areas};
+
+/// The districts that a process serves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Districts {
+    /// Every one that is in the database.
+    #[default]
+    All,
+    Only(BTreeSet<DistrictCode>),
+}
+
+impl Districts {
+    pub fn serve(&self, district: DistrictCode) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(districts) => districts.contains(&district),
+        }
+    }
+}
+
+/// The database's districts by code: whose outline a position lies in is known of those too that are not in memory.
+#[derive(Debug, Default)]
+pub(super) struct Known(ArcSwap<Vec<District>>);
+
+impl Known {
+    fn has(&self, district: DistrictCode) -> bool {
+        self.0.load().binary_search_by_key(&district, |known| known.code).is_ok()
+    }
+}
+
+impl Context {
+    /// Why something of this district is not here; `None` where nobody has it.
+    fn why_absent(&self, district: DistrictCode) -> Option<ServiceError> {
+        if self.index.serves(district) || !self.known.has(district) {
+            return None;
+        }
+        // It is being loaded, or is another process's.
+        let own = self.districts.serve(district);
+        Some(if own { ServiceError::NotYet(format!("district {district} is being loaded")) } else { ServiceError::OtherDistrict(district) })
+    }
+
+    /// Why a position lies in no district in memory.
+    pub(super) fn outside(&self, position: Position<Wgs84>, at: At) -> ServiceError {
+        let point = geo::Point::new(position.lon(), position.lat());
+        let known = self.known.0.load();
+        let mut around = known.iter().filter(|district| district.outline.intersects(&point));
+        around.find_map(|district| self.why_absent(district.code)).unwrap_or(ServiceError::OutsideServiceArea(at))
+    }
+}
+
+impl Guli {
+    /// Why a position lies in no district in memory: in none at all, in one served elsewhere, in one not loaded yet.
+    pub fn outside(&self, position: Position<Wgs84>, at: At) -> ServiceError {
+        self.context.outside(position, at)
+    }
+
+    /// Checks that a district is served here.
+    pub fn serves(&self, district: DistrictCode) -> super::error::Result<()> {
+        if self.context.index.serves(district) {
+            return Ok(());
+        }
+        let nobody = || ServiceError::NotFound(format!("district {district}"));
+        Err(self.context.why_absent(district).unwrap_or_else(nobody))
+    }
+
+    /// Refuses what is said of a district of the database that is not in memory here.
+    pub fn is_not_elsewhere(&self, district: DistrictCode) -> super::error::Result<()> {
+        self.context.why_absent(district).map_or(Ok(()), Err)
+    }
+
+    /// Reads where the districts lie, when there are others than were known.
+    pub(super) async fn know(&self, districts: impl ExactSizeIterator<Item = DistrictCode> + Clone) -> Result<()> {
+        let known = self.context.known.0.load();
+        if known.len() != districts.len() || !known.iter().map(|known| known.code).eq(districts) {
+            let records = areas::districts(&mut self.store.read().await?.conn()).await?;
+            self.context.known.0.store(std::sync::Arc::new(records));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,86 @@
+//! The connection that writes.
+
+use sqlx::pool::PoolConnection;
+use sqlx::{Connection as _, Postgres, SqliteConnection};
+
+use super::{Conn, Result, dialect};
+
+/// A connection that writes: the only one of an `SQLite` file, one of several of `PostgreSQL`.
+#[derive(Debug)]
+pub enum WriteConn {
+    Sqlite(SqliteConnection),
+    Postgres(PooledWriter),
+}
+
+/// A borrowed connection. One that is dropped within a transaction, or whose server did not answer, is closed and
+/// never lent again.
+#[derive(Debug)]
+pub struct PooledWriter {
+    conn: Option<PoolConnection<Postgres>>,
+    is_open: bool,
+}
+
+impl Drop for PooledWriter {
+    fn drop(&mut self) {
+        if self.is_open
+            && let Some(conn) = self.conn.take()
+        {
+            drop(conn.detach());
+        }
+    }
+}
+
+impl WriteConn {
+    pub(super) fn pooled(conn: PoolConnection<Postgres>) -> Self {
+        Self::Postgres(PooledWriter { conn: Some(conn), is_open: false })
+    }
+
+    #[expect(clippy::expect_used, reason = "a pooled connection is taken only when it is dropped or closed")]
+    pub fn conn(&mut self) -> Conn<'_> {
+        match self {
+            Self::Sqlite(c) => Conn::Sqlite(c),
+            Self::Postgres(c) => Conn::Postgres(c.conn.as_mut().expect("it is there until the end")),
+        }
+    }
+
+    fn set_open(&mut self, is_open: bool) {
+        if let Self::Postgres(c) = self {
+            c.is_open = is_open;
+        }
+    }
+
+    /// Begins the transaction that holds one commit group.
+    pub async fn begin(&mut self) -> Result<()> {
+        self.set_open(true);
+        dialect::begin(self.conn()).await
+    }
+
+    /// From here on the transaction sees the database as it is at its first reading, and only reads. Follows
+    /// [`begin`](Self::begin).
+    pub async fn snapshot(&mut self) -> Result<()> {
+        dialect::snapshot(self.conn()).await
+    }
+
+    pub async fn commit(&mut self) -> Result<()> {
+        dialect::commit(self.conn()).await?;
+        self.set_open(false);
+        Ok(())
+    }
+
+    /// Takes everything since [`begin`](Self::begin) back.
+    pub async fn rollback(&mut self) -> Result<()> {
+        dialect::rollback(self.conn()).await?;
+        self.set_open(false);
+        Ok(())
+    }
+
+    /// Folds the write-ahead log back and closes; at a graceful end.
+    pub async fn close(mut self) -> Result<()> {
+        dialect::checkpoint(self.conn()).await?;
+        match self {
+            Self::Sqlite(c) => c.close().await?,
+            Self::Postgres(_) => {}
+        }
+        Ok(())
+    }
+}
