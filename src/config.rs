@@ -5,10 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::domain::actor::Actor;
+use crate::domain::grid::Districts;
 use crate::domain::id::DistrictCode;
-use crate::service::Opening;
-use crate::service::districts::Districts;
 use crate::store::DatabaseUrl;
 
 /// Why the configuration does not serve.
@@ -108,17 +106,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// What to open, with keys that are accepted beside those in the database.
-    pub fn opening(&self, fixed_keys: Vec<(&'static str, Actor)>) -> Opening {
-        Opening {
-            database: self.database.clone(),
-            key_file: self.key_file.clone(),
-            max_page_count: self.max_page_count,
-            fixed_keys,
-            districts: self.districts.clone(),
-        }
-    }
-
     pub fn new(settings: &Settings) -> Result<Self, ConfigError> {
         let listen = settings.listen.as_deref().unwrap_or("127.0.0.1:8080");
         let listen = listen.parse().map_err(|_| ConfigError::Value {

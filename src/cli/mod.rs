@@ -17,8 +17,9 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use guli::config::{Config, Settings};
+use guli::domain::actor::Actor;
 use guli::local::{Message, Request, handle, socket};
-use guli::service::Guli;
+use guli::service::{Guli, Opening};
 use guli::store::StoreError;
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
@@ -72,6 +73,17 @@ fn log(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
+/// What to open, with keys that are accepted beside those in the database.
+fn opening(config: &Config, fixed_keys: Vec<(&'static str, Actor)>) -> Opening {
+    Opening {
+        database: config.database.clone(),
+        key_file: config.key_file.clone(),
+        max_page_count: config.max_page_count,
+        fixed_keys,
+        districts: config.districts.clone(),
+    }
+}
+
 fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
 }
@@ -90,7 +102,7 @@ fn ask(config: &Config, request: Request, tell: &mut dyn FnMut(Message) -> bool)
     }
     let runtime = runtime()?;
     let opened = runtime.block_on(async {
-        let (guli, writer) = Guli::connect(config.opening(Vec::new())).await?;
+        let (guli, writer) = Guli::connect(opening(config, Vec::new())).await?;
         guli.load().await?;
         Ok((guli, writer))
     });

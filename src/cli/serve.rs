@@ -123,7 +123,7 @@ async fn open(config: &Config, demo: Demo<'_>, listener: &tokio::net::TcpListene
     let mut pause = Duration::from_millis(250);
     loop {
         let fixed_keys = if matches!(demo, Demo::Yes { .. }) { keys::demo_keys() } else { Vec::new() };
-        let error = match Guli::connect(config.opening(fixed_keys)).await {
+        let error = match Guli::connect(super::opening(config, fixed_keys)).await {
             Ok(opened) => {
                 if let Some((stop, task)) = waiting.take() {
                     tracing::info!("the database is there");

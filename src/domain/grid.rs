@@ -1,5 +1,7 @@
 //! The areas of a district (街道, 社区, 责任网格) and who stands for them.
 
+use std::collections::BTreeSet;
+
 use geo::MultiPolygon;
 
 use super::id::{CommunityCode, DistrictCode, GridCode, OrgCode, PersonId, SubdistrictCode};
@@ -10,6 +12,24 @@ pub struct District {
     pub code: DistrictCode,
     pub name: String,
     pub outline: MultiPolygon<f64>,
+}
+
+/// The districts that a process serves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Districts {
+    /// Every one that is in the database.
+    #[default]
+    All,
+    Only(BTreeSet<DistrictCode>),
+}
+
+impl Districts {
+    pub fn serve(&self, district: DistrictCode) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(districts) => districts.contains(&district),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,5 @@
 //! Which of the database's districts this process serves, and where the others lie.
 
-use std::collections::BTreeSet;
-
 use arc_swap::ArcSwap;
 use geo::Intersects as _;
 
@@ -11,24 +9,6 @@ use crate::domain::grid::District;
 use crate::domain::id::DistrictCode;
 use crate::domain::position::{Position, Wgs84};
 use crate::store::{Result, areas};
-
-/// The districts that a process serves.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Districts {
-    /// Every one that is in the database.
-    #[default]
-    All,
-    Only(BTreeSet<DistrictCode>),
-}
-
-impl Districts {
-    pub fn serve(&self, district: DistrictCode) -> bool {
-        match self {
-            Self::All => true,
-            Self::Only(districts) => districts.contains(&district),
-        }
-    }
-}
 
 /// The database's districts by code: whose outline a position lies in is known of those too that are not in memory.
 #[derive(Debug, Default)]

@@ -31,7 +31,7 @@ use jiff::SignedDuration;
 use tokio::sync::{Notify, watch};
 
 use command::{Answer, Command};
-use districts::{Districts, Known};
+use districts::Known;
 use error::{Result, ServiceError};
 use follow::Progress;
 use keys::KeyRing;
@@ -39,6 +39,7 @@ use writer::Writer;
 
 use crate::domain::actor::Actor;
 use crate::domain::deadline::WorkCalendar;
+use crate::domain::grid::Districts;
 use crate::domain::id::{DistrictCode, TrackingToken};
 use crate::domain::order::Assignee;
 use crate::domain::report::Place;

@@ -7,6 +7,7 @@ mod durability;
 mod house;
 mod journeys;
 mod quality;
+mod replicas;
 mod support;
 mod tiles;
 mod two_databases;

@@ -196,6 +196,7 @@ fn pin(crs: &str) -> Value {
 /// All that touches the store, in one go.
 async fn tell(database: &DatabaseUrl, home: &Home) -> Vec<(String, Value)> {
     let mut story = Story::begin(database, home).await;
+    story.guli.follow().await.unwrap();
     story.get("", "/readyz").await;
     story.import(&AREAS, OnError::RefuseFile);
     // Refused, then its good rows, then the same once more.

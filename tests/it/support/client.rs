@@ -39,6 +39,23 @@ impl Client {
         Reply::read(request.send().await.unwrap()).await.unwrap()
     }
 
+    /// The same with more headers.
+    pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        let mut request = self.signed(self.http.get(format!("{}{path}", self.address)));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Reply::read(request.send().await.unwrap()).await.unwrap()
+    }
+
+    pub(crate) async fn patch(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Reply {
+        let mut request = self.signed(self.http.patch(format!("{}{path}", self.address))).json(body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Reply::read(request.send().await.unwrap()).await.unwrap()
+    }
+
     /// The bytes of a successful answer.
     pub(crate) async fn get_bytes(&self, path: &str) -> Vec<u8> {
         let response = self.signed(self.http.get(format!("{}{path}", self.address))).send().await.unwrap();

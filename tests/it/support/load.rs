@@ -94,6 +94,8 @@ impl Load {
                             503 => {
                                 assert!(reply.header("retry-after").is_some(), "{}", reply.text);
                                 refused.fetch_add(1, Ordering::Relaxed);
+                                // Less patience than is asked for, and more than none.
+                                tokio::time::sleep(Duration::from_millis(50)).await;
                             }
                             _ => panic!("{} {}: {}", reply.status, entry.body, reply.text),
                         }

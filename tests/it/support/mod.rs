@@ -4,6 +4,7 @@ pub(crate) mod client;
 pub(crate) mod database;
 pub(crate) mod load;
 pub(crate) mod postgres;
+pub(crate) mod proxy;
 pub(crate) mod server;
 
 use std::fs;

@@ -1,16 +1,34 @@
 //! A `PostgreSQL` server for one test, thrown away after it.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
 
 use guli::store::DatabaseUrl;
 use tempfile::TempDir;
+
+use super::{Home, shibei};
 
 /// A running server; stopped when dropped.
 pub(crate) struct PostgresServer {
     programs: PathBuf,
     dir: TempDir,
+    port: u16,
 }
+
+/// The files of a server with the demo district in it, packed, made once; `None` where there is no server.
+static DISTRICT: LazyLock<Option<Vec<u8>>> = LazyLock::new(|| {
+    let server = PostgresServer::start()?;
+    let home = Home::with_district();
+    let (shibei, database) = (shibei(), server.address());
+    let import = ["import", shibei.to_str().unwrap(), "--keep-going", "--json", "--key-file", "guli.key"];
+    home.guli(&[&import[..], &["--database", &database]].concat()).ok();
+    server.run("pg_ctl", &["-w", "-m", "fast", "stop"]);
+    let packed = Command::new("tar").arg("-C").arg(server.dir.path()).args(["-cf", "-", "data"]).output().unwrap();
+    assert!(packed.status.success());
+    Some(packed.stdout)
+});
 
 impl PostgresServer {
     /// Starts one, or says that there is none to be started; with `GULI_TEST_REQUIRE_POSTGRES` that fails.
@@ -20,12 +38,7 @@ impl PostgresServer {
             eprintln!("skipped: no initdb, so nothing is tried on PostgreSQL");
             return None;
         };
-        // Short, for the socket in it: its path may have 107 bytes.
-        let dir = tempfile::Builder::new().prefix("guli-pg-").tempdir_in("/tmp").unwrap();
-        if is_root() {
-            std::os::unix::fs::chown(dir.path(), Some(user_id(&["postgres"])), None).unwrap();
-        }
-        let server = Self { programs, dir };
+        let server = Self::in_new_folder(programs);
         // A collation that does not sort by bytes, as servers in the field have it.
         let common = ["-U", "guli", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8"];
         let icu = ["--locale-provider=icu", "--icu-locale=en-US"];
@@ -38,9 +51,41 @@ impl PostgresServer {
         Some(server)
     }
 
-    fn pg_ctl_start(&self) {
-        let options =
-            format!("-c fsync=off -c listen_addresses= -c max_connections=40 -k {}", self.dir.path().display());
+    /// Starts one with the demo district in it.
+    pub(crate) fn with_district() -> Option<Self> {
+        let server = Self::stopped_with_district()?;
+        server.pg_ctl_start();
+        Some(server)
+    }
+
+    /// The same before it is started.
+    pub(crate) fn stopped_with_district() -> Option<Self> {
+        let files = DISTRICT.as_ref()?;
+        let server = Self::in_new_folder(programs()?);
+        let mut unpack = Command::new("tar");
+        let mut unpacking =
+            unpack.arg("-C").arg(server.dir.path()).args(["-xpf", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+        unpacking.stdin.take().unwrap().write_all(files).unwrap();
+        assert!(unpacking.wait().unwrap().success());
+        Some(server)
+    }
+
+    fn in_new_folder(programs: PathBuf) -> Self {
+        // Short, for the socket in it: its path may have 107 bytes.
+        let dir = tempfile::Builder::new().prefix("guli-pg-").tempdir_in("/tmp").unwrap();
+        if is_root() {
+            std::os::unix::fs::chown(dir.path(), Some(user_id(&["postgres"])), None).unwrap();
+        }
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self { programs, dir, port }
+    }
+
+    pub(crate) fn pg_ctl_start(&self) {
+        let options = format!(
+            "-c fsync=off -c listen_addresses=127.0.0.1 -p {} -c max_connections=60 -k {}",
+            self.port,
+            self.dir.path().display(),
+        );
         let log = self.dir.path().join("log");
         let started = self.run("pg_ctl", &["-w", "-t", "60", "-l", log.to_str().unwrap(), "-o", &options, "start"]);
         assert!(started.status.success(), "{}", std::fs::read_to_string(log).unwrap_or_default());
@@ -76,7 +121,17 @@ impl PostgresServer {
     /// The same as the command line takes it.
     pub(crate) fn address(&self) -> String {
         let socket = self.dir.path().to_str().unwrap().replace('/', "%2F");
-        format!("postgres://guli@{socket}/postgres")
+        format!("postgres://guli@{socket}:{}/postgres", self.port)
+    }
+
+    /// Where it listens for TCP.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// As a machine that fails.
+    pub(crate) fn stop_at_once(&self) {
+        assert!(self.run("pg_ctl", &["-w", "-m", "immediate", "stop"]).status.success());
     }
 }
 

@@ -1,0 +1,254 @@
+//! Several servers before one `PostgreSQL`: what one commits the others show, and nothing that was acknowledged is lost
+//! when servers, the database or the wire between them fail.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::Home;
+use crate::support::client::Client;
+use crate::support::load::{Entry, Load, Places, acknowledged_is_kept, random, send_the_rest};
+use crate::support::postgres::PostgresServer;
+use crate::support::proxy::{Proxy, Wire};
+use crate::support::server::Server;
+
+const COVER: &str = "/v1/covers/3702030101001370";
+
+/// A server on this database which knows the demo's keys.
+fn serve<'h>(home: &'h Home, database: &str) -> Server<'h> {
+    let place = ["--listen", "127.0.0.1:0", "--key-file", "guli.key", "--database", database];
+    home.start(home.command(&[&["demo", "--dir", "."][..], &place].concat()))
+}
+
+/// Asks until the answer is as it should be; fails the test when that takes very long.
+async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) -> Duration {
+    let started = Instant::now();
+    while !is_so().await {
+        assert!(started.elapsed() < Duration::from_secs(60), "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    started.elapsed()
+}
+
+async fn is_ready(server: &Server<'_>) -> bool {
+    server.anyone().get("/readyz").await.status == 200
+}
+
+async fn ready(servers: &[&Server<'_>]) {
+    for server in servers {
+        until("a server becomes ready", async || is_ready(server).await).await;
+    }
+}
+
+/// All that a server shows of its memory: covers, areas, open orders.
+async fn memory(server: &Server<'_>) -> Vec<Vec<u8>> {
+    let admin = server.with("demo-admin");
+    let mut shown = Vec::new();
+    for layer in ["covers", "grids", "work-orders"] {
+        shown.push(admin.get_bytes(&format!("/v1/layers/{layer}.geojsonl?out_crs=EPSG:4326")).await);
+    }
+    shown
+}
+
+/// What a server has in memory is what one that starts now reads.
+async fn remembers_what_is_stored(home: &Home, database: &str, servers: &[&Server<'_>]) {
+    let fresh = serve(home, database);
+    ready(&[&fresh]).await;
+    let expected = memory(&fresh).await;
+    for server in servers {
+        let same = async || is_ready(server).await && memory(server).await == expected;
+        until("a server shows what a new one shows", same).await;
+    }
+}
+
+/// The feed has every number once, in order, and is the same at every server.
+async fn feed(server: &Server<'_>) -> Vec<Value> {
+    let admin = server.with("demo-admin");
+    let (mut events, mut after) = (Vec::new(), 0);
+    loop {
+        let page = admin.get(&format!("/v1/changes?after={after}&limit=1000")).await.expect(200);
+        let items = page["items"].as_array().unwrap();
+        if items.is_empty() {
+            break;
+        }
+        for item in items {
+            after += 1;
+            assert_eq!(item["seq"], after, "a gap in the feed");
+        }
+        events.extend(items.iter().cloned());
+    }
+    events
+}
+
+async fn patch(client: &Client, position: &Value) -> String {
+    let moved = client.patch(COVER, &[("If-Match", "*")], &json!({ "position": position })).await;
+    moved.expect(200);
+    moved.header("guli-feed").unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_server_commits_the_others_show() {
+    let Some(postgres) = PostgresServer::with_district() else { return };
+    let home = Home::with_district();
+    let servers = [(); 3].map(|()| serve(&home, &postgres.address()));
+    ready(&servers.each_ref()).await;
+    let (here, there) = (servers[0].with("demo-admin"), servers[1].with("demo-admin"));
+    let before = here.get(COVER).await.expect(200)["position"].clone();
+    let (lon, lat) = (before["lon"].as_f64().unwrap(), before["lat"].as_f64().unwrap());
+
+    // Read-your-writes at another server, for whoever sends back where the write stands.
+    for step in 1..=10 {
+        let moved = json!({ "lon": lon + 1e-6 * f64::from(step), "lat": lat });
+        let feed = patch(&here, &moved).await;
+        let seen = there.get_with(COVER, &[("Guli-Min-Feed", &feed)]).await.expect(200);
+        let off = seen["position"]["lon"].as_f64().unwrap() - moved["lon"].as_f64().unwrap();
+        assert!(off.abs() < 1e-8, "{off}");
+    }
+    // Without that, soon: the pin is resolved to the cover at its new place.
+    let moved = json!({ "lon": lon + 2e-3, "lat": lat });
+    patch(&here, &moved).await;
+    for server in &servers[1..] {
+        let path = format!("/v1/resolve?lon={}&lat={lat}&accuracy_m=1", lon + 2e-3);
+        let resolved = async || {
+            let found = server.anyone().get(&path).await.expect(200);
+            found["candidates"][0]["cover"]["code"] == "3702030101001370"
+        };
+        until("the cover is found at its new place", resolved).await;
+    }
+    // An organisation's name, a grid's name, an order: whatever is shown from memory.
+    let admin = servers[2].with("demo-admin");
+    admin.patch("/v1/organizations/370203-WAT01", &[("If-Match", "*")], &json!({"name": "新水务"})).await.expect(200);
+    let grid = here.get(COVER).await.expect(200)["grid"]["code"].as_str().unwrap().to_owned();
+    admin.patch(&format!("/v1/grids/{grid}"), &[("If-Match", "*")], &json!({"name": "新网格"})).await.expect(200);
+    let report = json!({ "cover": "3702030101001370", "damage": "broken" });
+    servers[2].anyone().post("/v1/reports", &[], &report).await.expect(201);
+    for server in &servers {
+        let nearby = format!("/v1/resolve?lon={}&lat={lat}&include=open_orders", lon + 2e-3);
+        let shown = async || {
+            let found = server.with("demo-admin").get(&nearby).await.expect(200);
+            let cover = &found["candidates"][0];
+            let names = server.with("demo-admin").get(COVER).await.expect(200).to_string();
+            cover["open_order"].is_object() && names.contains("新网格")
+        };
+        until("every server shows it", shown).await;
+    }
+    remembers_what_is_stored(&home, &postgres.address(), &servers.each_ref()).await;
+    let feeds = [feed(&servers[0]).await, feed(&servers[1]).await];
+    assert_eq!(feeds[0], feeds[1]);
+    // What no server has come to is waited for, and then said.
+    let beyond = there.get_with(COVER, &[("Guli-Min-Feed", "370203:99999999")]).await;
+    beyond.problem(503, "unavailable");
+    there.get_with(COVER, &[("Guli-Min-Feed", "yesterday")]).await.problem(422, "invalid");
+}
+
+/// Each client's reports, sent again to any server under the same keys, are answered as they were.
+async fn nothing_is_lost(servers: &[&Server<'_>], journals: &mut [Vec<Entry>]) {
+    for (n, journal) in journals.iter_mut().enumerate() {
+        let another = servers[(n + 1) % servers.len()].anyone();
+        acknowledged_is_kept(&another, journal).await;
+        send_the_rest(&another, journal).await;
+        acknowledged_is_kept(&servers[n % servers.len()].anyone(), journal).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_come_and_go_under_load() {
+    let Some(postgres) = PostgresServer::with_district() else { return };
+    let home = Home::with_district();
+    let places = Arc::new(Places::of(&home).await);
+    let database = postgres.address();
+    let staying = serve(&home, &database);
+    ready(&[&staying]).await;
+    let load = Load::start(16, &staying.anyone(), &places);
+    let admin = staying.with("demo-admin");
+    let mut journals = Vec::new();
+    for round in 1..=4 {
+        let coming = serve(&home, &database);
+        ready(&[&coming]).await;
+        let other = Load::start(16, &coming.anyone(), &places);
+        // The registry changes under the reports.
+        patch(&admin, &json!({ "lon": 120.3415 + 1e-4 * f64::from(round), "lat": 36.1156 })).await;
+        other.reaches(100 + random(200), 0).await;
+        coming.kill();
+        journals.push(other.end().await);
+    }
+    journals.push(load.end().await);
+    let second = serve(&home, &database);
+    ready(&[&second]).await;
+    nothing_is_lost(&[&staying, &second], &mut journals).await;
+    remembers_what_is_stored(&home, &database, &[&staying, &second]).await;
+    let events = feed(&staying).await;
+    let reports: usize = journals.iter().map(Vec::len).sum();
+    let reported = |event: &&Value| matches!(event["kind"].as_str(), Some("work_order.opened" | "work_order.joined"));
+    assert_eq!(events.iter().filter(reported).count(), reports, "a report was lost or stored twice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_fails_loses_nothing() {
+    let Some(postgres) = PostgresServer::stopped_with_district() else { return };
+    let home = Home::with_district();
+    let places = Arc::new(Places::of(&home).await);
+    // The server waits for its database, and says so.
+    let server = serve(&home, &postgres.address());
+    assert_eq!(server.anyone().get("/healthz").await.status, 200);
+    server.anyone().get("/readyz").await.problem(503, "unavailable");
+    let refused = server.anyone().post("/v1/reports", &[], &json!({})).await;
+    refused.problem(503, "unavailable");
+    assert!(refused.header("retry-after").is_some());
+    assert!(home.log().contains("the database is away"), "{}", home.log());
+    postgres.pg_ctl_start();
+    ready(&[&server]).await;
+
+    let load = Load::start(24, &server.anyone(), &places);
+    load.reaches(200, 0).await;
+    for round in 1..=2 {
+        postgres.stop_at_once();
+        load.reaches(200, 20 * round).await;
+        // What is in memory is still answered, with its age, and the server asks for no more work.
+        until("the server is no longer ready", async || !is_ready(&server).await).await;
+        let says_its_age = async || {
+            let resolved = server.anyone().get("/v1/resolve?lon=120.33641&lat=36.11537").await;
+            resolved.expect(200);
+            resolved.header("guli-index-age").is_some()
+        };
+        until("an answer says how old it is", says_its_age).await;
+        postgres.pg_ctl_start();
+        ready(&[&server]).await;
+        load.reaches(200 * (round + 1), 0).await;
+    }
+    let mut journals = [load.end().await];
+    nothing_is_lost(&[&server], &mut journals).await;
+    remembers_what_is_stored(&home, &postgres.address(), &[&server]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wire_that_fails_loses_nothing() {
+    let Some(postgres) = PostgresServer::with_district() else { return };
+    let home = Home::with_district();
+    let places = Arc::new(Places::of(&home).await);
+    let proxy = Proxy::before(postgres.port()).await;
+    let far = serve(&home, &format!("postgres://guli@127.0.0.1:{}/postgres?sslmode=disable", proxy.port));
+    let near = serve(&home, &postgres.address());
+    ready(&[&far, &near]).await;
+    let load = Load::start(8, &far.anyone(), &places);
+    let other = Load::start(8, &near.anyone(), &places);
+    let admin = near.with("demo-admin");
+    for (round, wire) in [Wire::Cut, Wire::Slow(Duration::from_millis(15)), Wire::Silent].into_iter().enumerate() {
+        load.reaches(60 * (round + 1), 0).await;
+        proxy.set(wire);
+        patch(&admin, &json!({ "lon": 120.3425 + 1e-4 * round as f64, "lat": 36.1156 })).await;
+        if matches!(wire, Wire::Slow(_)) {
+            load.reaches(60 * (round + 1) + 20, 0).await;
+        } else {
+            until("the server is no longer ready", async || !is_ready(&far).await).await;
+            far.anyone().get("/v1/resolve?lon=120.33641&lat=36.11537").await.expect(200);
+        }
+        proxy.set(Wire::Whole);
+        ready(&[&far]).await;
+    }
+    let mut journals = [load.end().await, other.end().await];
+    nothing_is_lost(&[&far, &near], &mut journals).await;
+    remembers_what_is_stored(&home, &postgres.address(), &[&far, &near]).await;
+    feed(&far).await;
+}
