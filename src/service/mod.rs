@@ -38,7 +38,7 @@ use crate::domain::report::Place;
 use crate::index::Index;
 use crate::store::head::Head;
 use crate::store::seal::Seal;
-use crate::store::{Conn, DatabaseUrl, Result as StoreResult, Store, areas};
+use crate::store::{Conn, DatabaseUrl, Result as StoreResult, Store, areas, copy};
 
 /// What deciding needs besides a connection.
 #[derive(Debug)]
@@ -107,6 +107,7 @@ impl Guli {
         fixed_keys: Vec<(&'static str, Actor)>,
     ) -> StoreResult<(Self, WriterTask)> {
         let store = Store::open(database, max_page_count).await?;
+        copy::require_complete(&mut store.read().await?.conn()).await?;
         let context = Arc::new(Context {
             index: Index::default(),
             seal: Seal::open(key_file)?,

@@ -11,6 +11,20 @@ pub(super) async fn begin(mut conn: Conn<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Begins to read everything as it is at one instant, however long that takes.
+pub(super) async fn begin_snapshot(mut conn: Conn<'_>) -> Result<()> {
+    match &mut conn {
+        // The file's readers see what was committed when they first read.
+        Conn::Sqlite(c) => sqlx::raw_sql("BEGIN").execute(&mut **c).await.map(drop)?,
+        Conn::Postgres(c) => {
+            const SQL: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0; \
+                               SET LOCAL idle_in_transaction_session_timeout = 0";
+            sqlx::raw_sql(SQL).execute(&mut **c).await.map(drop)?;
+        }
+    }
+    Ok(())
+}
+
 pub(super) async fn commit(mut conn: Conn<'_>) -> Result<()> {
     each!(&mut conn, c => sqlx::raw_sql("COMMIT").execute(c).await.map(drop)?);
     Ok(())

@@ -6,6 +6,8 @@
 
 pub mod areas;
 pub mod catalog;
+pub mod compare;
+pub mod copy;
 pub mod cover_history;
 pub mod covers;
 mod dialect;
@@ -20,7 +22,9 @@ pub mod people;
 pub mod personal;
 pub mod quality;
 pub mod reports;
+mod rows;
 pub mod seal;
+pub mod tables;
 mod wkb;
 
 use std::path::{Path, PathBuf};
