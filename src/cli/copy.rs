@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use comfy_table::{Cell, CellAlignment, Color, Table};
 use guli::config::Settings;
-use guli::store::DatabaseUrl;
 use guli::store::compare::Comparison;
 use guli::store::copy::{Copied, Databases, Event, Target};
+use guli::store::{DatabaseUrl, StoreError};
 use indicatif::ProgressBar;
 use serde_json::json;
 
@@ -39,7 +39,7 @@ pub(crate) fn run(settings: &Settings, args: CopyArgs) -> Result<ExitCode> {
         copied
     });
     bar.finish_and_clear();
-    let copied = copied?;
+    let copied = copied.map_err(|error| describe(error, args.verify))?;
     let same = copied.tables.iter().all(Comparison::is_same);
     if args.json {
         println!("{}", serde_json::to_string_pretty(&answer(&copied, same))?);
@@ -48,6 +48,16 @@ pub(crate) fn run(settings: &Settings, args: CopyArgs) -> Result<ExitCode> {
         conclude(&args, &copied, same, started.elapsed(), key_file);
     }
     Ok(if same { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// An error, and what became of the copy.
+fn describe(error: StoreError, verify: bool) -> anyhow::Error {
+    match error {
+        // It was refused before a row was copied.
+        StoreError::Setup(_) => error.into(),
+        _ if verify => error.into(),
+        _ => anyhow::anyhow!("{error}; what is copied so far stays, and the same command goes on where it stopped"),
+    }
 }
 
 /// The file of the key that the source is sealed with, where it is known.
@@ -125,7 +135,9 @@ fn conclude(args: &CopyArgs, copied: &Copied, same: bool, took: Duration, key_fi
         ),
     }
     if same && !args.verify {
-        println!("\nNames and phones in it are sealed: only the source's key file opens them, so it must go with the copy.");
+        println!(
+            "\nNames and phones in it are sealed: only the source's key file opens them, so it must go with the copy."
+        );
         match key_file {
             Some(file) => println!("  guli serve --database {to} --key-file {}", file.display()),
             None => println!("  guli serve --database {to} --key-file FILE"),

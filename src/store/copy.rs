@@ -114,16 +114,21 @@ impl Databases {
             must_exist(to)?;
         }
         let source = Store::open(from, None).await.map_err(held)?;
+        require_settled(&mut source.read().await?.conn(), &source_name).await?;
         let target = Store::open(to, max_page_count).await.map_err(held)?;
         Ok(Self { source, target, source_name, target_name })
     }
 
     /// Copies what is not copied yet, and compares. May be dropped at any time: opened again, it goes on where it stopped.
     pub async fn copy(&self, tell: &mut (dyn FnMut(Event) + Send)) -> Result<Copied> {
-        let mut source = self.settled_source().await?;
+        let mut source = Snapshot::of(&self.source).await?;
+        require_settled(&mut source.conn(), &self.source_name).await?;
         let of = source.rows().await?;
         let mut writer = self.target.write().await?;
-        let found = reached(&mut writer.conn(), &self.source_name).await?;
+        writer.begin().await?;
+        let found = reached(&mut writer.conn(), &self.source_name).await;
+        writer.commit().await?;
+        let found = found?;
         let resumed = found.as_ref().map(|tables| tables.iter().map(|table| table.rows).sum());
         let mut tables = match found {
             Some(tables) => tables,
@@ -150,7 +155,7 @@ impl Databases {
 
     /// Compares every table, and writes nothing.
     pub async fn verify(&self, tell: &mut (dyn FnMut(Event) + Send)) -> Result<Vec<Comparison>> {
-        let mut source = self.settled_source().await?;
+        let mut source = Snapshot::of(&self.source).await?;
         let of = source.rows().await?;
         self.compare_with(source, of, tell).await
     }
@@ -159,19 +164,6 @@ impl Databases {
     pub async fn close(self) {
         self.source.close().await;
         self.target.close().await;
-    }
-
-    /// The source, unless it is in the middle of something.
-    async fn settled_source(&self) -> Result<Snapshot> {
-        let mut source = Snapshot::of(&self.source).await?;
-        require_complete(&mut source.conn()).await?;
-        if let Some(import) = imports::in_state(&mut source.conn(), "applying").await?.first() {
-            return Err(StoreError::Setup(format!(
-                "{} is in the middle of importing {}: let a server finish that (it does so when it starts), then copy again",
-                self.source_name, import.file
-            )));
-        }
-        Ok(source)
     }
 
     async fn compare_with(
@@ -233,9 +225,24 @@ pub async fn require_complete(conn: &mut Conn<'_>) -> Result<()> {
     }
 }
 
-/// How far each table has come in an earlier run; none if there was none.
+/// Refuses a source that is in the middle of something.
+async fn require_settled(conn: &mut Conn<'_>, name: &str) -> Result<()> {
+    require_complete(conn).await?;
+    match imports::in_state(conn, "applying").await?.first() {
+        None => Ok(()),
+        Some(import) => Err(StoreError::Setup(format!(
+            "{name} is in the middle of importing {}: let a server finish that (it does so when it starts), then copy again",
+            import.file
+        ))),
+    }
+}
+
+/// How far each table has come in an earlier run; none if there was none. Within a transaction.
 async fn reached(conn: &mut Conn<'_>, source: &str) -> Result<Option<Vec<Reached>>> {
+    // Waits for what an earlier run, killed just now, has sent to a PostgreSQL and not yet got an answer to.
+    const LOCK: &str = "UPDATE copy_progress SET copied = copied";
     const SQL: &str = "SELECT table_name, last_key, copied, source FROM copy_progress ORDER BY position";
+    each!(&mut *conn, c => sqlx::query(LOCK).execute(c).await.map(drop)?);
     let found: Vec<(String, Option<String>, i64, String)> = each!(conn, c => sqlx::query_as(SQL).fetch_all(c).await?);
     let Some((_, _, _, begun_from)) = found.first() else { return Ok(None) };
     if begun_from != source {
