@@ -150,10 +150,9 @@ impl Config {
 fn districts(codes: Option<&[String]>) -> Result<Districts, ConfigError> {
     let Some(codes) = codes else { return Ok(Districts::All) };
     let read = |code: &String| {
-        code.trim().parse::<DistrictCode>().map_err(|error| ConfigError::Value {
-            key: "districts",
-            message: error.to_string(),
-        })
+        code.trim()
+            .parse::<DistrictCode>()
+            .map_err(|error| ConfigError::Value { key: "districts", message: error.to_string() })
     };
     Ok(Districts::Only(codes.iter().map(read).collect::<Result<_, _>>()?))
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use guli::config::Settings;
+use guli::store::DatabaseUrl;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -17,6 +18,7 @@ use guli::config::Settings;
   guli export covers --out covers.geojson     a layer for a map or a table
   guli resolve 120.38 36.12                   which cover is that, and whose?
   guli doctor                                 what is wrong with the registry?
+  guli copy --from sqlite://guli.db --to postgres://guli@db.example.org/guli
   guli key create --role crew --scope unit:370203-WAT01
 
 Settings come from guli.toml, overridden by GULI_* and those by flags."
@@ -100,6 +102,17 @@ Filters are the parameters of /v1/layers. Without --out the layer goes to standa
 Shows what is open: accepted findings (POST /v1/quality/ID) are left out. Ends with 1 where there are errors, with 0
 where there are only warnings and notices.")]
     Doctor(DoctorArgs),
+    /// Copy a database into another one, `SQLite` or `PostgreSQL`, and compare the two
+    #[command(after_help = "Examples:
+  guli copy --from sqlite://guli.db --to postgres://guli@db.example.org/guli
+  guli copy --from postgres://guli@db.example.org/guli --to sqlite://guli.db --key-file /etc/guli/guli.key
+  guli copy --from sqlite://guli.db --to sqlite:///mnt/new/guli.db
+  guli copy --from sqlite://guli.db --to postgres://guli@db.example.org/guli --verify --json
+
+Stop the server of a file first. PostgreSQL is read as it is at one instant; nothing may serve the target. The target
+must be empty. Interrupted, the same command goes on where it stopped; until the copy is complete the target is not
+served. Ends with 1 where a table differs. Names and phones stay sealed: the key file must go with the copy.")]
+    Copy(CopyArgs),
     /// Make, list and revoke API keys
     #[command(
         subcommand,
@@ -268,6 +281,22 @@ pub(crate) struct DoctorArgs {
     #[arg(long, default_value_t = 20)]
     pub(crate) limit: usize,
     /// Print every finding as /v1/quality has it
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CopyArgs {
+    /// Database to read: <sqlite://FILE> or <postgres://USER@HOST/NAME> [default: that of the settings]
+    #[arg(long, value_name = "URL")]
+    pub(crate) from: Option<DatabaseUrl>,
+    /// Database to write, which must be empty
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: DatabaseUrl,
+    /// Only compare the two
+    #[arg(long)]
+    pub(crate) verify: bool,
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod args;
+mod copy;
 mod demo;
 mod doctor;
 mod export;
@@ -43,6 +44,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Resolve(args) => resolve::run(&Config::new(&settings)?, &args)?,
         Command::History(args) => history::run(&Config::new(&settings)?, &args)?,
         Command::Doctor(args) => return doctor::run(&Config::new(&settings)?, &args),
+        Command::Copy(args) => return copy::run(&settings, args),
         Command::Key(command) => keys::run(&Config::new(&settings)?, command)?,
     }
     Ok(ExitCode::SUCCESS)

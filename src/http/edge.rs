@@ -36,7 +36,8 @@ pub fn guard(router: Router<App>, app: App, allowed_origins: &[String]) -> Route
         return router;
     }
     let origins = allowed_origins.iter().filter_map(|origin| origin.parse().ok());
-    let exposed = ["etag", "location", "x-request-id", "retry-after", "guli-feed", "guli-index-age"].map(HeaderName::from_static);
+    let exposed =
+        ["etag", "location", "x-request-id", "retry-after", "guli-feed", "guli-index-age"].map(HeaderName::from_static);
     router.layer(
         CorsLayer::new()
             .allow_origin(AllowOrigin::list(origins))

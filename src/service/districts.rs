@@ -28,7 +28,11 @@ impl Context {
         }
         // It is being loaded, or is another process's.
         let own = self.districts.serve(district);
-        Some(if own { ServiceError::NotYet(format!("district {district} is being loaded")) } else { ServiceError::OtherDistrict(district) })
+        Some(if own {
+            ServiceError::NotYet(format!("district {district} is being loaded"))
+        } else {
+            ServiceError::OtherDistrict(district)
+        })
     }
 
     /// Why a position lies in no district in memory.

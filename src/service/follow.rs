@@ -130,7 +130,9 @@ impl Context {
         self.show_covers(conn, district, position, &changes).await?;
         self.show_organizations(conn, &changes).await?;
         self.show_orders(conn, district, &changes.orders).await?;
-        self.index.set_registry_seq(district, head.registry_seq.unsigned_abs()).map_err(|e| corrupt("a district", e))?;
+        self.index
+            .set_registry_seq(district, head.registry_seq.unsigned_abs())
+            .map_err(|e| corrupt("a district", e))?;
         self.progress.set(district, head.seq);
         Ok(())
     }
@@ -169,7 +171,8 @@ impl Context {
     async fn show_organizations(&self, conn: &mut Conn<'_>, changes: &Changes) -> Result<()> {
         for code in &changes.organizations {
             let known = organizations::known(conn, code).await?;
-            let organization = known.unwrap_or_else(|| crate::domain::organization::Organization::nameless(code.clone()));
+            let organization =
+                known.unwrap_or_else(|| crate::domain::organization::Organization::nameless(code.clone()));
             self.index.put_organization(organization).map_err(|e| corrupt("an organization", e))?;
             // Its name stands beside the grids that it supervises.
             self.progress.outdate(self.index.supervised_by(code));
@@ -178,7 +181,12 @@ impl Context {
     }
 
     /// Shows orders as they now are.
-    async fn show_orders(&self, conn: &mut Conn<'_>, district: DistrictCode, codes: &BTreeSet<OrderCode>) -> Result<()> {
+    async fn show_orders(
+        &self,
+        conn: &mut Conn<'_>,
+        district: DistrictCode,
+        codes: &BTreeSet<OrderCode>,
+    ) -> Result<()> {
         let codes: Vec<OrderCode> = codes.iter().copied().collect();
         for chunk in codes.chunks(crate::store::ROWS_PER_STATEMENT) {
             for stored in orders::load(conn, district, &[], chunk).await? {

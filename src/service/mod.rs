@@ -3,10 +3,10 @@
 
 pub mod clock;
 pub mod command;
+pub mod districts;
 pub mod edit;
 pub mod error;
 pub mod feed;
-pub mod districts;
 mod follow;
 mod group;
 mod idempotent;
@@ -45,7 +45,7 @@ use crate::domain::order::Assignee;
 use crate::domain::report::Place;
 use crate::index::Index;
 use crate::store::seal::Seal;
-use crate::store::{DatabaseUrl, Result as StoreResult, Store, head};
+use crate::store::{DatabaseUrl, Result as StoreResult, Store, copy, head};
 
 /// What deciding needs besides a connection.
 #[derive(Debug)]
@@ -132,6 +132,7 @@ impl Guli {
     /// The same with nothing in memory yet; [`load`](Self::load) or [`follow`](Self::follow) bring it there.
     pub async fn connect(opening: Opening) -> StoreResult<(Self, WriterTask)> {
         let store = Store::open(&opening.database, opening.max_page_count).await?;
+        copy::require_complete(&mut store.read().await?.conn()).await?;
         let context = Arc::new(Context {
             index: Index::default(),
             seal: Seal::open(&opening.key_file)?,

@@ -70,8 +70,7 @@ pub async fn districts(conn: &mut Conn<'_>) -> Result<Vec<District>> {
 /// One district.
 pub async fn district(conn: &mut Conn<'_>, code: DistrictCode) -> Result<Option<District>> {
     const SQL: &str = "SELECT district, name, outline FROM district WHERE district = $1";
-    let row: Option<DistrictRow> =
-        each!(conn, c => sqlx::query_as(SQL).bind(code.as_i64()).fetch_optional(c).await?);
+    let row: Option<DistrictRow> = each!(conn, c => sqlx::query_as(SQL).bind(code.as_i64()).fetch_optional(c).await?);
     row.map(read_district).transpose()
 }
 

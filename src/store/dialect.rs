@@ -14,10 +14,25 @@ pub(super) async fn begin(mut conn: Conn<'_>) -> Result<()> {
 /// A view that does not move while several statements read: `SQLite` has it in every transaction. Reading a district
 /// of millions of covers may take longer than a statement otherwise may.
 pub(super) async fn snapshot(mut conn: Conn<'_>) -> Result<()> {
-    const SQL: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '10min'";
+    const SQL: &str =
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '10min'";
     match &mut conn {
         Conn::Sqlite(_) => {}
         Conn::Postgres(c) => sqlx::raw_sql(SQL).execute(&mut **c).await.map(drop)?,
+    }
+    Ok(())
+}
+
+/// Begins to read everything as it is at one instant, however long that takes.
+pub(super) async fn begin_snapshot(mut conn: Conn<'_>) -> Result<()> {
+    match &mut conn {
+        // The file's readers see what was committed when they first read.
+        Conn::Sqlite(c) => sqlx::raw_sql("BEGIN").execute(&mut **c).await.map(drop)?,
+        Conn::Postgres(c) => {
+            const SQL: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0; \
+                               SET LOCAL idle_in_transaction_session_timeout = 0";
+            sqlx::raw_sql(SQL).execute(&mut **c).await.map(drop)?;
+        }
     }
     Ok(())
 }

@@ -6,6 +6,8 @@
 
 pub mod areas;
 pub mod catalog;
+pub mod compare;
+pub mod copy;
 pub mod cover_history;
 pub mod covers;
 mod dialect;
@@ -18,10 +20,12 @@ pub mod orders;
 pub mod organizations;
 pub mod people;
 pub mod personal;
+mod postgres;
 pub mod quality;
 pub mod reports;
+mod rows;
 pub mod seal;
-mod postgres;
+pub mod tables;
 mod url;
 mod wkb;
 mod write;
@@ -32,12 +36,10 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{
-    ConnectOptions as _, Connection as _, PgConnection, Postgres, Sqlite, SqliteConnection, SqlitePool,
-};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Postgres, Sqlite, SqliteConnection, SqlitePool};
 
-use postgres::Pools;
 pub use postgres::Listener;
+use postgres::Pools;
 pub use url::DatabaseUrl;
 pub use write::WriteConn;
 
@@ -188,10 +190,7 @@ impl Store {
         }
         let mut first =
             write.connect().await.map_err(|e| StoreError::Setup(format!("cannot open {}: {e}", file.display())))?;
-        sqlx::migrate!("migrations/sqlite")
-            .run_direct(None, &mut first, false)
-            .await
-            .map_err(migration_error)?;
+        sqlx::migrate!("migrations/sqlite").run_direct(None, &mut first, false).await.map_err(migration_error)?;
         first.close().await?;
         // Exactly one connection writes and checkpoints: see the WAL-reset bug of SQLite before 3.51.3.
         let read = options.create_if_missing(false).pragma("query_only", "true").pragma("wal_autocheckpoint", "0");

@@ -76,7 +76,9 @@ fn refused(error: sqlx::Error, options: &PgConnectOptions) -> StoreError {
         Some("28P01" | "28000") => {
             format!("the server refuses user {user:?}: check the name, the password and pg_hba.conf")
         }
-        Some("42501") => format!("user {user:?} may not connect to {name:?}: GRANT CONNECT ON DATABASE {name} TO {user}"),
+        Some("42501") => {
+            format!("user {user:?} may not connect to {name:?}: GRANT CONNECT ON DATABASE {name} TO {user}")
+        }
         _ => return error.into(),
     };
     StoreError::Setup(format!("{what} ({error})"))

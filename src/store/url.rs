@@ -71,4 +71,3 @@ impl std::fmt::Debug for DatabaseUrl {
         write!(f, "DatabaseUrl({self})")
     }
 }
-

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod command_line;
+mod copy;
 mod demo_data;
 mod durability;
 mod house;
