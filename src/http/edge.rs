@@ -106,7 +106,12 @@ async fn edge(State(app): State<App>, request: Request, next: Next) -> Response<
 
 /// Answers once this server has come to what the caller has seen elsewhere.
 async fn answer(app: &App, request: Request, next: Next) -> Response<Body> {
-    match wait_for(app, request.headers()).await {
+    let here = super::misdirected::check(&app.guli, request.uri());
+    let ready = match here {
+        Ok(()) => wait_for(app, request.headers()).await,
+        Err(elsewhere) => Err(elsewhere),
+    };
+    match ready {
         Ok(()) => next.run(request).await,
         Err(error) => Failure(error).into_response(),
     }

@@ -16,6 +16,7 @@ pub mod import_out;
 pub mod imports;
 pub mod layers;
 pub mod me;
+mod misdirected;
 pub mod openapi;
 pub mod ops;
 pub mod order_out;

@@ -211,7 +211,8 @@ pub async fn answer(guli: &Guli, query: Option<&str>, audience: Audience) -> Res
     let pin = position.pin(Source::Query, category, limit)?;
     let moment = guli.moment(as_of, Reach::Near(pin.position())).await?;
     let index = moment.registry(guli);
-    let found = index.resolve(&pin).map_err(|_| ServiceError::OutsideServiceArea(At::Parameter(east.to_owned())))?;
+    let outside = |_| guli.outside(pin.position(), At::Parameter(east.to_owned()));
+    let found = index.resolve(&pin).map_err(outside)?;
     show(index, &found, &pin, out, audience, include)
 }
 
@@ -383,7 +384,7 @@ impl Batch {
             let pin = Pin::new(pin.position(), pin.accuracy_m(), category, limit)
                 .map_err(|e| ServiceError::invalid("/limit", e))?;
             let index = &self.app.guli.context.index;
-            let outside = |_| ServiceError::OutsideServiceArea(At::Pointer("/position".to_owned()));
+            let outside = |_| self.app.guli.outside(pin.position(), At::Pointer("/position".to_owned()));
             show(index, &index.resolve(&pin).map_err(outside)?, &pin, self.out, self.audience, Include::Nothing)
         })();
         (asked.id, resolved)

@@ -8,6 +8,7 @@ use super::{Context, Guli};
 use crate::domain::grid::District;
 use crate::domain::id::DistrictCode;
 use crate::domain::position::{Position, Wgs84};
+use crate::index::Index;
 use crate::store::{Result, areas};
 
 /// The database's districts by code: whose outline a position lies in is known of those too that are not in memory.
@@ -15,6 +16,11 @@ use crate::store::{Result, areas};
 pub(super) struct Known(ArcSwap<Vec<District>>);
 
 impl Known {
+    /// Whether all of them are in memory.
+    pub(super) fn all_in(&self, index: &Index) -> bool {
+        self.0.load().iter().all(|district| index.serves(district.code))
+    }
+
     fn has(&self, district: DistrictCode) -> bool {
         self.0.load().binary_search_by_key(&district, |known| known.code).is_ok()
     }
@@ -23,8 +29,12 @@ impl Known {
 impl Context {
     /// Why something of this district is not here; `None` where nobody has it.
     fn why_absent(&self, district: DistrictCode) -> Option<ServiceError> {
-        if self.index.serves(district) || !self.known.has(district) {
+        if self.index.serves(district) {
             return None;
+        }
+        if !self.known.has(district) {
+            let unknown = || ServiceError::NotYet("districts are still being loaded".to_owned());
+            return (!self.progress.is_loaded()).then(unknown);
         }
         // It is being loaded, or is another process's.
         let own = self.districts.serve(district);
@@ -40,7 +50,14 @@ impl Context {
         let point = geo::Point::new(position.lon(), position.lat());
         let known = self.known.0.load();
         let mut around = known.iter().filter(|district| district.outline.intersects(&point));
-        around.find_map(|district| self.why_absent(district.code)).unwrap_or(ServiceError::OutsideServiceArea(at))
+        let why = around.find_map(|district| self.why_absent(district.code));
+        why.unwrap_or_else(|| {
+            if self.progress.is_loaded() {
+                ServiceError::OutsideServiceArea(at)
+            } else {
+                ServiceError::NotYet("districts are still being loaded".to_owned())
+            }
+        })
     }
 }
 
@@ -57,6 +74,11 @@ impl Guli {
         }
         let nobody = || ServiceError::NotFound(format!("district {district}"));
         Err(self.context.why_absent(district).unwrap_or_else(nobody))
+    }
+
+    /// Refuses what another process is to serve.
+    pub(super) fn is_own(&self, district: DistrictCode) -> super::error::Result<()> {
+        if self.context.districts.serve(district) { Ok(()) } else { Err(ServiceError::OtherDistrict(district)) }
     }
 
     /// Refuses what is said of a district of the database that is not in memory here.

@@ -6,7 +6,7 @@
 //! written to the district's memory meanwhile. A district that is not in memory, or lies too far behind, is loaded anew.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -55,6 +55,10 @@ pub(super) struct Progress {
     seen: AtomicI64,
     /// Changes that were known to be missing then.
     missing: AtomicI64,
+    /// Every district that this process serves was in memory once.
+    is_loaded: AtomicBool,
+    /// Every district of the database is in memory.
+    has_everything: AtomicBool,
 }
 
 /// How far a process is behind the database.
@@ -69,6 +73,10 @@ pub struct Lag {
 impl Progress {
     pub(super) fn of(&self, district: DistrictCode) -> Option<i64> {
         self.positions.read().unwrap_or_else(PoisonError::into_inner).get(&district).copied()
+    }
+
+    pub(super) fn is_loaded(&self) -> bool {
+        self.is_loaded.load(Ordering::Relaxed)
     }
 
     fn set(&self, district: DistrictCode, seq: i64) {
@@ -272,6 +280,8 @@ impl Guli {
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
+        let all = self.context.known.all_in(&self.context.index);
+        self.context.progress.has_everything.store(all, Ordering::Relaxed);
         let failed = followed.into_iter().filter_map(Result::err).last();
         let changes = heads.iter().map(|(district, head)| head - self.context.progress.of(*district).unwrap_or(0));
         let progress = &self.context.progress;
@@ -280,7 +290,7 @@ impl Guli {
             return Err(error);
         }
         progress.seen.store(self.context.clock.now().as_microsecond(), Ordering::Relaxed);
-        self.loaded.store(true, Ordering::Relaxed);
+        progress.is_loaded.store(true, Ordering::Relaxed);
         Ok(self.lag())
     }
 
@@ -318,6 +328,11 @@ impl Guli {
             self.past.clear();
         }
         Ok(())
+    }
+
+    /// Whether every district of the database is in memory.
+    pub fn has_everything(&self) -> bool {
+        self.context.progress.has_everything.load(Ordering::Relaxed)
     }
 
     /// How far this process is behind.

@@ -93,8 +93,6 @@ pub struct Guli {
     importing: tokio::sync::Mutex<()>,
     past: moment::PastDistricts,
     checked: quality::Checked,
-    /// Every district was in memory once.
-    loaded: AtomicBool,
     stopping: AtomicBool,
 }
 
@@ -159,7 +157,6 @@ impl Guli {
             importing: tokio::sync::Mutex::new(()),
             past: moment::PastDistricts::default(),
             checked: quality::Checked::default(),
-            loaded: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
         };
         let keys = crate::store::keys::all(&mut guli.store.read().await?.conn()).await?;
@@ -171,7 +168,7 @@ impl Guli {
     pub fn is_ready(&self) -> std::result::Result<(), &'static str> {
         if self.is_stopping() {
             Err("this server is stopping")
-        } else if !self.loaded.load(Ordering::Relaxed) {
+        } else if !self.context.progress.is_loaded() {
             Err("districts are still being loaded")
         } else if self.index_age() > follow::SILENCE {
             Err("the database has not answered for some seconds")

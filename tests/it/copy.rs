@@ -147,6 +147,7 @@ async fn live(home: &Home) -> Past {
 async fn answers(home: &Home, database: &str, past: &Past) -> Vec<String> {
     let serve = ["serve", "--listen", "127.0.0.1:0", "--database", database, "--key-file", "guli.key"];
     let server = home.start(home.command(&serve));
+    server.is_ready().await;
     let holder = Client::new(&server.address, Some(&past.key));
     let mut answers = Vec::new();
     for path in [

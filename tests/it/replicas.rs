@@ -37,7 +37,7 @@ async fn is_ready(server: &Server<'_>) -> bool {
 
 async fn ready(servers: &[&Server<'_>]) {
     for server in servers {
-        until("a server becomes ready", async || is_ready(server).await).await;
+        server.is_ready().await;
     }
 }
 
@@ -251,4 +251,34 @@ async fn a_wire_that_fails_loses_nothing() {
     nothing_is_lost(&[&far, &near], &mut journals).await;
     remembers_what_is_stored(&home, &postgres.address(), &[&far, &near]).await;
     feed(&far).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_served_elsewhere_is_misdirected() {
+    let Some(postgres) = PostgresServer::with_district() else { return };
+    let home = Home::with_district();
+    let database = postgres.address();
+    let place = ["--listen", "127.0.0.1:0", "--key-file", "guli.key", "--database", &database, "--districts", "370202"];
+    let server = home.start(home.command(&[&["serve"][..], &place].concat()));
+    ready(&[&server]).await;
+    let anyone = server.anyone();
+    for path in [
+        "/v1/resolve?lon=120.33641&lat=36.11537",
+        COVER,
+        "/v1/grids/370203005002003",
+        "/v1/work-orders/WO-370203-261123-00042-3",
+        "/v1/covers?district=370203",
+        "/v1/reports/37020300000000000000000000000000",
+    ] {
+        anyone.get(path).await.problem(421, "other-district");
+    }
+    let pin = json!({ "position": { "lon": 120.33641, "lat": 36.11537 }, "damage": "broken" });
+    anyone.post("/v1/reports", &[], &pin).await.problem(421, "other-district");
+    let plate = json!({ "cover": "3702030101001370", "damage": "broken" });
+    anyone.post("/v1/reports", &[], &plate).await.problem(421, "other-district");
+    // What nobody serves is another matter.
+    anyone.get("/v1/resolve?lon=116.4&lat=39.9").await.problem(422, "outside-service-area");
+    anyone.get("/v1/grids/370299005002003").await.problem(404, "not-found");
+    let wrong = home.guli(&["serve", "--districts", "Shibei"]).refused();
+    assert!(wrong.err().contains("districts"), "{}", wrong.err());
 }

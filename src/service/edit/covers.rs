@@ -317,7 +317,7 @@ async fn next_code(
 }
 
 fn grid_at(context: &Context, draft: &CoverDraft) -> Result<GridCode> {
-    let outside = |_| ServiceError::OutsideServiceArea(At::Pointer("/position".to_owned()));
+    let outside = |_| context.outside(draft.position, At::Pointer("/position".to_owned()));
     context.index.grid_at(draft.position).map(|hit| hit.grid.code).map_err(outside)
 }
 

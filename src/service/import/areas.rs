@@ -124,6 +124,7 @@ impl Guli {
     }
 
     async fn write(&self, file: &ImportFile, counts: Counts, changed: Changed) -> Result<()> {
+        self.is_own(file.district)?;
         let (context, file) = (Arc::clone(&self.context), file.clone());
         let served = Arc::clone(&self.context);
         let work = self.writer.alone(

@@ -62,6 +62,18 @@ impl Server<'_> {
         Client::new(&self.address, Some(key))
     }
 
+    /// Waits until everything is in the server's memory; fails the test when that takes very long.
+    pub(crate) async fn is_ready(&self) {
+        let client = self.anyone();
+        for _ in 0..600 {
+            if client.get("/readyz").await.status == 200 {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        panic!("the server does not become ready\n{}", self.home.log());
+    }
+
     /// As a power cut would.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
