@@ -2,7 +2,7 @@
 # Installs the system packages that Guli is built and tested with; quick and silent when all are there.
 #
 #   scripts/system-packages.sh build   what building needs
-#   scripts/system-packages.sh test    and a PostgreSQL server for the tests of the store, GDAL for those of the tiles,
+#   scripts/system-packages.sh test    and a PostgreSQL server with PostGIS for the tests of the store, GDAL for those of the tiles,
 #                                      Python for the contract, Chromium and Node for the page
 set -euo pipefail
 
@@ -17,6 +17,15 @@ have_initdb() {
     done
     have initdb && return 0
     have pg_config && [[ -x $(pg_config --bindir 2>/dev/null)/initdb ]]
+}
+
+# PostGIS for the newest server that is here, or for the one that Debian would install.
+postgis_package() {
+    local version
+    version=$(ls /usr/lib/postgresql 2>/dev/null | sort -n | tail -1)
+    [[ -n $version ]] || version=$(apt-cache depends postgresql 2>/dev/null | sed -n 's/.*Depends: postgresql-\([0-9]*\)$/\1/p' | head -1)
+    [[ -n $version && ! -e /usr/share/postgresql/$version/extension/postgis.control ]] || return 0
+    printf 'postgresql-%s-postgis-3\n' "$version"
 }
 
 purpose=${1:-build}
@@ -38,6 +47,9 @@ have curl || missing+=(curl)
 needed=${#missing[@]}
 if [[ $purpose == test ]]; then
     have_initdb || missing+=(postgresql)
+    if have apt-get; then
+        mapfile -t -O "${#missing[@]}" missing < <(postgis_package)
+    fi
     have ogr2ogr || missing+=(gdal-bin)
     have chromium || have chromium-browser || have google-chrome || missing+=(chromium)
     have node || missing+=(nodejs)
@@ -56,7 +68,7 @@ by_hand() {
     say "guli: $1"
     say "guli: please install: ${missing[*]}"
     say "      (as Debian names them: CMake, the sqlite3 command, a C++ compiler, make, pkg-config, curl;"
-    say "       for the tests a PostgreSQL server with its initdb, GDAL's ogr2ogr,"
+    say "       for the tests a PostgreSQL server with its initdb and PostGIS, GDAL's ogr2ogr,"
     say "       Python 3 with venv, Chromium, and Node with npm)"
     if ((needed > 0)) || [[ -n ${GULI_TEST_REQUIRE_POSTGRES:-}${GULI_TEST_REQUIRE_GDAL:-} ]]; then
         exit 1

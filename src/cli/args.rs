@@ -102,6 +102,15 @@ Filters are the parameters of /v1/layers. Without --out the layer goes to standa
 Shows what is open: accepted findings (POST /v1/quality/ID) are left out. Ends with 1 where there are errors, with 0
 where there are only warnings and notices.")]
     Doctor(DoctorArgs),
+    /// Bring the schema to this version, and say what the database is
+    #[command(after_help = "Examples:
+  guli migrate
+  guli migrate --database postgres://guli@db/guli --key-file guli.key
+  guli migrate --citus                        spread the tables over machines by district
+  guli migrate --print                        the statements for that, to be read first
+
+Every command brings the schema to its version by itself; this one does nothing else.")]
+    Migrate(MigrateArgs),
     /// Copy a database into another one, `SQLite` or `PostgreSQL`, and compare the two
     #[command(after_help = "Examples:
   guli copy --from sqlite://guli.db --to postgres://guli@db.example.org/guli
@@ -299,6 +308,16 @@ pub(crate) struct CopyArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    /// Hand the tables to Citus, an extension of `PostgreSQL`: `district` is the column that they are spread by
+    #[arg(long)]
+    pub(crate) citus: bool,
+    /// Only print the statements for Citus
+    #[arg(long)]
+    pub(crate) print: bool,
 }
 
 #[derive(Debug, Subcommand)]

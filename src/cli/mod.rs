@@ -8,6 +8,7 @@ mod export;
 mod history;
 mod import;
 mod keys;
+mod migrate;
 mod resolve;
 mod serve;
 
@@ -44,6 +45,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Resolve(args) => resolve::run(&Config::new(&settings)?, &args)?,
         Command::History(args) => history::run(&Config::new(&settings)?, &args)?,
         Command::Doctor(args) => return doctor::run(&Config::new(&settings)?, &args),
+        Command::Migrate(args) => migrate::run(&Config::new(&settings)?, &args)?,
         Command::Copy(args) => return copy::run(&settings, args),
         Command::Key(command) => keys::run(&Config::new(&settings)?, command)?,
     }

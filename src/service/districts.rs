@@ -87,9 +87,9 @@ impl Guli {
     }
 
     /// Reads where the districts lie, when there are others than were known.
-    pub(super) async fn know(&self, districts: impl ExactSizeIterator<Item = DistrictCode> + Clone) -> Result<()> {
+    pub(super) async fn know(&self, districts: &[DistrictCode]) -> Result<()> {
         let known = self.context.known.0.load();
-        if known.len() != districts.len() || !known.iter().map(|known| known.code).eq(districts) {
+        if !known.iter().map(|known| known.code).eq(districts.iter().copied()) {
             let records = areas::districts(&mut self.store.read().await?.conn()).await?;
             self.context.known.0.store(std::sync::Arc::new(records));
         }

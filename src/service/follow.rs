@@ -19,7 +19,7 @@ use crate::domain::id::{DistrictCode, OrderCode, OrgCode};
 use crate::index::DistrictIndex;
 use crate::store::events::Event;
 use crate::store::head::Head;
-use crate::store::{Conn, Listener, Result, StoreError, corrupt, covers, events, head, orders, organizations};
+use crate::store::{Conn, Listener, Result, StoreError, areas, corrupt, covers, events, head, orders, organizations};
 
 /// Events of one reading.
 const STRETCH: i64 = 1_000;
@@ -147,7 +147,7 @@ impl Context {
 
     /// Loads a district with its open orders.
     pub(super) async fn load(&self, conn: &mut Conn<'_>, district: DistrictCode, head: &Head) -> Result<()> {
-        let record = crate::store::areas::district(conn, district).await?;
+        let record = areas::district(conn, district).await?;
         let record = record.ok_or_else(|| corrupt("district", district))?;
         let fresh = load::district(self, conn, record).await?;
         self.index.replace(fresh);
@@ -263,10 +263,9 @@ impl Guli {
 
     /// Brings memory to where the database is, once: of every district that this process serves.
     pub async fn follow(&self) -> Result<Lag> {
-        let heads = tokio::time::timeout(PATIENCE, self.heads()).await.unwrap_or_else(|_| Err(silent()))?;
-        self.know(heads.iter().map(|(district, _)| *district)).await?;
-        let heads: BTreeMap<DistrictCode, i64> =
-            heads.into_iter().filter(|(district, _)| self.context.districts.serve(*district)).collect();
+        let looked = tokio::time::timeout(PATIENCE, self.heads()).await;
+        let (known, heads) = looked.unwrap_or_else(|_| Err(silent()))?;
+        self.know(&known).await?;
         let behind = |(district, head): (&DistrictCode, &i64)| {
             self.context.progress.of(*district).is_none_or(|position| position < *head)
         };
@@ -294,8 +293,14 @@ impl Guli {
         Ok(self.lag())
     }
 
-    async fn heads(&self) -> Result<Vec<(DistrictCode, i64)>> {
-        head::all(&mut self.store.read().await?.conn()).await
+    /// The database's districts, and how far those are that this process serves.
+    async fn heads(&self) -> Result<(Vec<DistrictCode>, BTreeMap<DistrictCode, i64>)> {
+        let mut reader = self.store.read().await?;
+        let conn = &mut reader.conn();
+        let known = areas::district_codes(conn).await?;
+        let served: Vec<_> = known.iter().copied().filter(|district| self.context.districts.serve(*district)).collect();
+        let heads = head::of(conn, &served).await?.into_iter().collect();
+        Ok((known, heads))
     }
 
     /// Follows one district, or loads it anew.

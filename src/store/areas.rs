@@ -67,6 +67,14 @@ pub async fn districts(conn: &mut Conn<'_>) -> Result<Vec<District>> {
     rows.into_iter().map(read_district).collect()
 }
 
+/// The codes of every district in the database.
+pub async fn district_codes(conn: &mut Conn<'_>) -> Result<Vec<DistrictCode>> {
+    const SQL: &str = "SELECT district FROM district ORDER BY district";
+    let codes: Vec<i64> = each!(conn, c => sqlx::query_scalar(SQL).fetch_all(c).await?);
+    let read = |code: i64| DistrictCode::from_number(code.unsigned_abs()).ok_or_else(|| corrupt("a district", code));
+    codes.into_iter().map(read).collect()
+}
+
 /// One district.
 pub async fn district(conn: &mut Conn<'_>, code: DistrictCode) -> Result<Option<District>> {
     const SQL: &str = "SELECT district, name, outline FROM district WHERE district = $1";

@@ -6,7 +6,7 @@ use super::{Conn, Result, each};
 pub(super) async fn begin(mut conn: Conn<'_>) -> Result<()> {
     match &mut conn {
         Conn::Sqlite(c) => sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut **c).await.map(drop)?,
-        Conn::Postgres(c) => sqlx::raw_sql("BEGIN").execute(&mut **c).await.map(drop)?,
+        Conn::Postgres(c) => sqlx::raw_sql("BEGIN ISOLATION LEVEL READ COMMITTED").execute(&mut **c).await.map(drop)?,
     }
     Ok(())
 }
@@ -64,6 +64,16 @@ pub(super) async fn checkpoint(mut conn: Conn<'_>) -> Result<()> {
         Conn::Postgres(_) => {}
     }
     Ok(())
+}
+
+/// Name and version of the program that holds the data.
+pub(super) async fn engine(conn: &mut Conn<'_>) -> Result<String> {
+    let (name, sql) = match conn {
+        Conn::Sqlite(_) => ("SQLite", "SELECT sqlite_version()"),
+        Conn::Postgres(_) => ("PostgreSQL", "SELECT current_setting('server_version')"),
+    };
+    let version: String = each!(conn, c => sqlx::query_scalar(sql).fetch_one(c).await?);
+    Ok(format!("{name} {version}"))
 }
 
 /// Reads the head and, on `PostgreSQL`, keeps others from it until the commit.

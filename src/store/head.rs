@@ -1,8 +1,9 @@
 //! The head of a district: the row that hands out its numbers, once per commit group.
 
 use jiff::Timestamp;
+use sqlx::QueryBuilder;
 
-use super::{Conn, Result, corrupt, dialect, each};
+use super::{Conn, ROWS_PER_STATEMENT, Result, corrupt, dialect, each};
 use crate::domain::deadline::WorkCalendar;
 use crate::domain::id::{Day, DistrictCode};
 
@@ -62,16 +63,23 @@ pub async fn any(conn: &mut Conn<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The last number of every district.
-pub async fn all(conn: &mut Conn<'_>) -> Result<Vec<(DistrictCode, i64)>> {
-    const SQL: &str = "SELECT district, seq FROM district_head ORDER BY district";
-    let rows: Vec<(i64, i64)> = each!(conn, c => sqlx::query_as(SQL).fetch_all(c).await?);
-    rows.into_iter()
-        .map(|(district, seq)| {
+/// The last number of each of these districts.
+pub async fn of(conn: &mut Conn<'_>, districts: &[DistrictCode]) -> Result<Vec<(DistrictCode, i64)>> {
+    let mut heads = Vec::with_capacity(districts.len());
+    for chunk in districts.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<(i64, i64)> = each!(&mut *conn, c => {
+            let mut sql = QueryBuilder::<Db>::new("SELECT district, seq FROM district_head WHERE district IN (");
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|district| { list.push_bind(district.as_i64()); });
+            sql.push(")");
+            sql.build_query_as().fetch_all(c).await?
+        });
+        for (district, seq) in rows {
             let code = DistrictCode::from_number(district.unsigned_abs());
-            Ok((code.ok_or_else(|| corrupt("a district", district))?, seq))
-        })
-        .collect()
+            heads.push((code.ok_or_else(|| corrupt("a district", district))?, seq));
+        }
+    }
+    Ok(heads)
 }
 
 /// Writes the head back, at the end of the group.

@@ -131,9 +131,19 @@ pub struct NotedImport {
 
 /// Imports in a state.
 pub async fn in_state(conn: &mut Conn<'_>, state: &str) -> Result<Vec<NotedImport>> {
-    const SQL: &str = "SELECT district, id, profile, file, counts FROM import WHERE state = $1 ORDER BY district, id";
-    let rows: Vec<(i64, Vec<u8>, String, String, String)> =
-        each!(conn, c => sqlx::query_as(SQL).bind(state).fetch_all(c).await?);
+    let districts = super::areas::district_codes(conn).await?;
+    let mut rows: Vec<(i64, Vec<u8>, String, String, String)> = Vec::new();
+    for chunk in districts.chunks(STAGED_PER_STATEMENT) {
+        let found: Vec<_> = each!(&mut *conn, c => {
+            let mut sql =
+                QueryBuilder::<Db>::new("SELECT district, id, profile, file, counts FROM import WHERE district IN (");
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|district| { list.push_bind(district.as_i64()); });
+            sql.push(") AND state = ").push_bind(state).push(" ORDER BY district, id");
+            sql.build_query_as().fetch_all(c).await?
+        });
+        rows.extend(found);
+    }
     rows.into_iter()
         .map(|(district, id, profile, file, counts)| {
             let district =

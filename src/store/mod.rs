@@ -6,6 +6,7 @@
 
 pub mod areas;
 pub mod catalog;
+pub mod citus;
 pub mod compare;
 pub mod copy;
 pub mod cover_history;
@@ -20,6 +21,7 @@ pub mod orders;
 pub mod organizations;
 pub mod people;
 pub mod personal;
+mod postgis;
 mod postgres;
 pub mod quality;
 pub mod reports;
@@ -38,6 +40,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Postgres, Sqlite, SqliteConnection, SqlitePool};
 
+pub use postgis::PostGis;
 pub use postgres::Listener;
 use postgres::Pools;
 pub use url::DatabaseUrl;
@@ -82,8 +85,8 @@ pub enum StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        // PostgreSQL has five characters: class 53 (resources), 57 (shutdown), 08 (connection), 25006 (read
-        // only, after a failover). SQLite has numbers: BUSY 5, LOCKED 6, IOERR 10, FULL 13.
+        // PostgreSQL has five characters: class 53 (resources), 57 (shutdown, a timeout), 08 (connection), 40 (a
+        // deadlock, a serialization failure), 55P03 (a lock waited for in vain), 25006 (read only, after a failover). SQLite has numbers: BUSY 5, LOCKED 6, IOERR 10, FULL 13.
         let unavailable = match &error {
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
                 true
@@ -97,7 +100,7 @@ impl From<sqlx::Error> for StoreError {
 
 fn is_unavailable(code: &str) -> bool {
     if code.len() == 5 {
-        code == "25006" || matches!(&code[..2], "53" | "57" | "08")
+        matches!(code, "25006" | "55P03") || matches!(&code[..2], "53" | "57" | "08" | "40")
     } else {
         code.parse::<i32>().is_ok_and(|number| matches!(number & 0xff, 5 | 6 | 10 | 13))
     }
@@ -148,6 +151,17 @@ impl ReadConn {
 enum Pool {
     Sqlite { pool: SqlitePool, write: Box<SqliteConnectOptions> },
     Postgres(Pools),
+}
+
+/// What a database is.
+#[derive(Debug, Clone)]
+pub struct Schema {
+    /// `PostgreSQL 15.14`
+    pub engine: String,
+    /// Number and name of each migration that it has.
+    pub migrations: Vec<(i64, String)>,
+    /// `None` for a file.
+    pub postgis: Option<PostGis>,
 }
 
 /// The database of this process. Cheap to clone.
@@ -231,6 +245,28 @@ impl Store {
         }
     }
 
+    /// What the database is, and which migrations it has.
+    pub async fn schema(&self) -> Result<Schema> {
+        const MIGRATIONS: &str = "SELECT version, description FROM _sqlx_migrations ORDER BY version";
+        let mut reader = self.read().await?;
+        let conn = &mut reader.conn();
+        let engine = dialect::engine(conn).await?;
+        let migrations = each!(&mut *conn, c => sqlx::query_as(MIGRATIONS).fetch_all(c).await?);
+        let postgis = match &self.pool {
+            Pool::Sqlite { .. } => None,
+            Pool::Postgres(pools) => Some(pools.postgis.clone()),
+        };
+        Ok(Schema { engine, migrations, postgis })
+    }
+
+    /// Hands the tables to Citus; those that it did not have. `None` for a file.
+    pub async fn distribute(&self) -> Result<Option<Vec<&'static str>>> {
+        match &self.pool {
+            Pool::Sqlite { .. } => Ok(None),
+            Pool::Postgres(pools) => citus::distribute(&pools.write).await.map(Some),
+        }
+    }
+
     /// Tells other processes that something was committed; where there may be none, nobody.
     pub async fn notify(&self) -> Result<()> {
         match &self.pool {
@@ -289,6 +325,10 @@ mod tests {
             ("53100", true),
             ("57P01", true),
             ("08006", true),
+            ("40001", true),
+            ("40P01", true),
+            ("55P03", true),
+            ("57014", true),
             ("25006", true),
             ("23505", false),
             ("42P01", false),

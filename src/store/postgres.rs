@@ -6,6 +6,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
 
+use super::postgis::{self, PostGis};
 use super::{Result, StoreError};
 
 /// Connections of one process: as many for those who read as for those who write.
@@ -22,6 +23,7 @@ const CHANNEL: &str = "guli";
 pub(super) struct Pools {
     pub(super) read: PgPool,
     pub(super) write: PgPool,
+    pub(super) postgis: PostGis,
 }
 
 impl Pools {
@@ -34,6 +36,7 @@ impl Pools {
         let mut conn = connecting.await.map_err(|_| away())?.map_err(|error| refused(error, &options))?;
         check_version(&mut conn).await?;
         migrate(&mut conn, &options).await?;
+        let postgis = postgis::set_up(&mut conn).await?;
         conn.close().await?;
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
@@ -43,7 +46,7 @@ impl Pools {
             .idle_timeout(Duration::from_mins(5));
         let read = pool.clone().connect_lazy_with(options.clone());
         let write = pool.connect_lazy_with(options);
-        Ok(Self { read, write })
+        Ok(Self { read, write, postgis })
     }
 
     pub(super) async fn close(&self) {

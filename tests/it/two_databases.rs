@@ -12,6 +12,7 @@ use guli::import::profile::Profiles;
 use guli::import::run::{Mode, OnError, Request as Import, run};
 use guli::service::{Guli, WriterTask, keys};
 use guli::store::DatabaseUrl;
+use guli::store::tables::{GLOBAL, TABLES};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -163,6 +164,8 @@ impl Story {
     }
 
     async fn get(&mut self, key: &str, path: &str) -> Value {
+        // As the server itself does all the time.
+        self.guli.follow().await.unwrap();
         let bearer = format!("Bearer {key}");
         let headers = [("authorization", bearer.as_str())];
         self.ask(Method::GET, path, if key.is_empty() { &[] } else { &headers }, None).await.body
@@ -196,7 +199,6 @@ fn pin(crs: &str) -> Value {
 /// All that touches the store, in one go.
 async fn tell(database: &DatabaseUrl, home: &Home) -> Vec<(String, Value)> {
     let mut story = Story::begin(database, home).await;
-    story.guli.follow().await.unwrap();
     story.get("", "/readyz").await;
     story.import(&AREAS, OnError::RefuseFile);
     // Refused, then its good rows, then the same once more.
@@ -538,7 +540,7 @@ async fn api_keys(story: &mut Story) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_databases_tell_the_same_story() {
-    let Some(postgres) = PostgresServer::start() else { return };
+    let Some(postgres) = PostgresServer::start_with("-c log_statement=all") else { return };
     let (here, there) = (Home::empty(), Home::empty());
     let sqlite = tell(&DatabaseUrl::sqlite(&here.database()), &here).await;
     let other = tell(&postgres.url(), &there).await;
@@ -548,4 +550,31 @@ async fn both_databases_tell_the_same_story() {
         assert!(one["status"].as_u64().is_none_or(|status| status < 500), "{asked}: {one}");
     }
     assert_eq!(sqlite.len(), other.len());
+    every_statement_names_its_district(&postgres.log());
+}
+
+/// Citus finds the machine that a district lies on by it: whatever touches a table that is spread says the district.
+fn every_statement_names_its_district(log: &str) {
+    let said = |line: &str| {
+        let (_, statement) = line.split_once("LOG:  execute ").or_else(|| line.split_once("LOG:  statement: "))?;
+        Some(statement.split_once(": ").map_or(statement, |(_, sql)| sql).to_owned())
+    };
+    let spread = |word: &str| {
+        let listed = TABLES.iter().any(|table| table.name == word) || word == "cover_stage";
+        listed && !GLOBAL.contains(&word)
+    };
+    let mut seen = 0;
+    for sql in log.lines().filter_map(said) {
+        let words: Vec<&str> = sql.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+        let is_schema = ["CREATE", "ALTER", "LOCK", "COMMENT"].contains(&words[0]);
+        let touches = words.windows(2).any(|pair| {
+            ["FROM", "JOIN", "INTO", "UPDATE"].contains(&pair[0].to_ascii_uppercase().as_str()) && spread(pair[1])
+        });
+        if touches && !is_schema {
+            seen += 1;
+            let names = ["district = ", "district IN (", "(district, "].iter().any(|said| sql.contains(said));
+            assert!(names, "{sql}");
+        }
+    }
+    assert!(seen > 1_000, "only {seen} statements were looked at");
 }

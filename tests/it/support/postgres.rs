@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
 use guli::store::DatabaseUrl;
+use sqlx::Connection as _;
 use tempfile::TempDir;
 
 use super::{Home, shibei};
@@ -33,6 +34,11 @@ static DISTRICT: LazyLock<Option<Vec<u8>>> = LazyLock::new(|| {
 impl PostgresServer {
     /// Starts one, or says that there is none to be started; with `GULI_TEST_REQUIRE_POSTGRES` that fails.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with("")
+    }
+
+    /// The same with settings of its own, as `-c name=value`.
+    pub(crate) fn start_with(settings: &str) -> Option<Self> {
         let Some(programs) = programs() else {
             assert!(std::env::var_os("GULI_TEST_REQUIRE_POSTGRES").is_none(), "no initdb: PostgreSQL is not installed");
             eprintln!("skipped: no initdb, so nothing is tried on PostgreSQL");
@@ -47,7 +53,7 @@ impl PostgresServer {
             let made = server.run("initdb", &common);
             assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         }
-        server.pg_ctl_start();
+        server.pg_ctl_start_with(settings);
         Some(server)
     }
 
@@ -81,8 +87,12 @@ impl PostgresServer {
     }
 
     pub(crate) fn pg_ctl_start(&self) {
+        self.pg_ctl_start_with("");
+    }
+
+    pub(crate) fn pg_ctl_start_with(&self, settings: &str) {
         let options = format!(
-            "-c fsync=off -c listen_addresses=127.0.0.1 -p {} -c max_connections=60 -k {}",
+            "-c fsync=off -c listen_addresses=127.0.0.1 -p {} -c max_connections=60 {settings} -k {}",
             self.port,
             self.dir.path().display(),
         );
@@ -120,13 +130,28 @@ impl PostgresServer {
 
     /// The same as the command line takes it.
     pub(crate) fn address(&self) -> String {
-        let socket = self.dir.path().to_str().unwrap().replace('/', "%2F");
-        format!("postgres://guli@{socket}:{}/postgres", self.port)
+        self.address_of("guli", "postgres")
     }
 
     /// Where it listens for TCP.
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// A database of its own on the server.
+    pub(crate) fn address_of(&self, user: &str, database: &str) -> String {
+        let socket = self.dir.path().to_str().unwrap().replace('/', "%2F");
+        format!("postgres://{user}@{socket}:{}/{database}", self.port)
+    }
+
+    /// All that it logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("log")).unwrap()
+    }
+
+    /// A connection past the program.
+    pub(crate) async fn look(&self) -> sqlx::PgConnection {
+        sqlx::PgConnection::connect(&self.address()).await.unwrap()
     }
 
     /// As a machine that fails.

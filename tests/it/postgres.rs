@@ -1,0 +1,188 @@
+//! `PostgreSQL` as those who run it meet it: what is said of a database that does not serve, what GIS programs open,
+//! and what lets it be spread over machines.
+
+use std::process::Command;
+use std::time::Duration;
+
+use guli::store::citus;
+use guli::store::tables::{GLOBAL, LEFT_OUT, TABLES};
+use serde_json::json;
+use sqlx::{Connection as _, PgConnection};
+
+use crate::support::Home;
+use crate::support::client::fresh_key;
+use crate::support::postgres::PostgresServer;
+
+async fn run(connection: &mut PgConnection, sql: &'static str) {
+    sqlx::raw_sql(sql).execute(connection).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_serve_says_why() {
+    let Some(postgres) = PostgresServer::start() else { return };
+    let home = Home::empty();
+    let mut owner = postgres.look().await;
+    run(&mut owner, "CREATE ROLE nobody LOGIN").await;
+    run(&mut owner, "CREATE DATABASE closed").await;
+    run(&mut owner, "CREATE DATABASE future").await;
+    let migrate = |database: &str| home.guli(&["migrate", "--key-file", "guli.key", "--database", database]);
+    let future = postgres.address_of("guli", "future");
+    let done = migrate(&future).ok().out();
+    assert!(done.contains("0005") && done.contains("PostgreSQL"), "{done}");
+    let mut there = PgConnection::connect(&future).await.unwrap();
+    run(
+        &mut there,
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (99, 'x', true, '', 0)",
+    )
+    .await;
+    for (database, said) in [
+        (postgres.address_of("guli", "nowhere"), "createdb nowhere"),
+        (postgres.address_of("stranger", "postgres"), "stranger"),
+        (postgres.address_of("nobody", "closed"), "GRANT CREATE, USAGE ON SCHEMA public TO nobody"),
+        (future, "newer guli"),
+        ("postgres://guli@host:port/guli".to_owned(), "wrong database address"),
+    ] {
+        let refused = migrate(&database).refused();
+        assert!(refused.err().contains(said), "{database}: {}", refused.err());
+    }
+    let on_a_file = home.guli(&["migrate", "--citus"]).refused();
+    assert!(on_a_file.err().contains("Citus spreads PostgreSQL"), "{}", on_a_file.err());
+    let printed = home.guli(&["migrate", "--print"]).ok().out();
+    assert!(printed.contains("create_distributed_table('cover', 'district'"), "{printed}");
+}
+
+/// `district` is in every primary, unique and foreign key of what is spread.
+#[tokio::test]
+async fn every_key_holds_the_district() {
+    const KEYS: &str = "SELECT index.indrelid::regclass::text, index.indexrelid::regclass::text, \
+        bool_or(attribute.attname = 'district') FROM pg_index AS index \
+        JOIN pg_class AS class ON class.oid = index.indrelid AND class.relnamespace = 'public'::regnamespace \
+        JOIN pg_attribute AS attribute ON attribute.attrelid = index.indrelid AND attribute.attnum = ANY (index.indkey) \
+        WHERE index.indisunique GROUP BY 1, 2";
+    const REFERENCES: &str = "SELECT conrelid::regclass::text, confrelid::regclass::text FROM pg_constraint \
+        WHERE contype = 'f' AND connamespace = 'public'::regnamespace";
+    let Some(postgres) = PostgresServer::start() else { return };
+    let home = Home::empty();
+    home.guli(&["migrate", "--key-file", "guli.key", "--database", &postgres.address()]).ok();
+    let mut database = postgres.look().await;
+    let keys: Vec<(String, String, bool)> = sqlx::query_as(KEYS).fetch_all(&mut database).await.unwrap();
+    let spread = |table: &str| {
+        table == "cover_stage" || TABLES.iter().any(|listed| listed.name == table) && !GLOBAL.contains(&table)
+    };
+    assert!(keys.len() >= TABLES.len());
+    for (table, key, holds) in keys {
+        assert!(holds || !spread(&table), "{key} of {table} has no district");
+    }
+    let references: Vec<(String, String)> = sqlx::query_as(REFERENCES).fetch_all(&mut database).await.unwrap();
+    for (from, to) in references {
+        assert!(spread(&from) && GLOBAL.contains(&&*to), "{from} refers to {to}");
+    }
+    // Every table is handed over, each once.
+    let mut handed: Vec<&str> = citus::statements().iter().map(|handing| handing.table).collect();
+    let mut tables: Vec<&str> = TABLES.iter().map(|table| table.name).chain(["cover_stage"]).collect();
+    handed.sort_unstable();
+    tables.sort_unstable();
+    assert_eq!(handed, tables);
+    assert!(GLOBAL.iter().all(|table| !LEFT_OUT.contains(table)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gis_programs_open_the_views() {
+    let Some(postgres) = PostgresServer::with_district() else { return };
+    let mut database = postgres.look().await;
+    let available: i64 = sqlx::query_scalar("SELECT count(*) FROM pg_available_extensions WHERE name = 'postgis'")
+        .fetch_one(&mut database)
+        .await
+        .unwrap();
+    if available == 0 {
+        assert!(std::env::var_os("GULI_TEST_REQUIRE_POSTGRES").is_none(), "PostGIS is not installed");
+        eprintln!("skipped: the server has no PostGIS");
+        return;
+    }
+    let home = Home::with_district();
+    let server = home.start(home.command(&[
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--key-file",
+        "guli.key",
+        "--database",
+        &postgres.address(),
+    ]));
+    server.is_ready().await;
+    let report = json!({ "cover": "3702030101001370", "damage": "broken" });
+    let reported = server.anyone().post("/v1/reports", &[("Idempotency-Key", &fresh_key())], &report).await.expect(201);
+    let layers = "SELECT (SELECT count(*) FROM gis.covers), (SELECT count(*) FROM gis.grids), \
+                  (SELECT count(*) FROM gis.communities), (SELECT count(*) FROM gis.subdistricts)";
+    let counts: (i64, i64, i64, i64) = sqlx::query_as(layers).fetch_one(&mut database).await.unwrap();
+    let shown = server.anyone().get("/readyz").await.expect(200);
+    assert!(counts.0 > 16_000 && counts.0 <= shown["covers"].as_i64().unwrap(), "{counts:?}");
+    assert_eq!((counts.1, counts.2, counts.3), (940, 137, 22));
+    let order: (String, String, f64) =
+        sqlx::query_as("SELECT code, cover, ST_X(geom) FROM gis.work_orders").fetch_one(&mut database).await.unwrap();
+    assert_eq!(order.0, reported["work_order"]["code"].as_str().unwrap());
+    assert_eq!(order.1, "3702030101001370");
+    // Nothing is written through them.
+    let written = sqlx::raw_sql("UPDATE gis.grids SET name = 'x'").execute(&mut database).await;
+    assert!(written.unwrap_err().to_string().contains("cannot update view"));
+    let url = postgres.address();
+    let Ok(seen) =
+        Command::new("ogrinfo").args(["-so", &url.replace("postgres://", "PG:postgresql://"), "gis.grids"]).output()
+    else {
+        return;
+    };
+    let said = String::from_utf8_lossy(&seen.stdout).into_owned();
+    assert!(said.contains("Feature Count: 940") && said.contains("Multi Polygon"), "{said}");
+}
+
+/// A lock that nobody gives back, and no connection left: refused in time, and nothing is lost or done twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_keeps_everybody_waiting_is_given_up() {
+    let Some(postgres) = PostgresServer::with_district() else { return };
+    let home = Home::with_district();
+    let server = home.start(home.command(&[
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--key-file",
+        "guli.key",
+        "--database",
+        &postgres.address(),
+    ]));
+    server.is_ready().await;
+    let (key, report) = (fresh_key(), json!({ "cover": "3702030101001370", "damage": "broken" }));
+    let send = async || server.anyone().post("/v1/reports", &[("Idempotency-Key", &key)], &report).await;
+    let mut other = postgres.look().await;
+    run(&mut other, "BEGIN; SELECT * FROM district_head FOR UPDATE").await;
+    let refused = send().await;
+    refused.problem(503, "unavailable");
+    assert!(refused.header("retry-after").is_some());
+    run(&mut other, "ROLLBACK").await;
+    let first = send().await.expect(201);
+
+    // Every connection that the server allows is taken by others, and its own are cut.
+    run(&mut other, "ALTER SYSTEM SET superuser_reserved_connections = 0").await;
+    let mut others = Vec::new();
+    loop {
+        sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'guli'")
+            .execute(&mut other)
+            .await
+            .unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        match PgConnection::connect(&postgres.address()).await {
+            Ok(taken) => others.push(taken),
+            Err(_) => break,
+        }
+    }
+    let (second, elsewhere) = (fresh_key(), json!({ "cover": "3702030101001370", "damage": "missing" }));
+    let send_second = async || server.anyone().post("/v1/reports", &[("Idempotency-Key", &second)], &elsewhere).await;
+    send_second().await.problem(503, "unavailable");
+    server.anyone().get("/v1/resolve?lon=120.33641&lat=36.11537").await.expect(200);
+    drop(others);
+    server.is_ready().await;
+    assert_eq!(send().await.expect(201), first);
+    let joined = send_second().await.expect(201);
+    assert_eq!(joined["work_order"]["code"], first["work_order"]["code"]);
+    let reports: i64 = sqlx::query_scalar("SELECT count(*) FROM report").fetch_one(&mut other).await.unwrap();
+    assert_eq!(reports, 2);
+}
