@@ -10,3 +10,4 @@ mod quality;
 mod support;
 mod tiles;
 mod two_databases;
+mod world;
