@@ -174,7 +174,21 @@ impl Index {
     /// Adds a cover or replaces the one with its identity, in place, in logarithmic time.
     pub fn put_cover(&self, cover: Cover) -> Result<(), IndexError> {
         let district = self.served(cover.code.district())?;
+        for named in [&cover.owner, &cover.responsible_unit].into_iter().flatten() {
+            self.introduce(&district, named)?;
+        }
         district.write().put(cover, &district.ground)
+    }
+
+    /// An organisation of another district becomes known in one with the first cover there that names it.
+    fn introduce(&self, district: &DistrictIndex, code: &OrgCode) -> Result<(), IndexError> {
+        if code.district() == district.code() || district.read().unit(code).is_some() {
+            return Ok(());
+        }
+        match self.organization(code) {
+            Some(organization) => district.write().put_unit(organization),
+            None => Ok(()),
+        }
     }
 
     /// Forgets a cover; whether there was one. A cover that was taken from the street is not

@@ -57,15 +57,34 @@ pub async fn list(conn: &mut Conn<'_>, after: &str, limit: i64) -> Result<Vec<Or
     rows.into_iter().map(Row::read).collect()
 }
 
-/// All organisations, those of the district as they were after its event `as_of`.
-pub async fn list_as_of(conn: &mut Conn<'_>, district: DistrictCode, as_of: i64) -> Result<Vec<Organization>> {
+/// The organisations whose codes a district has given, as they are, or as they were after its event `as_of`.
+pub async fn of_district(conn: &mut Conn<'_>, district: DistrictCode, as_of: Option<i64>) -> Result<Vec<Organization>> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM organization WHERE code NOT LIKE $1 OR seq_from <= $2 UNION ALL \
-         SELECT {COLUMNS} FROM organization_version WHERE code LIKE $1 AND seq_from <= $2 AND seq_to > $2 ORDER BY code"
+        "SELECT {COLUMNS} FROM organization WHERE code >= $1 AND code < $2 \
+         AND (CAST($3 AS BIGINT) IS NULL OR seq_from <= $3) UNION ALL \
+         SELECT {COLUMNS} FROM organization_version WHERE code >= $1 AND code < $2 AND seq_from <= $3 AND seq_to > $3 \
+         ORDER BY code"
     );
+    // What follows the six digits is a digit or '-', and ':' comes after both.
     let rows: Vec<Row> = each!(conn, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
-        .bind(format!("{district}%")).bind(as_of).fetch_all(c).await?);
+        .bind(district.to_string()).bind(format!("{district}:")).bind(as_of).fetch_all(c).await?);
     rows.into_iter().map(Row::read).collect()
+}
+
+/// Those of these organisations that are there.
+pub async fn with_codes(conn: &mut Conn<'_>, codes: &[OrgCode]) -> Result<Vec<Organization>> {
+    let mut found = Vec::with_capacity(codes.len());
+    for chunk in codes.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<Row> = each!(&mut *conn, c => {
+            let mut sql = QueryBuilder::<Db>::new(format!("SELECT {COLUMNS} FROM organization WHERE code IN ("));
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|code| { list.push_bind(code.as_str()); });
+            sql.push(")");
+            sql.build_query_as().fetch_all(c).await?
+        });
+        found.extend(rows.into_iter().map(Row::read).collect::<Result<Vec<_>>>()?);
+    }
+    Ok(found)
 }
 
 /// The organisation with this code, if it is there.
