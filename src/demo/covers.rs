@@ -63,6 +63,13 @@ impl Cover {
         }
     }
 
+    /// It was not taken from the street: nobody would find it a second time.
+    pub(super) fn keep(&mut self) {
+        if self.status == Status::Removed {
+            self.status = Status::InService;
+        }
+    }
+
     /// The text of a column; empty where there is nothing to say.
     pub(super) fn text(&self, field: Field, file: &CoverFile, site: Site) -> String {
         let words = file.words;

@@ -226,6 +226,9 @@ impl<'a> Delivery<'a> {
         if ownerless {
             cover.owner = None;
         }
+        if again.is_some() {
+            cover.keep();
+        }
         let (id, code) = (page.next_id(), self.next_code(page.file, cover.utility));
         self.write(page, &cover, &id, &code, None)?;
         if ownerless {

@@ -54,6 +54,7 @@ fn a_world_is_the_same_whenever_it_is_made_shares_no_ground_and_is_imported_from
     }
     check(&home.guli(&["import", "world", "--json"]).ok().json());
     resolve_in_the_second(&home, &world);
+    a_unit_of_the_third_owns_a_cover_in_the_second(&home, &world);
 }
 
 fn share_no_ground(world: &Path) {
@@ -88,4 +89,20 @@ fn resolve_in_the_second(home: &Home, world: &Path) {
     assert_eq!(answer["grid"]["code"], grid.as_str());
     let department = answer["grid"]["supervising_department"]["code"].as_str();
     assert!(department.unwrap().starts_with("380101"), "{answer}");
+}
+
+/// Each district holds its own organisations only, and those that its covers name.
+fn a_unit_of_the_third_owns_a_cover_in_the_second(home: &Home, world: &Path) {
+    let (_, outline) = areas(&world.join("380101/grids.geojson")).swap_remove(470);
+    let pin = outline.interior_point().unwrap();
+    let (lon, lat) = (pin.x().to_string(), pin.y().to_string());
+    home.write("one.csv", format!("external_id,category,owner,lon,lat\nX-1,0127,380102-WAT01,{lon},{lat}\n"));
+    home.guli(&["import", "one.csv", "--kind", "covers", "--source", "380101-WAT01"]).ok();
+    let answer = home.guli(&["resolve", &lon, &lat, "--json"]).ok().json();
+    let owner = &answer["candidates"][0]["cover"]["owner"];
+    assert_eq!(
+        (&owner["code"], &owner["name"]),
+        (&"380102-WAT01".into(), &"青岛示范区0003供水有限公司".into()),
+        "{answer}"
+    );
 }
