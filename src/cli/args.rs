@@ -48,6 +48,7 @@ pub(crate) enum Command {
   guli demo                                   in ./demo, kept when started again
   guli demo --dir /tmp/try --listen 127.0.0.1:9000
   guli demo generate --seed 7 --out big --covers 1700000
+  guli demo generate --districts 1000 --covers 17000000 --out world
 
 The demo accepts the fixed keys demo-admin, demo-dispatcher, demo-grid, demo-crew and demo-planner,
 and therefore listens on loopback only."
@@ -59,6 +60,7 @@ and therefore listens on loopback only."
         subcommand_negates_reqs = true,
         after_help = "Examples:
   guli import data/shibei --keep-going        every profile of data/shibei/import.toml
+  guli import world                           every folder of world that has an import.toml, one after the other
   guli import data/shibei --profile water --dry-run
   guli import covers.csv --kind covers --source 370203-WAT01 --crs EPSG:4549
   guli import data/shibei --json > report.json
@@ -149,7 +151,12 @@ pub(crate) enum DemoAction {
     /// Write the files that the demo district's departments would hand over
     #[command(after_help = "Examples:
   guli demo generate --out data/shibei
-  guli demo generate --seed 7 --out big --covers 1700000")]
+  guli demo generate --seed 7 --out big --covers 1700000        one dense district
+  guli demo generate --districts 1000 --covers 17000000 --out world
+  guli import world --keep-going                                all of them, one after the other
+
+Of several districts each has a folder in --out, named by its code: 370203 is Shibei, the others (380101, …) have its
+outline elsewhere, and streets, covers and people of their own.")]
     Generate {
         /// Another seed gives another city in the same outline
         #[arg(long, default_value_t = guli::demo::Options::default().seed)]
@@ -157,9 +164,12 @@ pub(crate) enum DemoAction {
         /// Folder to write to
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
-        /// Covers that an import will store
+        /// Covers that an import will store, in all districts
         #[arg(long, default_value_t = guli::demo::Options::default().covers)]
         covers: u64,
+        /// How many districts
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(guli::demo::MOST_DISTRICTS)))]
+        districts: u32,
     },
 }
 
@@ -167,7 +177,7 @@ pub(crate) enum DemoAction {
 pub(crate) struct ImportArgs {
     #[command(subcommand)]
     pub(crate) action: Option<ImportAction>,
-    /// A folder with an import.toml, or one file
+    /// A folder with an import.toml, a folder of such folders, or one file
     #[arg(required = true)]
     pub(crate) path: Option<PathBuf>,
     /// File of import profiles [default: import.toml in the folder, or beside the file]

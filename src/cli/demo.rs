@@ -14,9 +14,9 @@ use guli::store::DatabaseUrl;
 use super::import::bar;
 
 /// `guli demo generate`
-pub(crate) fn generate(seed: u64, out: &Path, covers: u64) -> Result<()> {
+pub(crate) fn generate(seed: u64, out: &Path, covers: u64, districts: u32) -> Result<()> {
     let bar = bar(covers);
-    let summary = write_district(out, &Options { seed, covers }, &mut |done, _| bar.set_position(done))?;
+    let summary = write_district(out, &Options { seed, covers, districts }, &mut |done, _| bar.set_position(done))?;
     bar.finish_and_clear();
     println!(
         "{}: {} sub-districts, {} communities, {} grids, {} organisations, {} duties, {} rows of covers of which an import \

@@ -33,7 +33,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     let settings = settings(arguments.config.as_deref(), arguments.settings)?;
     match arguments.command {
         Command::Demo(args) => match args.action {
-            Some(DemoAction::Generate { seed, out, covers }) => demo::generate(seed, &out, covers)?,
+            Some(DemoAction::Generate { seed, out, covers, districts }) => {
+                demo::generate(seed, &out, covers, districts)?;
+            }
             None => demo::serve(settings, &args.dir)?,
         },
         Command::Serve => {

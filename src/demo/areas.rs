@@ -5,8 +5,7 @@ use super::mesh::{Ask, Candidate, Mesh, Parts, Ring};
 use super::names;
 use super::plane::{Point, Vertex, count, distance, dot, from_gcj02, minus, plus};
 use super::rng::Rng;
-
-pub(super) const DISTRICT: u64 = 370_203;
+use super::site::Site;
 
 /// The outline as it was published, in GCJ-02.
 pub(super) const OUTLINE: &str = include_str!("../../data/shibei/boundary-gcj02.geojson");
@@ -80,6 +79,7 @@ pub(super) struct Area {
 
 /// The district, cut up.
 pub(super) struct Areas {
+    pub(super) site: Site,
     pub(super) mesh: Mesh,
     pub(super) outline: Ring,
     pub(super) subdistricts: Vec<Area>,
@@ -98,10 +98,11 @@ const MOST: usize = 196;
 const BLOCK: f64 = 21_000.0;
 
 impl Areas {
-    pub(super) fn build(seed: u64) -> Result<Self, Error> {
-        let mut mesh = Mesh::new();
-        let outline = outline(&mut mesh)?;
+    pub(super) fn build(site: Site) -> Result<Self, Error> {
+        let mut mesh = Mesh::new(site.frame());
+        let outline = outline(&mut mesh, site)?;
         let mut areas = Self {
+            site,
             mesh,
             outline: outline.clone(),
             subdistricts: Vec::new(),
@@ -109,7 +110,7 @@ impl Areas {
             grids: Vec::new(),
             streets: Vec::new(),
         };
-        let mut rng = Rng::keyed(seed, [1, 0, 0]);
+        let mut rng = Rng::keyed(site.seed, [1, 0, 0]);
         let mut rings = Vec::new();
         areas.quarters(outline, (0..QUARTERS.len()).collect(), &mut rings, &mut rng)?;
         rings.sort_by_key(|(quarter, _)| *quarter);
@@ -172,7 +173,7 @@ impl Areas {
 
     fn subdistrict(&mut self, index: usize, ring: Ring, rng: &mut Rng) -> Result<(), Error> {
         let quarter = &QUARTERS[index];
-        let code = DISTRICT * 1000 + quarter.number;
+        let code = self.site.code * 1000 + quarter.number;
         self.subdistricts.push(Area { code, name: format!("{}街道", quarter.name), ring: ring.clone(), section: 0 });
         let weights: Vec<Vec<f64>> = (0..quarter.communities)
             .map(|k| {
@@ -328,8 +329,8 @@ fn place(quarter: usize) -> Point {
     [(lon - 120.365) * 90_000.0, (lat - 36.115) * 111_000.0]
 }
 
-/// The outline in WGS 84, with a vertex at least every few metres for streets to end on.
-fn outline(mesh: &mut Mesh) -> Result<Ring, Error> {
+/// The corners of the district's outline in WGS 84, counter-clockwise.
+pub(super) fn corners(site: Site) -> Result<Vec<Vertex>, Error> {
     #[derive(serde::Deserialize)]
     struct Outline {
         coordinates: Vec<Vec<Vec<[f64; 2]>>>,
@@ -341,7 +342,8 @@ fn outline(mesh: &mut Mesh) -> Result<Ring, Error> {
         .iter()
         .map(|&at| {
             let [lon, lat] = from_gcj02(at);
-            Vertex { lon: count(lon * 1e7).cast_signed() as i64 * 10, lat: count(lat * 1e7).cast_signed() as i64 * 10 }
+            let [lon, lat] = [lon, lat].map(|degrees| count(degrees * 1e7).cast_signed() as i64 * 10);
+            site.here(Vertex { lon, lat })
         })
         .collect();
     // It was published clockwise and closed.
@@ -350,6 +352,12 @@ fn outline(mesh: &mut Mesh) -> Result<Ring, Error> {
     if corners.first() == corners.last() {
         corners.pop();
     }
+    Ok(corners)
+}
+
+/// The outline with a vertex at least every few metres for streets to end on.
+fn outline(mesh: &mut Mesh, site: Site) -> Result<Ring, Error> {
+    let corners = corners(site)?;
     let mut ring = Ring::new();
     for (k, &corner) in corners.iter().enumerate() {
         let (a, b) = (mesh.frame.metres(corner), mesh.frame.metres(corners[(k + 1) % corners.len()]));

@@ -4,15 +4,18 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::Error;
-use super::areas::{Area, Areas, DISTRICT};
+use super::areas::{self, Area, Areas, OUTLINE};
 use super::files::{Format, Text};
 use super::mesh::Mesh;
 use super::offices::{self, Roll, section_code};
+use super::plane::to_gcj02;
 use super::sink::{Sink, Value};
+use super::site::Site;
 
 /// All files but those of covers; gives the number of duties.
-pub(super) fn write(areas: &Areas, seed: u64, out: &Path) -> Result<(usize, usize), Error> {
-    let district = Area { code: DISTRICT, name: "市北区".to_owned(), ring: areas.outline.clone(), section: 0 };
+pub(super) fn write(areas: &Areas, out: &Path) -> Result<(usize, usize), Error> {
+    let site = areas.site;
+    let district = Area { code: site.code, name: site.named("市北区"), ring: areas.outline.clone(), section: 0 };
     let names = |first: &'static str, second: &'static str| vec![first, second];
     layer(&areas.mesh, &[district], "district", &names("code", "name"), out)?;
     layer(&areas.mesh, &areas.subdistricts, "subdistricts", &names("街道代码", "街道名称"), out)?;
@@ -29,12 +32,30 @@ pub(super) fn write(areas: &Areas, seed: u64, out: &Path) -> Result<(usize, usiz
     }
     sink.finish()?;
     let mut sink = table("people.csv", &["人员编号", "姓名", "电话", "所属单位", "职责", "责任区编码"])?;
-    let roll = Roll::call(areas, seed);
+    let roll = Roll::call(areas);
     for line in &roll {
         sink.record(line.iter().map(String::as_str))?;
     }
     sink.finish()?;
     Ok((organizations.len(), roll.len()))
+}
+
+/// The outline as it is published, in GCJ-02: the original where nothing was moved.
+pub(super) fn published(site: Site) -> Result<String, Error> {
+    if site.number == 0 {
+        return Ok(OUTLINE.to_owned());
+    }
+    let corners = areas::corners(site)?;
+    let mut text = String::from("{\"type\": \"MultiPolygon\", \"coordinates\": [[[");
+    // Clockwise and closed.
+    for (k, corner) in corners.first().into_iter().chain(corners.iter().rev()).enumerate() {
+        let [lon, lat] = to_gcj02(corner.degrees());
+        let comma = if k == 0 { "" } else { ", " };
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{comma}[{lon:.6}, {lat:.6}]");
+    }
+    let _ = write!(text, "]]], \"properties\": {{\"adcode\": \"{}\"}}}}", site.code);
+    Ok(text)
 }
 
 fn layer(mesh: &Mesh, areas: &[Area], name: &str, columns: &[&str], out: &Path) -> Result<(), Error> {

@@ -1,10 +1,11 @@
 //! One cover: what it is made as, by its category, its street and its age; and as a file's row.
 
-use super::areas::{Class, DISTRICT};
+use super::areas::Class;
 use super::files::{Codes, CoverFile, Field};
 use super::offices;
 use super::plane::{Vertex, count};
 use super::rng::Rng;
+use super::site::Site;
 use super::utilities::{UTILITIES, Utility};
 use crate::domain::catalog::{CategoryCode, type_2026};
 use crate::domain::cover::{Accuracy, LoadClass, Material, Place, Shape, Status};
@@ -62,8 +63,15 @@ impl Cover {
         }
     }
 
+    /// It was not taken from the street: nobody would find it a second time.
+    pub(super) fn keep(&mut self) {
+        if self.status == Status::Removed {
+            self.status = Status::InService;
+        }
+    }
+
     /// The text of a column; empty where there is nothing to say.
-    pub(super) fn text(&self, field: Field, file: &CoverFile) -> String {
+    pub(super) fn text(&self, field: Field, file: &CoverFile, site: Site) -> String {
         let words = file.words;
         let of = |words: &[&'static str], place: Option<usize>| place.map_or("", |k| words[k]).to_owned();
         let at = |k: Option<usize>| k;
@@ -72,7 +80,7 @@ impl Cover {
                 let category = UTILITIES[self.utility].category;
                 file.parts.iter().find(|part| part.0 == category).map_or("", |part| part.1).to_owned()
             }
-            Field::Owner => self.owner.map_or_else(String::new, |unit| owner_word(file, unit)),
+            Field::Owner => self.owner.map_or_else(String::new, |unit| owner_word(file, unit, site)),
             Field::Accuracy => of(&words.accuracy, at(Accuracy::ALL.iter().position(|&v| v == self.accuracy))),
             Field::Status => of(&words.status, at(Status::ALL.iter().position(|&v| v == self.status))),
             Field::Shape => of(&words.shape, at(Shape::ALL.iter().position(|&v| v == self.shape))),
@@ -90,16 +98,16 @@ impl Cover {
 }
 
 /// The file's word for an owner: newer systems use the code.
-pub(super) fn owner_word(file: &CoverFile, unit: usize) -> String {
-    if file.words.owner_codes { offices::unit_code(unit) } else { offices::UNITS[unit].2.to_owned() }
+pub(super) fn owner_word(file: &CoverFile, unit: usize, site: Site) -> String {
+    if file.words.owner_codes { site.unit(unit) } else { offices::UNITS[unit].2.to_owned() }
 }
 
 /// 标识码: in either edition.
-pub(super) fn code(form: Codes, utility: usize, sequence: u64) -> String {
+pub(super) fn code(form: Codes, district: u64, utility: usize, sequence: u64) -> String {
     let category = UTILITIES[utility].category;
     match (form, CategoryCode::from_number(category)) {
-        (Codes::New, Some(known)) => format!("{DISTRICT}{:05}{sequence:06}", type_2026(known)),
-        _ => format!("{DISTRICT}{category:04}{sequence:06}"),
+        (Codes::New, Some(known)) => format!("{district}{:05}{sequence:06}", type_2026(known)),
+        _ => format!("{district}{category:04}{sequence:06}"),
     }
 }
 

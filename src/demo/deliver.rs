@@ -10,6 +10,7 @@ use super::plan::{Plan, Use};
 use super::plane::{Crs, Frame, Point, Surveyor, Vertex, plus};
 use super::rng::Rng;
 use super::sink::{Sink, Value};
+use super::site::Site;
 use super::utilities::{UTILITIES, index_of};
 
 /// Smaller worlds are too small for mistakes.
@@ -56,7 +57,7 @@ pub(super) struct Delivery<'a> {
     plan: &'a Plan<'a>,
     surveyor: Surveyor,
     frame: Frame,
-    seed: u64,
+    site: Site,
     flawed: bool,
     /// The next sequence of each category, for stored covers and for rows that will be refused.
     sequences: [u64; 16],
@@ -68,9 +69,9 @@ pub(super) struct Delivery<'a> {
     pub(super) rows: u64,
 }
 
-/// Places outside the district, each by more than 100 m: a street beyond the southern border that
+/// Places outside Shibei, each by more than 100 m: a street beyond the southern border that
 /// lies inside if the outline is not brought from GCJ-02, the bay, Laoshan, Licang, the south.
-pub(super) const OUTSIDE: [Point; 6] = [
+const OUTSIDE: [Point; 6] = [
     [120.37, 36.08],
     [120.305_2, 36.120_5],
     [120.441_8, 36.117_7],
@@ -92,12 +93,12 @@ pub(super) fn planted(covers: u64) -> [u64; 16] {
 
 impl<'a> Delivery<'a> {
     /// `shares`: covers of each category.
-    pub(super) fn new(plan: &'a Plan<'a>, seed: u64, covers: u64, shares: [u64; 16]) -> Result<Self, Error> {
+    pub(super) fn new(plan: &'a Plan<'a>, site: Site, covers: u64, shares: [u64; 16]) -> Result<Self, Error> {
         Ok(Self {
             plan,
             surveyor: Surveyor::new()?,
-            frame: Frame::new(),
-            seed,
+            frame: site.frame(),
+            site,
             flawed: covers >= FLAWED_FROM,
             sequences: [1; 16],
             refused: shares.map(|n| n + 1),
@@ -146,8 +147,8 @@ impl<'a> Delivery<'a> {
             let again = self.to_be_seen_again(file, utility, whose);
             for (used, owner) in self.uses(utility, whose) {
                 let piece = &plan.streets.segments[used.segment as usize];
-                let rebuilt = rebuilt(self.seed, piece.street);
-                let mut rng = Rng::keyed(self.seed, [7, u64::from(used.segment), u64::from(category)]);
+                let rebuilt = rebuilt(self.site.seed, piece.street);
+                let mut rng = Rng::keyed(self.site.seed, [7, u64::from(used.segment), u64::from(category)]);
                 let mut first = again.iter().find(|(segment, _)| *segment == used.segment).map(|(_, again)| *again);
                 let mut result = Ok(());
                 plan.places(utility, used, |slot| {
@@ -183,7 +184,7 @@ impl<'a> Delivery<'a> {
         .flat_map(|(fault, n)| std::iter::repeat_n(fault, n))
         .collect();
         faults.extend(self.seen.iter().filter(|seen| seen.again == file.profile).cloned().map(Fault::Also));
-        let mut rng = Rng::keyed(self.seed, [8, file.profile.len() as u64, u64::from(file.parts[0].0)]);
+        let mut rng = Rng::keyed(self.site.seed, [8, file.profile.len() as u64, u64::from(file.parts[0].0)]);
         for k in (1..faults.len()).rev() {
             faults.swap(k, rng.below(k + 1));
         }
@@ -225,6 +226,9 @@ impl<'a> Delivery<'a> {
         if ownerless {
             cover.owner = None;
         }
+        if again.is_some() {
+            cover.keep();
+        }
         let (id, code) = (page.next_id(), self.next_code(page.file, cover.utility));
         self.write(page, &cover, &id, &code, None)?;
         if ownerless {
@@ -258,9 +262,9 @@ impl<'a> Delivery<'a> {
                 ("position_invalid", format!("the coordinates are {} and {}", text[0], text[1]))
             }
             Fault::Outside => {
-                let at = OUTSIDE[self.outside % OUTSIDE.len()];
+                cover.vertex = self.site.here_degrees(OUTSIDE[self.outside % OUTSIDE.len()]);
                 self.outside += 1;
-                cover.vertex = vertex_of(at);
+                let at = cover.vertex.degrees();
                 ("outside_district", format!("it lies at {}, {} (WGS 84)", at[0], at[1]))
             }
             Fault::Swapped => {
@@ -284,7 +288,7 @@ impl<'a> Delivery<'a> {
 
     /// The same thing as in an earlier file, a few decimetres off and measured by someone else.
     fn near_duplicate(&mut self, page: &mut Page, mut cover: Cover, id: &str, seen: &Seen) -> Result<(), Error> {
-        let mut rng = Rng::keyed(self.seed, [9, page.rows, page.file.profile.len() as u64]);
+        let mut rng = Rng::keyed(self.site.seed, [9, page.rows, page.file.profile.len() as u64]);
         let way = [rng.between(-1.0, 1.0), rng.between(0.4, 1.0)];
         let far = rng.between(0.2, 0.7);
         let step = plus([0.0; 2], super::plane::unit(way), far);
@@ -311,12 +315,12 @@ impl<'a> Delivery<'a> {
 
     fn next_code(&mut self, file: &CoverFile, utility: usize) -> String {
         self.sequences[utility] += 1;
-        of_form(file, utility, self.sequences[utility] - 1)
+        of_form(file, self.site, utility, self.sequences[utility] - 1)
     }
 
     fn refused_code(&mut self, file: &CoverFile, utility: usize) -> String {
         self.refused[utility] += 1;
-        of_form(file, utility, self.refused[utility] - 1)
+        of_form(file, self.site, utility, self.refused[utility] - 1)
     }
 
     fn note(&mut self, page: &Page, code: &'static str, severity: &'static str, id: &str, note: String) {
@@ -340,8 +344,10 @@ impl<'a> Delivery<'a> {
             Field::Code => Value::Text(code.to_owned()),
             Field::East => Value::Text(x.clone()),
             Field::North => Value::Text(y.clone()),
-            Field::Opening | Field::Width | Field::Depth | Field::Installed => Value::Number(cover.text(field, file)),
-            _ => Value::Text(cover.text(field, file)),
+            Field::Opening | Field::Width | Field::Depth | Field::Installed => {
+                Value::Number(cover.text(field, file, self.site))
+            }
+            _ => Value::Text(cover.text(field, file, self.site)),
         };
         let values: Vec<Value> = file.columns.iter().map(|&(field, _)| value(field)).collect();
         page.rows += 1;
@@ -354,12 +360,8 @@ impl<'a> Delivery<'a> {
     }
 }
 
-fn of_form(file: &CoverFile, utility: usize, sequence: u64) -> String {
-    if file.codes == Codes::None { String::new() } else { code(file.codes, utility, sequence) }
-}
-
-fn vertex_of(at: Point) -> Vertex {
-    Vertex { lon: super::plane::whole(at[0] * 1e8), lat: super::plane::whole(at[1] * 1e8) }
+fn of_form(file: &CoverFile, site: Site, utility: usize, sequence: u64) -> String {
+    if file.codes == Codes::None { String::new() } else { code(file.codes, site.code, utility, sequence) }
 }
 
 /// Coordinates that are none, as such files have them.

@@ -9,7 +9,7 @@ use super::rng::Rng;
 pub(super) type Ring = Vec<u32>;
 
 /// Units of 1e-8° to which vertices are rounded: 1e-7°, about 1 cm, keeps the files small.
-const STEP: i64 = 10;
+pub(super) const STEP: i64 = 10;
 /// The best cuts that are looked at closely.
 const SHORT_LIST: usize = 24;
 /// Longer rings are looked at by every second, third… vertex.
@@ -73,8 +73,8 @@ struct Survey {
 }
 
 impl Mesh {
-    pub(super) fn new() -> Self {
-        Self { frame: Frame::new(), vertices: Vec::new(), points: Vec::new(), degree: Vec::new() }
+    pub(super) fn new(frame: Frame) -> Self {
+        Self { frame, vertices: Vec::new(), points: Vec::new(), degree: Vec::new() }
     }
 
     pub(super) fn round(&self, at: Point) -> Vertex {

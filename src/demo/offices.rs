@@ -1,8 +1,9 @@
 //! Organisations (单位) of the demo: invented names; who owns what.
 
-use super::areas::{Areas, DISTRICT, QUARTERS, sections_of};
+use super::areas::{Areas, QUARTERS, sections_of};
 use super::names;
 use super::rng::Rng;
+use super::site::Site;
 use crate::domain::grid::DutyKind;
 use crate::domain::organization::OrgKind;
 
@@ -66,14 +67,6 @@ pub(super) const fn owners(category: u16) -> &'static [usize] {
     }
 }
 
-pub(super) fn unit_code(unit: usize) -> String {
-    office_code(UNITS[unit].0)
-}
-
-pub(super) fn office_code(own: &str) -> String {
-    format!("{DISTRICT}-{own}")
-}
-
 /// Code of a sub-district's section, numbered from 0.
 pub(super) fn section_code(subdistrict: u64, section: usize) -> String {
     format!("{subdistrict}-K{:02}", section + 1)
@@ -86,10 +79,11 @@ pub(super) fn office_of(subdistrict: u64) -> String {
 
 /// Every organisation as code, name, kind.
 pub(super) fn all(areas: &Areas) -> Vec<[String; 3]> {
+    let site = areas.site;
     let line = |code: String, name: String, kind: OrgKind| [code, name, kind.as_str().to_owned()];
     let mut lines: Vec<[String; 3]> =
-        DEPARTMENTS.iter().map(|&(code, name, kind)| line(office_code(code), name.to_owned(), kind)).collect();
-    lines.extend(UNITS.iter().map(|&(code, name, _)| line(office_code(code), name.to_owned(), OrgKind::Utility)));
+        DEPARTMENTS.iter().map(|&(code, name, kind)| line(site.office(code), site.named(name), kind)).collect();
+    lines.extend(UNITS.iter().map(|&(code, name, _)| line(site.office(code), site.named(name), OrgKind::Utility)));
     for (index, (area, quarter)) in areas.subdistricts.iter().zip(&QUARTERS).enumerate() {
         let name = quarter.name;
         lines.push(line(office_of(area.code), format!("{name}街道办事处"), OrgKind::SubdistrictOffice));
@@ -125,6 +119,7 @@ pub(super) type DutyLine = [String; 6];
 
 /// Everyone who stands for an area.
 pub(super) struct Roll {
+    site: Site,
     lines: Vec<DutyLine>,
     rng: Rng,
     people: u32,
@@ -133,8 +128,9 @@ pub(super) struct Roll {
 impl Roll {
     /// For each grid a leader and two to four patrols; per community an enforcement officer and,
     /// shared by two communities, a policeman; per sub-district two officers and a traffic officer.
-    pub(super) fn call(areas: &Areas, seed: u64) -> Vec<DutyLine> {
-        let mut roll = Self { lines: Vec::new(), rng: Rng::keyed(seed, [5, 0, 0]), people: 0 };
+    pub(super) fn call(areas: &Areas) -> Vec<DutyLine> {
+        let site = areas.site;
+        let mut roll = Self { site, lines: Vec::new(), rng: Rng::keyed(site.seed, [5, 0, 0]), people: 0 };
         for area in &areas.subdistricts {
             roll.subdistrict(area.code);
         }
@@ -146,7 +142,7 @@ impl Roll {
             // Two communities of one sub-district share a policeman.
             let first = k == 0 || areas.communities[k - 1].code / 1000 != area.code / 1000;
             let person = policeman.take().filter(|_| !first);
-            let (person, again) = person.map_or_else(|| (roll.person(&office_code("CMD01")), false), |p| (p, true));
+            let (person, again) = person.map_or_else(|| (roll.person(&site.office("CMD01")), false), |p| (p, true));
             roll.duty(&person, DutyKind::Police, area.code);
             policeman = (!again).then_some(person);
         }
@@ -163,9 +159,9 @@ impl Roll {
     }
 
     fn subdistrict(&mut self, code: u64) {
-        let office = office_of(code);
+        let (office, traffic) = (office_of(code), self.site.unit(18));
         for (duty, from) in
-            [(DutyKind::SeniorOfficer, office.clone()), (DutyKind::Officer, office), (DutyKind::Traffic, unit_code(18))]
+            [(DutyKind::SeniorOfficer, office.clone()), (DutyKind::Officer, office), (DutyKind::Traffic, traffic)]
         {
             let person = self.person(&from);
             self.duty(&person, duty, code);

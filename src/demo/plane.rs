@@ -8,6 +8,7 @@ pub(super) type Point = [f64; 2];
 
 /// Units of 1e-8° in a degree.
 const UNITS: f64 = 1e8;
+/// Shibei's, in degrees.
 const MIDDLE: [f64; 2] = [120.365, 36.115];
 
 /// A position in whole units of 1e-8°, about 1 mm: what is compared is exactly what is written.
@@ -28,6 +29,11 @@ pub(super) fn orientation(a: Vertex, b: Vertex, c: Vertex) -> i64 {
     (b.lon - a.lon) * (c.lat - a.lat) - (b.lat - a.lat) * (c.lon - a.lon)
 }
 
+/// The vertex at these degrees.
+pub(super) fn vertex_of(at: [f64; 2]) -> Vertex {
+    Vertex { lon: whole(at[0] * UNITS), lat: whole(at[1] * UNITS) }
+}
+
 /// The nearest whole number; the values here are far below 2^53.
 pub(super) fn whole(value: f64) -> i64 {
     #[expect(clippy::cast_possible_truncation, reason = "degrees in 1e-8 and millimetres fit i64 by far")]
@@ -44,27 +50,30 @@ pub(super) fn count(value: f64) -> usize {
 /// edges, which shapes nothing that anyone measures: what is written are degrees.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Frame {
+    middle: [f64; 2],
     east: f64,
     north: f64,
 }
 
 impl Frame {
-    pub(super) fn new() -> Self {
-        let scale = Metres::at(MIDDLE[1]);
-        Self { east: scale.per_degree_east, north: scale.per_degree_north }
+    /// About the middle of the district that lies so many degrees from Shibei.
+    pub(super) fn about(moved: [f64; 2]) -> Self {
+        let middle = [MIDDLE[0] + moved[0], MIDDLE[1] + moved[1]];
+        let scale = Metres::at(middle[1]);
+        Self { middle, east: scale.per_degree_east, north: scale.per_degree_north }
     }
 
     pub(super) fn metres(self, vertex: Vertex) -> Point {
         let [lon, lat] = vertex.degrees();
-        [(lon - MIDDLE[0]) * self.east, (lat - MIDDLE[1]) * self.north]
+        [(lon - self.middle[0]) * self.east, (lat - self.middle[1]) * self.north]
     }
 
     /// The vertex at a point, to `step` units.
     pub(super) fn vertex(self, at: Point, step: i64) -> Vertex {
         let units = UNITS / step as f64;
         Vertex {
-            lon: whole((MIDDLE[0] + at[0] / self.east) * units) * step,
-            lat: whole((MIDDLE[1] + at[1] / self.north) * units) * step,
+            lon: whole((self.middle[0] + at[0] / self.east) * units) * step,
+            lat: whole((self.middle[1] + at[1] / self.north) * units) * step,
         }
     }
 }
@@ -165,7 +174,7 @@ impl Surveyor {
 }
 
 /// WGS 84 → GCJ-02, the published transformation.
-fn to_gcj02([lon, lat]: [f64; 2]) -> [f64; 2] {
+pub(super) fn to_gcj02([lon, lat]: [f64; 2]) -> [f64; 2] {
     use std::f64::consts::PI;
     const A: f64 = 6_378_245.0;
     const EE: f64 = 0.006_693_421_622_965_943;

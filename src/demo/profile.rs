@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use super::covers::owner_word;
 use super::files::{COVER_FILES, Codes, CoverFile, Field, Format, Text};
-use super::offices::{DUTY_WORDS, KIND_WORDS, office_code, owners, unit_code};
+use super::offices::{DUTY_WORDS, KIND_WORDS, owners};
 use super::plane::Crs;
+use super::site::Site;
 use super::utilities::{UTILITIES, index_of};
 use crate::domain::cover::{Accuracy, LoadClass, Material, Place, Shape, Status};
 
@@ -68,7 +69,7 @@ const PEOPLE: &str = "
 name = \"people\"
 file = \"people.csv\"
 kind = \"people\"
-source = \"370203-CMD01\"
+source = \"COMMAND_CENTRE\"
 [profile.columns]
 external_id = \"人员编号\"
 name = \"姓名\"
@@ -79,23 +80,26 @@ area = \"责任区编码\"
 ";
 
 /// The whole file.
-pub(super) fn text() -> String {
-    let mut toml = HEAD.to_owned();
+pub(super) fn text(site: Site) -> String {
+    let mut toml = site.named(HEAD);
+    if site.number > 0 {
+        toml = toml.replace("data/shibei", &site.code.to_string());
+    }
     table(&mut toml, "kind", KIND_WORDS.iter().map(|(word, kind)| ((*word).to_owned(), kind.as_str().to_owned())));
     toml.push_str(GRIDS);
-    toml.push_str(PEOPLE);
+    toml.push_str(&PEOPLE.replace("COMMAND_CENTRE", &site.office("CMD01")));
     table(&mut toml, "duty", DUTY_WORDS.iter().map(|(word, duty)| ((*word).to_owned(), duty.as_str().to_owned())));
     toml.push_str("\n# ---- 井盖:各权属单位 ----\n");
     for (k, file) in COVER_FILES.iter().enumerate() {
         if k > 0 {
             toml.push('\n');
         }
-        covers(&mut toml, file);
+        covers(&mut toml, file, site);
     }
     toml
 }
 
-fn covers(toml: &mut String, file: &CoverFile) {
+fn covers(toml: &mut String, file: &CoverFile, site: Site) {
     let mut line = |key: &str, value: &str| {
         // Writing to a string cannot fail.
         let _ = writeln!(toml, "{key} = \"{value}\"");
@@ -114,7 +118,7 @@ fn covers(toml: &mut String, file: &CoverFile) {
     if file.crs != Crs::Wgs84 {
         line("crs", file.crs.name());
     }
-    line("source", &office_code(file.source));
+    line("source", &site.office(file.source));
     toml.push_str("[profile.columns]\n");
     let table_of_rows = matches!(file.format, Format::Csv { .. });
     for &(field, name) in file.columns {
@@ -122,12 +126,12 @@ fn covers(toml: &mut String, file: &CoverFile) {
             let _ = writeln!(toml, "{} = \"{name}\"", guli_name(field, file.crs));
         }
     }
-    constants(toml, file);
-    values(toml, file);
+    constants(toml, file, site);
+    values(toml, file, site);
 }
 
 /// What is the same in every row, and so has no column.
-fn constants(toml: &mut String, file: &CoverFile) {
+fn constants(toml: &mut String, file: &CoverFile, site: Site) {
     let mut lines: Vec<(&str, String)> = Vec::new();
     let (category, _, whose) = file.parts[0];
     let utility = &UTILITIES[index_of(category)];
@@ -135,10 +139,10 @@ fn constants(toml: &mut String, file: &CoverFile) {
         lines.push(("category", format!("{category:04}")));
     }
     if let ([only], false) = (whose, file.has(Field::Owner)) {
-        lines.push(("owner", unit_code(owners(category)[*only])));
+        lines.push(("owner", site.unit(owners(category)[*only])));
     }
     if file.responsible {
-        lines.push(("responsible_unit", office_code(file.source)));
+        lines.push(("responsible_unit", site.office(file.source)));
     }
     if !file.has(Field::Accuracy) {
         lines.push(("accuracy", file.accuracy.to_owned()));
@@ -161,7 +165,7 @@ fn constants(toml: &mut String, file: &CoverFile) {
 }
 
 /// The file's words, where they are not Guli's.
-fn values(toml: &mut String, file: &CoverFile) {
+fn values(toml: &mut String, file: &CoverFile, site: Site) {
     let w = file.words;
     if file.has(Field::Category) {
         table(
@@ -175,7 +179,7 @@ fn values(toml: &mut String, file: &CoverFile) {
         let mut units: Vec<usize> = units.collect();
         units.sort_unstable();
         units.dedup();
-        table(toml, "owner", units.into_iter().map(|unit| (owner_word(file, unit), unit_code(unit))));
+        table(toml, "owner", units.into_iter().map(|unit| (owner_word(file, unit, site), site.unit(unit))));
     }
     let mut map = |field: Field, theirs: &[&str], ours: Vec<&str>| {
         if file.has(field) && theirs != ours {

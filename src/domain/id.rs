@@ -130,6 +130,11 @@ impl DistrictCode {
     pub fn as_i64(self) -> i64 {
         self.0.cast_signed()
     }
+
+    /// The number of the district, of its city (370200) and of its province (370000), by GB/T 2260.
+    pub const fn with_those_above(self) -> [u64; 3] {
+        [self.0, self.0 / 100 * 100, self.0 / 10_000 * 10_000]
+    }
 }
 
 impl SubdistrictCode {

@@ -158,6 +158,11 @@ impl Covers {
         self.units.put(organization).map(|_| ())
     }
 
+    /// The organisations that are only named.
+    pub(super) fn nameless(&self) -> Vec<OrgCode> {
+        self.units.all.iter().filter(|unit| unit.version == 0).map(|unit| unit.code.clone()).collect()
+    }
+
     pub(super) fn unit(&self, code: &OrgCode) -> Option<Arc<Organization>> {
         self.units.numbers.get(code).and_then(|&number| self.units.get(number))
     }

@@ -10,7 +10,7 @@ use super::ground::Ground;
 use crate::domain::catalog::Catalog;
 use crate::domain::cover::Cover;
 use crate::domain::grid::{Community, District, Grid, Subdistrict};
-use crate::domain::id::{CoverCode, CoverId, DistrictCode, GridCode};
+use crate::domain::id::{CoverCode, CoverId, DistrictCode, GridCode, OrgCode};
 use crate::domain::organization::Organization;
 use crate::domain::position::{Position, Wgs84};
 
@@ -22,7 +22,7 @@ pub struct DistrictSnapshot {
     pub communities: Vec<Community>,
     /// Each with the name of its leader (网格长).
     pub grids: Vec<(Grid, Option<String>)>,
-    /// All organisations that act here, those of other districts included.
+    /// The district's own organisations, and those of others that its grids name.
     pub organizations: Vec<Organization>,
     pub catalog: Catalog,
     pub registry_seq: u64,
@@ -62,6 +62,16 @@ impl DistrictBuilder {
             return Err(IndexError::NotServed(cover.code.district()));
         }
         self.covers.load(cover, &self.ground)
+    }
+
+    /// The organisations that covers name and nobody told of yet.
+    pub fn nameless(&self) -> Vec<OrgCode> {
+        self.covers.nameless()
+    }
+
+    /// Tells of an organisation.
+    pub fn organization(&mut self, organization: Organization) -> Result<(), IndexError> {
+        self.covers.put_unit(Arc::new(organization))
     }
 
     pub fn finish(mut self) -> DistrictIndex {

@@ -172,7 +172,8 @@ impl Index {
         let own = organization.code.district();
         let organization = Arc::new(organization);
         for district in self.atlas.load().districts() {
-            if district.code() == own || district.read().unit(&organization.code).is_some() {
+            let is_known = district.code().with_those_above().contains(&own.number());
+            if is_known || district.read().unit(&organization.code).is_some() {
                 district.write().put_unit(Arc::clone(&organization))?;
             }
         }
@@ -190,16 +191,21 @@ impl Index {
     /// Adds a cover or replaces the one with its identity, in place, in logarithmic time.
     pub fn put_cover(&self, cover: Cover) -> Result<(), IndexError> {
         let district = self.served(cover.code.district())?;
-        // What another district has named need not be known in this one yet.
-        for unit in [&cover.owner, &cover.responsible_unit].into_iter().flatten() {
-            if unit.district() != district.code()
-                && district.read().unit(unit).is_none()
-                && let Some(named) = self.organization(unit)
-            {
-                district.write().put_unit(named)?;
-            }
+        for named in [&cover.owner, &cover.responsible_unit].into_iter().flatten() {
+            self.introduce(&district, named)?;
         }
         district.write().put(cover, &district.ground)
+    }
+
+    /// An organisation of another district becomes known in one with the first cover there that names it.
+    fn introduce(&self, district: &DistrictIndex, code: &OrgCode) -> Result<(), IndexError> {
+        if code.district() == district.code() || district.read().unit(code).is_some() {
+            return Ok(());
+        }
+        match self.organization(code) {
+            Some(organization) => district.write().put_unit(organization),
+            None => Ok(()),
+        }
     }
 
     /// Forgets a cover; whether there was one. A cover that was taken from the street is not

@@ -24,7 +24,7 @@ use crate::http::wire::Audience;
 use crate::http::{area_edit, cover_edit};
 use crate::import::field::Kind;
 use crate::import::profile::{Profile, Profiles};
-use crate::import::run::{self, Mode, OnError, Progress};
+use crate::import::run::{self, Mode, OnError, Progress, Report};
 use crate::service::Guli;
 use crate::service::error::ServiceError;
 use crate::service::import::OPERATOR;
@@ -71,7 +71,7 @@ pub enum Request {
 /// An import as the command line names it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ImportRequest {
-    /// A folder with an `import.toml`, or one file; absolute.
+    /// A folder with an `import.toml`, a folder of such folders, or one file; absolute.
     pub path: PathBuf,
     /// The file of profiles, where it is not the folder's `import.toml`.
     pub profiles: Option<PathBuf>,
@@ -231,6 +231,56 @@ fn describe(error: &ServiceError) -> String {
 }
 
 fn import(guli: &Arc<Guli>, request: ImportRequest, tell: &mut dyn FnMut(&Progress)) -> Result<Value, String> {
+    let folders = deliveries(&request)?;
+    let reports =
+        if folders.is_empty() { import_one(guli, request, tell)? } else { import_each(guli, &request, folders, tell)? };
+    serde_json::to_value(reports).map_err(|error| error.to_string())
+}
+
+/// The folders that a folder has with an `import.toml` of their own, by name; none if it has one itself.
+fn deliveries(request: &ImportRequest) -> Result<Vec<PathBuf>, String> {
+    let path = &request.path;
+    if request.profiles.is_some() || !path.is_dir() || path.join("import.toml").is_file() {
+        return Ok(Vec::new());
+    }
+    let unreadable = |error: std::io::Error| format!("{}: {error}", path.display());
+    let entries = std::fs::read_dir(path).map_err(unreadable)?;
+    let mut folders =
+        entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, std::io::Error>>().map_err(unreadable)?;
+    folders.retain(|folder| folder.join("import.toml").is_file());
+    folders.sort_unstable();
+    Ok(folders)
+}
+
+/// Imports one folder after the other, what is refused in one notwithstanding; files are told with their folder's name.
+fn import_each(
+    guli: &Arc<Guli>,
+    request: &ImportRequest,
+    folders: Vec<PathBuf>,
+    tell: &mut dyn FnMut(&Progress),
+) -> Result<Vec<Report>, String> {
+    for (option, given) in [("--district", request.district.is_some()), ("--rows", request.rows_to.is_some())] {
+        if given {
+            return Err(format!("{option} is for one district: name one of the folders in {}", request.path.display()));
+        }
+    }
+    let mut reports = Vec::new();
+    for folder in folders {
+        let name = folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let within = |file: &str| format!("{name}/{file}");
+        let tell = &mut |progress: &Progress| tell(&Progress { file: within(&progress.file), ..progress.clone() });
+        let one = import_one(guli, ImportRequest { path: folder, ..request.clone() }, tell);
+        let one = one.map_err(|error| format!("{name}: {error}"))?;
+        reports.extend(one.into_iter().map(|report| Report { file: within(&report.file), ..report }));
+    }
+    Ok(reports)
+}
+
+fn import_one(
+    guli: &Arc<Guli>,
+    request: ImportRequest,
+    tell: &mut dyn FnMut(&Progress),
+) -> Result<Vec<Report>, String> {
     let files = files(&request)?;
     let district: Option<DistrictCode> =
         request.district.map(|code| code.parse().map_err(|e| format!("--district: {e}"))).transpose()?;
@@ -243,11 +293,10 @@ fn import(guli: &Arc<Guli>, request: ImportRequest, tell: &mut dyn FnMut(&Progre
         by: OPERATOR.to_owned(),
         id: None,
     };
-    let reports = run::run(guli, &request, tell).map_err(|error| match error {
+    run::run(guli, &request, tell).map_err(|error| match error {
         run::RunError::Service(error) => describe(&error),
         other => other.to_string(),
-    })?;
-    serde_json::to_value(reports).map_err(|error| error.to_string())
+    })
 }
 
 /// The profiles and files that a request names.

@@ -1,12 +1,12 @@
 //! From the store to the index: a district as it stands, read once at the start and after imports.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Context;
 use super::registry::Contact;
 use super::settle;
 use crate::domain::grid::{District, DutyKind};
-use crate::domain::id::{DistrictCode, GridCode, PersonId};
+use crate::domain::id::{DistrictCode, GridCode, OrgCode, PersonId};
 use crate::domain::order::Order;
 use crate::index::{DistrictBuilder, DistrictIndex, DistrictSnapshot, OpenOrder};
 use crate::store::personal::{self, PersonalData, Purpose};
@@ -28,6 +28,12 @@ pub(super) async fn district_at(
     let code = district.code;
     let parts = areas::all(conn, code, as_of).await?;
     let leaders = leaders(context, conn, &district).await?;
+    let mut organizations = organizations::of_district(conn, code, as_of).await?;
+    // Of other districts' only those that are named here: of a thousand districts each would hold a thousand's.
+    let supervising = parts.grids.iter().filter_map(|grid| grid.supervising_department.as_ref());
+    let strangers: BTreeSet<&OrgCode> = supervising.filter(|department| department.district() != code).collect();
+    let strangers: Vec<OrgCode> = strangers.into_iter().cloned().collect();
+    organizations.extend(organizations::with_codes(conn, &strangers).await?);
     let registry_seq = match as_of {
         Some(seq) => seq,
         None => head::read(conn, code).await?.map_or(0, |head| head.registry_seq),
@@ -45,10 +51,7 @@ pub(super) async fn district_at(
                 (grid, leader)
             })
             .collect(),
-        organizations: match as_of {
-            None => organizations::of_district(conn, code).await?,
-            Some(seq) => organizations::list_as_of(conn, code, seq).await?,
-        },
+        organizations,
         catalog: catalog::read(conn, code).await?,
         registry_seq,
     })
@@ -62,6 +65,10 @@ pub(super) async fn district_at(
     .await?;
     if let Some(error) = failed {
         return Err(corrupt("a cover", error));
+    }
+    let strangers: Vec<OrgCode> = builder.nameless().into_iter().filter(|named| named.district() != code).collect();
+    for organization in organizations::with_codes(conn, &strangers).await? {
+        builder.organization(organization).map_err(|e| corrupt("an organization", e))?;
     }
     Ok(builder.finish())
 }

@@ -57,30 +57,44 @@ pub async fn list(conn: &mut Conn<'_>, after: &str, limit: i64) -> Result<Vec<Or
     rows.into_iter().map(Row::read).collect()
 }
 
-/// The organisations that a district needs to know: its own, those that act in it, and those above all districts.
-pub async fn of_district(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Vec<Organization>> {
+/// The organisations that a district knows without their being named there: those whose codes it has given, as they are
+/// or as they were after its event `as_of`, and those of its city and its province.
+pub async fn of_district(conn: &mut Conn<'_>, district: DistrictCode, as_of: Option<i64>) -> Result<Vec<Organization>> {
+    let [own, city, province] = ranges(district);
     let sql = format!(
-        "SELECT {COLUMNS} FROM organization WHERE code LIKE $1 \
-            OR CAST(substr(code, 1, 6) AS BIGINT) NOT IN (SELECT district FROM district) \
-            OR code IN (SELECT owner FROM cover WHERE district = $2 AND owner IS NOT NULL \
-                UNION SELECT responsible_unit FROM cover WHERE district = $2 AND responsible_unit IS NOT NULL \
-                UNION SELECT supervising_department FROM area WHERE district = $2 AND supervising_department IS NOT NULL) \
+        "SELECT {COLUMNS} FROM organization WHERE (code >= $1 AND code < $2 \
+            AND (CAST($3 AS BIGINT) IS NULL OR seq_from <= $3)) \
+            OR (code >= $4 AND code < $5) OR (code >= $6 AND code < $7) UNION ALL \
+         SELECT {COLUMNS} FROM organization_version WHERE code >= $1 AND code < $2 AND seq_from <= $3 AND seq_to > $3 \
          ORDER BY code"
     );
     let rows: Vec<Row> = each!(conn, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
-        .bind(format!("{district}%")).bind(district.as_i64()).fetch_all(c).await?);
+        .bind(&own.0).bind(&own.1).bind(as_of)
+        .bind(&city.0).bind(&city.1).bind(&province.0).bind(&province.1)
+        .fetch_all(c).await?);
     rows.into_iter().map(Row::read).collect()
 }
 
-/// All organisations, those of the district as they were after its event `as_of`.
-pub async fn list_as_of(conn: &mut Conn<'_>, district: DistrictCode, as_of: i64) -> Result<Vec<Organization>> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM organization WHERE code NOT LIKE $1 OR seq_from <= $2 UNION ALL \
-         SELECT {COLUMNS} FROM organization_version WHERE code LIKE $1 AND seq_from <= $2 AND seq_to > $2 ORDER BY code"
-    );
-    let rows: Vec<Row> = each!(conn, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
-        .bind(format!("{district}%")).bind(as_of).fetch_all(c).await?);
-    rows.into_iter().map(Row::read).collect()
+/// Where the codes lie that a district, its city and its province have given.
+fn ranges(district: DistrictCode) -> [(String, String); 3] {
+    // What follows the six digits is a digit or '-', and ':' comes after both.
+    district.with_those_above().map(|code| (format!("{code:06}"), format!("{code:06}:")))
+}
+
+/// Those of these organisations that are there.
+pub async fn with_codes(conn: &mut Conn<'_>, codes: &[OrgCode]) -> Result<Vec<Organization>> {
+    let mut found = Vec::with_capacity(codes.len());
+    for chunk in codes.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<Row> = each!(&mut *conn, c => {
+            let mut sql = QueryBuilder::<Db>::new(format!("SELECT {COLUMNS} FROM organization WHERE code IN ("));
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|code| { list.push_bind(code.as_str()); });
+            sql.push(")");
+            sql.build_query_as().fetch_all(c).await?
+        });
+        found.extend(rows.into_iter().map(Row::read).collect::<Result<Vec<_>>>()?);
+    }
+    Ok(found)
 }
 
 /// The organisation with this code, if it is there.

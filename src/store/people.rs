@@ -242,11 +242,12 @@ pub async fn clear_duties(conn: &mut Conn<'_>, district: DistrictCode, id: Perso
     Ok(())
 }
 
-/// Those without any duty in any district, with the organisation that they belong to or came from.
-pub async fn idle(conn: &mut Conn<'_>) -> Result<Vec<(PersonId, String)>> {
+/// Those of a district without any duty there, with the organisation that they belong to or came from.
+pub async fn idle(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Vec<(PersonId, String)>> {
     const SQL: &str = "SELECT id, COALESCE(organization, source) FROM person \
-                       WHERE id NOT IN (SELECT person FROM duty) ORDER BY id";
-    let rows: Vec<(Vec<u8>, String)> = each!(conn, c => sqlx::query_as(SQL).fetch_all(c).await?);
+                       WHERE district = $1 AND id NOT IN (SELECT person FROM duty WHERE district = $1) ORDER BY id";
+    let rows: Vec<(Vec<u8>, String)> =
+        each!(conn, c => sqlx::query_as(SQL).bind(district.as_i64()).fetch_all(c).await?);
     rows.into_iter().map(|(id, unit)| Ok((identity(&id)?, unit))).collect()
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::{Home, shibei};
 
 /// The files of a folder; hidden ones are git's.
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let named = entries.map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(&path).unwrap()));
     named.filter(|(name, _)| !name.starts_with('.')).collect()

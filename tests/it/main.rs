@@ -13,3 +13,4 @@ mod replicas;
 mod support;
 mod tiles;
 mod two_databases;
+mod world;

@@ -18,7 +18,7 @@ use crate::store::areas::{self, Area, Areas};
 use crate::store::{catalog, corrupt, head, organizations};
 
 /// How many organisations are read at most.
-const ORGANIZATIONS: i64 = 100_000;
+const ORGANIZATIONS: i64 = 1_000_000;
 
 /// Rows that were compared with what is there: an outcome each, and what is to be written.
 #[derive(Debug)]

@@ -219,7 +219,7 @@ impl Guli {
         let sources: BTreeMap<CoverCode, String> =
             store::covers::sources(conn, district, &near).await?.into_iter().collect();
         let duties = people::duties(conn, district).await?;
-        let idle = people::idle(conn).await?;
+        let idle = people::idle(conn, district).await?;
         drop(reader);
         let looked = tokio::task::spawn_blocking(move || {
             let duplicates = covers.near.iter().filter_map(|pair| pair.finding(&sources)).collect::<Vec<_>>();
