@@ -160,7 +160,8 @@ pub const TABLES: &[Table] = tables! {
 };
 
 /// Tables that belong to no one district: the same on every machine where a country's districts are spread.
-pub const GLOBAL: &[&str] = &["district", "organization", "organization_version", "person", "api_key"];
+pub const GLOBAL: &[&str] =
+    &["district", "organization", "organization_version", "person", "person_version", "api_key"];
 
 /// Tables of the schema that are no part of what is copied: rows that wait for an import to be applied, how far a copy has
 /// come, and which migrations have run.

@@ -1,5 +1,6 @@
 //! One story on `SQLite` and on `PostgreSQL`: every answer is the same, but for what is drawn by lot or read off the clock.
 
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -563,7 +564,7 @@ fn every_statement_names_its_district(log: &str) {
         let listed = TABLES.iter().any(|table| table.name == word) || word == "cover_stage";
         listed && !GLOBAL.contains(&word)
     };
-    let mut seen = 0;
+    let (mut seen, mut silent) = (0, BTreeSet::new());
     for sql in log.lines().filter_map(said) {
         let words: Vec<&str> = sql.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
         let is_schema = ["CREATE", "ALTER", "LOCK", "COMMENT"].contains(&words[0]);
@@ -572,9 +573,11 @@ fn every_statement_names_its_district(log: &str) {
         });
         if touches && !is_schema {
             seen += 1;
-            let names = ["district = ", "district IN (", "(district, "].iter().any(|said| sql.contains(said));
-            assert!(names, "{sql}");
+            if !["district = ", "district IN (", "(district, "].iter().any(|said| sql.contains(said)) {
+                silent.insert(sql);
+            }
         }
     }
+    assert!(silent.is_empty(), "{silent:#?}");
     assert!(seen > 1_000, "only {seen} statements were looked at");
 }
