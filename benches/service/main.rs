@@ -1,7 +1,7 @@
 //! What the service does in a second, what it costs, and how near that is to what it could cost.
 //!
 //! `cargo bench --bench service` measures everything; `-- resolve report` only what is named: `resolve`,
-//! `report`, `tiles`, `start`, `memory`, `growth`, `change`, `import`. `GULI_BENCH_COVERS` sets the size of the large
+//! `report`, `postgres`, `tiles`, `start`, `memory`, `growth`, `change`, `import`. `GULI_BENCH_COVERS` sets the size of the large
 //! world, `GULI_BENCH_SECONDS` the length of each load. Each figure stands beside a reference taken in the
 //! same minute on the same machine: the ratio counts, the figure alone does not. Those of other systems
 //! are recorded, from a machine of the same class.
@@ -13,6 +13,7 @@ mod hello;
 mod import;
 mod load;
 mod numbers;
+mod postgres;
 mod process;
 mod reports;
 mod resolve;
@@ -64,10 +65,11 @@ impl Plan {
 
 type Section = fn(&Plan, &Worlds) -> Result<Vec<Row>>;
 
-const SECTIONS: [(&str, Section); 8] = [
+const SECTIONS: [(&str, Section); 9] = [
     ("import", import::measure),
     ("resolve", resolve::measure),
     ("report", reports::measure),
+    ("postgres", postgres::measure),
     ("tiles", tiles::measure),
     ("start", start::start),
     ("memory", start::memory),

@@ -48,7 +48,7 @@ fn metric(text: &str, name: &str) -> f64 {
 }
 
 /// Mean number of commands that shared a commit.
-fn group_size(server: &Server) -> Result<f64> {
+pub(crate) fn group_size(server: &Server) -> Result<f64> {
     let mut connection = Connection::open(server.address)?;
     ensure!(connection.exchange(&get("/metrics"))? == 200, "no metrics");
     let text = String::from_utf8_lossy(connection.body()).into_owned();
