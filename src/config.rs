@@ -55,7 +55,14 @@ pub struct Settings {
     #[arg(long, env = "GULI_WEB_DIR", value_name = "FOLDER", global = true)]
     pub web_dir: Option<PathBuf>,
     /// Districts to serve, of those in the database; repeat or separate by commas [default: all]
-    #[arg(long, env = "GULI_DISTRICTS", value_name = "CODE", value_delimiter = ',', global = true)]
+    #[arg(
+        long = "serve-districts",
+        id = "serve_districts",
+        env = "GULI_DISTRICTS",
+        value_name = "CODE",
+        value_delimiter = ',',
+        global = true
+    )]
     pub districts: Option<Vec<String>>,
     /// Pages that the `SQLite` file may have; for tests of a full disk
     #[arg(long, env = "GULI_MAX_PAGE_COUNT", hide = true, global = true)]

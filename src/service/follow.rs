@@ -151,6 +151,8 @@ impl Context {
         let record = record.ok_or_else(|| corrupt("district", district))?;
         let fresh = load::district(self, conn, record).await?;
         self.index.replace(fresh);
+        // What is kept of the past has today's names of people in it.
+        self.past.clear();
         load::open_orders(self, conn, district).await?;
         self.progress.set(district, head.seq);
         Ok(())
@@ -327,12 +329,7 @@ impl Guli {
             |()| End::Rollback,
             |()| (),
         );
-        work.await?;
-        // What is kept of the past has today's names of people in it.
-        if anew {
-            self.past.clear();
-        }
-        Ok(())
+        work.await
     }
 
     /// Whether every district of the database is in memory.

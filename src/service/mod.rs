@@ -58,6 +58,7 @@ pub struct Context {
     districts: Districts,
     known: Known,
     progress: Progress,
+    past: moment::PastDistricts,
     /// Told when memory has come to another change, of this process or another.
     committed: watch::Sender<()>,
     /// Told after every commit of this process.
@@ -91,7 +92,6 @@ pub struct Guli {
     pub(crate) store: Store,
     writer: Writer,
     importing: tokio::sync::Mutex<()>,
-    past: moment::PastDistricts,
     checked: quality::Checked,
     stopping: AtomicBool,
 }
@@ -139,6 +139,7 @@ impl Guli {
             districts: opening.districts,
             known: Known::default(),
             progress: Progress::default(),
+            past: moment::PastDistricts::default(),
             committed: watch::Sender::new(()),
             written: watch::Sender::new(()),
             wanted: Notify::new(),
@@ -155,7 +156,6 @@ impl Guli {
             store,
             writer,
             importing: tokio::sync::Mutex::new(()),
-            past: moment::PastDistricts::default(),
             checked: quality::Checked::default(),
             stopping: AtomicBool::new(false),
         };

@@ -131,7 +131,7 @@ impl Guli {
         let head = head::read(conn, district).await?.map_or(0, |head| head.seq);
         let last = events::last_before(conn, district, instant, head).await?;
         let Some(change) = events::last_of_registry(conn, district, last).await? else { return Ok(None) };
-        if let Some(kept) = self.past.get(district, change) {
+        if let Some(kept) = self.context.past.get(district, change) {
             return Ok(Some((change, kept)));
         }
         let Some(record) = areas::district(conn, district).await? else {
@@ -139,7 +139,7 @@ impl Guli {
         };
         let context: &Context = &self.context;
         let index = Arc::new(load::district_at(context, conn, record, Some(change)).await?);
-        self.past.keep(change, Arc::clone(&index));
+        self.context.past.keep(change, Arc::clone(&index));
         Ok(Some((change, index)))
     }
 }

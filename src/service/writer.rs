@@ -218,8 +218,8 @@ impl Task {
             if let Some((work, done)) = alone {
                 let _ = done.send(self.alone(work).await);
             }
-            // Others' work waits for a connection too; that of a file is this task's alone.
-            if !self.store.is_exclusive() {
+            // Others' work waits for a connection too, once there is a pause; that of a file is this task's alone.
+            if !self.store.is_exclusive() && self.receiver.is_empty() {
                 self.conn = None;
             }
         }

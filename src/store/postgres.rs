@@ -11,6 +11,8 @@ use super::{Result, StoreError};
 
 /// Connections of one process: as many for those who read as for those who write.
 const CONNECTIONS: u32 = 8;
+/// Statements that a connection keeps prepared.
+const STATEMENTS: usize = 1_024;
 /// How long to wait for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The oldest server that is supported.
@@ -41,8 +43,6 @@ impl Pools {
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(PATIENCE)
-            // Under load the question costs a round trip each time; a connection that broke is told by the first statement.
-            .test_before_acquire(false)
             .idle_timeout(Duration::from_mins(5));
         let read = pool.clone().connect_lazy_with(options.clone());
         let write = pool.connect_lazy_with(options);
@@ -60,6 +60,8 @@ fn options(url: &str) -> Result<PgConnectOptions> {
         .map_err(|error| StoreError::Setup(format!("wrong database address: {error}")))?;
     Ok(options
         .application_name("guli")
+        // Each number of rows is a statement of its own, and preparing one costs more than running it.
+        .statement_cache_capacity(STATEMENTS)
         .options([
             ("synchronous_commit", "on"),
             ("default_transaction_isolation", "read committed"),

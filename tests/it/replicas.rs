@@ -258,7 +258,8 @@ async fn what_is_served_elsewhere_is_misdirected() {
     let Some(postgres) = PostgresServer::with_district() else { return };
     let home = Home::with_district();
     let database = postgres.address();
-    let place = ["--listen", "127.0.0.1:0", "--key-file", "guli.key", "--database", &database, "--districts", "370202"];
+    let place =
+        ["--listen", "127.0.0.1:0", "--key-file", "guli.key", "--database", &database, "--serve-districts", "370202"];
     let server = home.start(home.command(&[&["serve"][..], &place].concat()));
     ready(&[&server]).await;
     let anyone = server.anyone();
@@ -279,6 +280,6 @@ async fn what_is_served_elsewhere_is_misdirected() {
     // What nobody serves is another matter.
     anyone.get("/v1/resolve?lon=116.4&lat=39.9").await.problem(422, "outside-service-area");
     anyone.get("/v1/grids/370299005002003").await.problem(404, "not-found");
-    let wrong = home.guli(&["serve", "--districts", "Shibei"]).refused();
+    let wrong = home.guli(&["serve", "--serve-districts", "Shibei"]).refused();
     assert!(wrong.err().contains("districts"), "{}", wrong.err());
 }

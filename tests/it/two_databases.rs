@@ -1,5 +1,7 @@
 //! One story on `SQLite` and on `PostgreSQL`: every answer is the same, but for what is drawn by lot or read off the clock.
 
+mod random;
+
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+use crate::support::load::random;
 use crate::support::postgres::PostgresServer;
 use crate::support::{Home, shibei};
 
@@ -198,7 +201,7 @@ fn pin(crs: &str) -> Value {
 }
 
 /// All that touches the store, in one go.
-async fn tell(database: &DatabaseUrl, home: &Home) -> Vec<(String, Value)> {
+async fn tell(database: &DatabaseUrl, home: &Home, seed: u64) -> Vec<(String, Value)> {
     let mut story = Story::begin(database, home).await;
     story.get("", "/readyz").await;
     story.import(&AREAS, OnError::RefuseFile);
@@ -220,6 +223,7 @@ async fn tell(database: &DatabaseUrl, home: &Home) -> Vec<(String, Value)> {
     layers(&mut story).await;
     edits(&mut story).await;
     units_and_people(&mut story).await;
+    random::tell(&mut story, seed).await;
     story.get("demo-planner", "/v1/quality?state=accepted").await;
     api_keys(&mut story).await;
     [told, story.end().await].concat()
@@ -543,8 +547,10 @@ async fn api_keys(story: &mut Story) {
 async fn both_databases_tell_the_same_story() {
     let Some(postgres) = PostgresServer::start_with("-c log_statement=all") else { return };
     let (here, there) = (Home::empty(), Home::empty());
-    let sqlite = tell(&DatabaseUrl::sqlite(&here.database()), &here).await;
-    let other = tell(&postgres.url(), &there).await;
+    let seed = std::env::var("GULI_SEED").map_or_else(|_| random(1 << 40) as u64, |seed| seed.parse().unwrap());
+    eprintln!("GULI_SEED={seed}");
+    let sqlite = tell(&DatabaseUrl::sqlite(&here.database()), &here, seed).await;
+    let other = tell(&postgres.url(), &there, seed).await;
     for ((asked, one), (also_asked, two)) in sqlite.iter().zip(&other) {
         assert_eq!(asked, also_asked);
         assert!(one == two, "{asked}\nSQLite:     {one}\nPostgreSQL: {two}");

@@ -68,7 +68,7 @@ impl Guli {
             },
         );
         let answer = done.await.unwrap_or_else(|error| Answer::Refused(error.into()));
-        self.past.clear();
+        self.context.past.clear();
         answer
     }
 

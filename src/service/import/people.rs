@@ -131,7 +131,7 @@ impl Guli {
             move |(fresh, seq)| served.brought(fresh, seq),
         );
         work.await?;
-        self.past.clear();
+        self.context.past.clear();
         Ok(())
     }
 }
