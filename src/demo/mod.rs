@@ -2,7 +2,7 @@
 //! the same kind for benches, of one denser district or of many ([`world`], [`site`]).
 //!
 //! Pure and deterministic: the same [`Options`] give the same bytes. Areas are cut out of the real
-//! outline along invented streets ([`areas`], [`mesh`]); covers lie along those ([`streets`],
+//! outline along invented streets ([`mod@areas`], [`mesh`]); covers lie along those ([`streets`],
 //! [`plan`]); each department writes its own in its own way ([`files`], [`deliver`]) and makes
 //! its mistakes, which the answer key `imperfections.json` lists. Memory depends on one district's
 //! streets, not on the number of covers or of districts.

@@ -13,8 +13,8 @@ pub(super) fn check(guli: &Guli, uri: &Uri) -> Result<()> {
     if guli.has_everything() {
         return Ok(());
     }
-    let named = of_path(uri.path()).into_iter().chain(of_query(uri.query()));
-    named.map(|district| guli.is_not_elsewhere(district)).collect()
+    let mut named = of_path(uri.path()).into_iter().chain(of_query(uri.query()));
+    named.try_for_each(|district| guli.is_not_elsewhere(district))
 }
 
 /// The district that a code in the path begins with.

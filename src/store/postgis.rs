@@ -9,7 +9,7 @@ use super::Result;
 pub enum PostGis {
     /// The server does not have the extension.
     Absent,
-    /// It is there, and this database's user may not create it.
+    /// It is there, and this database's user may not create it or its views.
     Forbidden,
     /// In use, in this version.
     InUse(String),
@@ -18,30 +18,39 @@ pub enum PostGis {
 /// Gives this database what GIS programs open, if the server can.
 pub(super) async fn set_up(conn: &mut PgConnection) -> Result<PostGis> {
     const AVAILABLE: &str = "SELECT count(*) FROM pg_available_extensions WHERE name = 'postgis'";
-    const INSTALLED: &str = "SELECT extversion FROM pg_extension WHERE extname = 'postgis'";
-    let installed: Option<String> = sqlx::query_scalar(INSTALLED).fetch_optional(&mut *conn).await?;
-    let version = match installed {
-        Some(version) => version,
-        None => {
-            let available: i64 = sqlx::query_scalar(AVAILABLE).fetch_one(&mut *conn).await?;
-            if available == 0 {
-                return Ok(PostGis::Absent);
-            }
-            match sqlx::raw_sql("CREATE EXTENSION postgis").execute(&mut *conn).await {
-                Ok(_) => sqlx::query_scalar(INSTALLED).fetch_one(&mut *conn).await?,
-                // Another server that starts at this moment may have been quicker.
-                Err(error) => match sqlx::query_scalar(INSTALLED).fetch_optional(&mut *conn).await? {
-                    Some(version) => version,
-                    None => {
-                        tracing::info!(%error, "PostGIS could not be made; a superuser may: CREATE EXTENSION postgis");
-                        return Ok(PostGis::Forbidden);
-                    }
-                },
-            }
+    if let Some(version) = installed(conn).await? {
+        return Ok(in_use(conn, version).await);
+    }
+    let available: i64 = sqlx::query_scalar(AVAILABLE).fetch_one(&mut *conn).await?;
+    if available == 0 {
+        return Ok(PostGis::Absent);
+    }
+    let made = sqlx::raw_sql("CREATE EXTENSION postgis").execute(&mut *conn).await;
+    // Another server that starts at this moment may have been quicker.
+    if let Some(version) = installed(conn).await? {
+        return Ok(in_use(conn, version).await);
+    }
+    if let Err(error) = made {
+        tracing::info!(%error, "PostGIS could not be made; a superuser may: CREATE EXTENSION postgis");
+    }
+    Ok(PostGis::Forbidden)
+}
+
+/// Opens the door; what keeps it shut is no reason not to serve.
+async fn in_use(conn: &mut PgConnection, version: String) -> PostGis {
+    match open_the_door(conn).await {
+        Ok(()) => PostGis::InUse(version),
+        Err(error) => {
+            tracing::warn!(%error, "the views for GIS programs could not be made; guli serves without them");
+            PostGis::Forbidden
         }
-    };
-    open_the_door(conn).await?;
-    Ok(PostGis::InUse(version))
+    }
+}
+
+/// The version that this database has.
+async fn installed(conn: &mut PgConnection) -> Result<Option<String>> {
+    const SQL: &str = "SELECT extversion FROM pg_extension WHERE extname = 'postgis'";
+    Ok(sqlx::query_scalar(SQL).fetch_optional(conn).await?)
 }
 
 /// Columns, indexes and views; one process at a time, and nothing where all of it is there in this form.

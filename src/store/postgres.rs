@@ -74,7 +74,7 @@ fn options(url: &str) -> Result<PgConnectOptions> {
 
 /// Why a connection was refused, and what to do.
 fn refused(error: sqlx::Error, options: &PgConnectOptions) -> StoreError {
-    let code = error.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
+    let code = error.as_database_error().and_then(|error| error.code().map(std::borrow::Cow::into_owned));
     let (name, user) = (options.get_database().unwrap_or("(none named)"), options.get_username());
     let what = match code.as_deref() {
         Some("3D000") => format!("there is no database {name:?} on the server: createdb {name}"),

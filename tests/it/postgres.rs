@@ -186,3 +186,21 @@ async fn a_database_that_keeps_everybody_waiting_is_given_up() {
     let reports: i64 = sqlx::query_scalar("SELECT count(*) FROM report").fetch_one(&mut other).await.unwrap();
     assert_eq!(reports, 2);
 }
+
+#[tokio::test]
+async fn the_wire_to_the_database_may_be_sealed() {
+    const SEALED: &str = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE ssl AND \
+                          application_name = 'guli'";
+    let Some(postgres) = PostgresServer::start() else { return };
+    if !postgres.offer_tls().await {
+        eprintln!("skipped: no openssl to make a certificate with");
+        return;
+    }
+    let home = Home::empty();
+    let address = format!("postgres://guli@127.0.0.1:{}/postgres?sslmode=require", postgres.port());
+    let place = ["--listen", "127.0.0.1:0", "--key-file", "guli.key", "--database", &address];
+    let server = home.start(home.command(&[&["serve"][..], &place].concat()));
+    server.is_ready().await;
+    let sealed: i64 = sqlx::query_scalar(SEALED).fetch_one(&mut postgres.look().await).await.unwrap();
+    assert!(sealed > 0);
+}

@@ -25,7 +25,7 @@ fn serve<'h>(home: &'h Home, database: &str) -> Server<'h> {
 async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) -> Duration {
     let started = Instant::now();
     while !is_so().await {
-        assert!(started.elapsed() < Duration::from_secs(60), "{what}");
+        assert!(started.elapsed() < Duration::from_mins(1), "{what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     started.elapsed()

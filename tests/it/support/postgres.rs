@@ -133,6 +133,29 @@ impl PostgresServer {
         self.address_of("guli", "postgres")
     }
 
+    /// From here on it offers TLS, with a certificate of its own making; `false` where `openssl` is missing.
+    pub(crate) async fn offer_tls(&self) -> bool {
+        let made = Command::new("openssl")
+            .args(["req", "-new", "-x509", "-days", "1", "-nodes", "-subj", "/CN=127.0.0.1", "-keyout"])
+            .arg(self.data().join("server.key"))
+            .arg("-out")
+            .arg(self.data().join("server.crt"))
+            .output();
+        if !made.is_ok_and(|made| made.status.success()) {
+            return false;
+        }
+        let key = self.data().join("server.key");
+        std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        if is_root() {
+            std::os::unix::fs::chown(&key, Some(user_id(&["postgres"])), None).unwrap();
+        }
+        let mut conn = self.look().await;
+        for sql in ["ALTER SYSTEM SET ssl = on", "SELECT pg_reload_conf()"] {
+            sqlx::query(sql).execute(&mut conn).await.unwrap();
+        }
+        true
+    }
+
     /// Where it listens for TCP.
     pub(crate) fn port(&self) -> u16 {
         self.port

@@ -53,6 +53,7 @@ pub(super) async fn tell(story: &mut Story, seed: u64) {
             _ => look(story, &mut numbers, &subjects).await,
         }
     }
+    assert!(subjects.orders.len() > STEPS / 10, "hardly anything was reported");
 }
 
 async fn report(story: &mut Story, numbers: &mut Numbers, subjects: &mut Subjects) {
