@@ -364,10 +364,14 @@ impl Guli {
                 }
             }
         };
-        // Nobody else writes to a file: what is not there now is not waited for.
-        let wait = if self.is_shared() { WAIT } else { Duration::ZERO };
-        let _ = tokio::time::timeout(wait, come).await;
-        self.has_come_to(district, seq)
+        if self.is_shared() {
+            let _ = tokio::time::timeout(WAIT, come).await;
+            return self.has_come_to(district, seq);
+        }
+        // Nobody else writes to a file, and what this process wrote is in memory before it is answered.
+        let Ok(mut reader) = self.store.read().await else { return false };
+        let head = head::read(&mut reader.conn(), district).await;
+        head.is_ok_and(|head| head.is_some_and(|head| head.seq >= seq))
     }
 
     /// Follows the feed for ever, woken by notices and by those who wait, and each second all the same.

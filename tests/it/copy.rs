@@ -102,10 +102,14 @@ async fn the_list_of_tables_is_the_schema_of_postgres() {
                        AND p.table_name = c.table_name AND p.constraint_type = 'PRIMARY KEY' \
                        LEFT JOIN information_schema.key_column_usage k ON k.constraint_name = p.constraint_name \
                        AND k.table_name = c.table_name AND k.column_name = c.column_name \
-                       WHERE c.table_schema = 'public' AND c.is_generated = 'NEVER'";
+                       WHERE c.table_schema = 'public' AND c.is_generated = 'NEVER' \
+                       AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE deptype = 'e' AND classid = 'pg_class'::regclass \
+                       AND objid = format('%I.%I', c.table_schema, c.table_name)::regclass)";
     const NOT_BYTEWISE: &str = "SELECT table_name || '.' || column_name FROM information_schema.columns WHERE \
                                 table_schema = 'public' AND data_type = 'text' AND table_name <> '_sqlx_migrations' \
-                                AND collation_name IS DISTINCT FROM 'C'";
+                                AND collation_name IS DISTINCT FROM 'C' AND NOT EXISTS (SELECT 1 FROM pg_depend \
+                                WHERE deptype = 'e' AND classid = 'pg_class'::regclass \
+                                AND objid = format('%I.%I', table_schema, table_name)::regclass)";
     let Some(postgres) = PostgresServer::start() else { return };
     Store::open(&postgres.url(), None).await.unwrap().close().await;
     let mut conn = PgConnection::connect(&postgres.address()).await.unwrap();

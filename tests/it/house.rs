@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["domain"]),
     ("demo", &["domain"]),
     ("table", &[]),
-    ("config", &["store"]),
+    ("config", &["store", "domain"]),
     ("service", &["domain", "crs", "index", "store"]),
     ("import", &["domain", "crs", "index", "store", "service", "table"]),
     ("export", &["domain", "crs", "index", "store", "service"]),
