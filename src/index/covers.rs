@@ -163,6 +163,10 @@ impl Covers {
         self.units.all.iter().filter(|unit| unit.version == 0).map(|unit| unit.code.clone()).collect()
     }
 
+    pub(super) fn units(&self) -> impl Iterator<Item = &Arc<Organization>> {
+        self.units.all.iter()
+    }
+
     pub(super) fn unit(&self, code: &OrgCode) -> Option<Arc<Organization>> {
         self.units.numbers.get(code).and_then(|&number| self.units.get(number))
     }

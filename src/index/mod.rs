@@ -180,6 +180,25 @@ impl Index {
         Ok(())
     }
 
+    /// The districts that know an organisation.
+    pub fn knowing_unit(&self, code: &OrgCode) -> Vec<DistrictCode> {
+        let atlas = self.atlas.load();
+        let knowing = atlas.districts().iter().filter(|district| district.read().unit(code).is_some());
+        knowing.map(|district| district.code()).collect()
+    }
+
+    /// The organisations of a district that are other than those of the same district in service, as they now are; none
+    /// where it is not in service.
+    pub fn differing_units(&self, fresh: &DistrictIndex) -> Vec<Organization> {
+        let Some(old) = self.district(fresh.code()) else { return Vec::new() };
+        let (before, after) = (old.read(), fresh.read());
+        let own = |unit: &&Arc<Organization>| unit.code.district() == fresh.code();
+        let changed = after.units().filter(own).filter(|unit| before.unit(&unit.code).as_ref() != Some(*unit));
+        let gone = before.units().filter(own).filter(|unit| after.unit(&unit.code).is_none());
+        let gone = gone.map(|unit| Organization::nameless(unit.code.clone()));
+        changed.map(|unit| Organization::clone(unit)).chain(gone).collect()
+    }
+
     /// The districts with a grid that this organisation supervises.
     pub fn supervised_by(&self, code: &OrgCode) -> Vec<DistrictCode> {
         let supervises = |grid: &&Arc<GridInfo>| grid.supervising_department.as_ref().is_some_and(|o| o.code == *code);

@@ -1,35 +1,31 @@
 //! Following the feed: what other processes commit comes into this one's memory.
 //!
-//! Memory stands, for each district, at a number of its feed. A change of this process moves it on when it is
-//! committed and shown; whatever else was committed is read from the feed in order, and what it names is read as it
-//! now is, so that reading it again does no harm. All this happens in the district's lane of the writer: nothing is
-//! written to the district's memory meanwhile. A district that is not in memory, or lies too far behind, is loaded anew.
+//! Memory stands, for each district, at a number of its feed ([`super::progress`]). A change of this process moves it on
+//! when it is committed and shown; whatever else was committed is read from the feed in order, and what it names is read
+//! as it now is, so that reading it again does no harm ([`super::catch_up`]). All this happens in the district's lane of
+//! the writer: nothing is written to the district's memory meanwhile. A district that is not in memory, or lies too far
+//! behind, is loaded anew. Each district is followed by itself: one that is slow or cannot be read keeps no other back.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
-use jiff::Timestamp;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
-use super::writer::End;
-use super::{Context, Guli, load};
-use crate::domain::id::{DistrictCode, OrderCode, OrgCode};
-use crate::index::DistrictIndex;
-use crate::store::events::Event;
-use crate::store::head::Head;
-use crate::store::{Conn, Listener, Result, StoreError, areas, corrupt, covers, events, head, orders, organizations};
+use super::Guli;
+use super::progress::Lag;
+use super::writer::{End, Patience};
+use crate::domain::id::DistrictCode;
+use crate::store::{Listener, Result, StoreError, areas, head};
 
-/// Events of one reading.
-const STRETCH: i64 = 1_000;
-/// Behind by more than this, loading anew is the shorter way.
-const FAR: i64 = 50_000;
-/// Who has not seen the feed for so long does not know what others commit.
+/// Who has not seen the feeds for so long does not know what others commit.
 pub(super) const SILENCE: jiff::SignedDuration = jiff::SignedDuration::from_secs(4);
-/// Districts that are followed, or loaded, at once.
+/// Districts that are loaded at once.
 const AT_ONCE: usize = 2;
-
+/// A district that takes longer than this lets others begin beside it.
+const SLOW: Duration = Duration::from_secs(2);
 /// How long the database may take to say how far it is.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How often the feed is looked at though nobody said that there is anything.
@@ -44,255 +40,50 @@ fn silent() -> StoreError {
     StoreError::Unavailable(sqlx::Error::PoolTimedOut)
 }
 
-/// How far memory has come.
+/// The districts that are being followed, and those that could not be read when they were last tried.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
-    /// The last number of each district's feed that is in memory.
-    positions: RwLock<HashMap<DistrictCode, i64>>,
-    /// Districts whose names changed with another district's organisation.
-    outdated: Mutex<BTreeSet<DistrictCode>>,
-    /// When the feed was last seen whole, in microseconds.
-    seen: AtomicI64,
-    /// Changes that were known to be missing then.
-    missing: AtomicI64,
-    /// Every district that this process serves was in memory once.
-    is_loaded: AtomicBool,
-    /// Every district of the database is in memory.
-    has_everything: AtomicBool,
-}
-
-/// How far a process is behind the database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lag {
-    /// Changes committed elsewhere and not in memory yet.
-    pub changes: i64,
-    /// When the feed was last looked at.
-    pub seen: Timestamp,
-}
-
-impl Progress {
-    pub(super) fn of(&self, district: DistrictCode) -> Option<i64> {
-        self.positions.read().unwrap_or_else(PoisonError::into_inner).get(&district).copied()
-    }
-
-    pub(super) fn is_loaded(&self) -> bool {
-        self.is_loaded.load(Ordering::Relaxed)
-    }
-
-    fn set(&self, district: DistrictCode, seq: i64) {
-        self.positions.write().unwrap_or_else(PoisonError::into_inner).insert(district, seq);
-    }
-
-    fn outdate(&self, districts: impl IntoIterator<Item = DistrictCode>) {
-        self.outdated.lock().unwrap_or_else(PoisonError::into_inner).extend(districts);
-    }
-
-    fn take_outdated(&self) -> BTreeSet<DistrictCode> {
-        std::mem::take(&mut self.outdated.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Context {
-    /// Says that the events from `first` to `last` of this process are in memory. Should others have been committed
-    /// before them that are not, memory stays where it was, and all of them are read.
-    pub(super) fn came_to(&self, district: DistrictCode, first: i64, last: i64) {
-        if self.progress.of(district).is_some_and(|seq| seq + 1 == first) {
-            self.progress.set(district, last);
-        }
-    }
-
-    /// The same of events of which the last changed the registry.
-    pub(super) fn registry_came_to(&self, district: DistrictCode, first: i64, last: i64) {
-        if self.progress.of(district).is_some_and(|seq| seq + 1 == first) {
-            match self.index.set_registry_seq(district, last.unsigned_abs()) {
-                Ok(()) => self.progress.set(district, last),
-                Err(error) => tracing::error!(%error, "a change of a district that is not in memory"),
-            }
-        }
-    }
-
-    /// Puts a district that an import of this process wrote, with the event `seq`, in the place of what was in memory.
-    pub(super) fn brought(&self, fresh: DistrictIndex, seq: i64) {
-        let district = fresh.code();
-        self.index.replace(fresh);
-        // A new one begins with this event.
-        if seq == 1 {
-            self.progress.set(district, seq);
-        }
-        self.came_to(district, seq, seq);
-    }
-
-    /// Brings memory to the head that a transaction has locked, or that its snapshot shows.
-    pub(super) async fn catch_up(&self, conn: &mut Conn<'_>, district: DistrictCode, head: &Head) -> Result<()> {
-        let position = self.progress.of(district).filter(|_| self.index.serves(district));
-        let Some(position) = position.filter(|position| head.seq - position <= FAR) else {
-            return self.load(conn, district, head).await;
-        };
-        if position >= head.seq {
-            return Ok(());
-        }
-        let changes = Changes::read(conn, district, position, head.seq).await?;
-        if changes.everything {
-            return self.load(conn, district, head).await;
-        }
-        self.show_covers(conn, district, position, &changes).await?;
-        self.show_organizations(conn, &changes).await?;
-        self.show_orders(conn, district, &changes.orders).await?;
-        self.index
-            .set_registry_seq(district, head.registry_seq.unsigned_abs())
-            .map_err(|e| corrupt("a district", e))?;
-        self.progress.set(district, head.seq);
-        Ok(())
-    }
-
-    /// Loads a district with its open orders.
-    pub(super) async fn load(&self, conn: &mut Conn<'_>, district: DistrictCode, head: &Head) -> Result<()> {
-        let record = areas::district(conn, district).await?;
-        let record = record.ok_or_else(|| corrupt("district", district))?;
-        let fresh = load::district(self, conn, record).await?;
-        self.index.replace(fresh);
-        // What is kept of the past has today's names of people in it.
-        self.past.clear();
-        load::open_orders(self, conn, district).await?;
-        self.progress.set(district, head.seq);
-        Ok(())
-    }
-
-    async fn show_covers(
-        &self,
-        conn: &mut Conn<'_>,
-        district: DistrictCode,
-        position: i64,
-        changes: &Changes,
-    ) -> Result<()> {
-        if !changes.covers {
-            return Ok(());
-        }
-        let mut failed = None;
-        covers::changed_since(conn, district, position, |cover| {
-            if let Err(error) = self.index.put_cover(cover) {
-                failed.get_or_insert(error);
-            }
-        })
-        .await?;
-        failed.map_or(Ok(()), |error| Err(corrupt("a cover", error)))
-    }
-
-    async fn show_organizations(&self, conn: &mut Conn<'_>, changes: &Changes) -> Result<()> {
-        for code in &changes.organizations {
-            let known = organizations::known(conn, code).await?;
-            let organization =
-                known.unwrap_or_else(|| crate::domain::organization::Organization::nameless(code.clone()));
-            self.index.put_organization(organization).map_err(|e| corrupt("an organization", e))?;
-            // Its name stands beside the grids that it supervises.
-            self.progress.outdate(self.index.supervised_by(code));
-        }
-        Ok(())
-    }
-
-    /// Shows orders as they now are.
-    async fn show_orders(
-        &self,
-        conn: &mut Conn<'_>,
-        district: DistrictCode,
-        codes: &BTreeSet<OrderCode>,
-    ) -> Result<()> {
-        let codes: Vec<OrderCode> = codes.iter().copied().collect();
-        for chunk in codes.chunks(crate::store::ROWS_PER_STATEMENT) {
-            for stored in orders::load(conn, district, &[], chunk).await? {
-                let mut order = stored.order;
-                order.cover = super::settle::subject_by_id(&self.index, stored.cover);
-                load::show(self, &order);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What a stretch of the feed changed.
-#[derive(Debug, Default)]
-struct Changes {
-    orders: BTreeSet<OrderCode>,
-    covers: bool,
-    organizations: BTreeSet<OrgCode>,
-    /// The district is to be loaded anew: areas, tables, or people whose names stand beside grids.
-    everything: bool,
-}
-
-impl Changes {
-    async fn read(conn: &mut Conn<'_>, district: DistrictCode, after: i64, until: i64) -> Result<Self> {
-        let mut changes = Self::default();
-        let mut last = after;
-        while last < until && !changes.everything {
-            let stretch = events::after(conn, district, last, STRETCH.min(until - last)).await?;
-            // The numbers have no gaps; where they seem to, everything is read.
-            changes.everything = stretch.first().is_none_or(|first| first.seq != last + 1);
-            for event in stretch {
-                last = event.seq;
-                changes.add(&event);
-            }
-        }
-        Ok(changes)
-    }
-
-    fn add(&mut self, event: &Event) {
-        match event.kind.split('.').next().unwrap_or_default() {
-            "work_order" => match event.subject.parse() {
-                Ok(code) => drop(self.orders.insert(code)),
-                Err(_) => self.everything = true,
-            },
-            "cover" => self.covers = true,
-            "import" if is_of_covers(event) => self.covers = true,
-            "organization" => match event.subject.parse() {
-                Ok(code) => drop(self.organizations.insert(code)),
-                Err(_) => self.everything = true,
-            },
-            "quality" => {}
-            _ => self.everything = true,
-        }
-    }
-}
-
-fn is_of_covers(event: &Event) -> bool {
-    serde_json::from_str::<serde_json::Value>(&event.data).is_ok_and(|data| data["kind"] == "covers")
+struct Following {
+    tasks: JoinSet<(DistrictCode, Result<()>)>,
+    at_work: BTreeSet<DistrictCode>,
+    unreadable: BTreeSet<DistrictCode>,
 }
 
 impl Guli {
-    /// Loads every district that this process serves.
+    /// Loads every district that this process serves; the first that cannot be is an error.
     pub async fn load(&self) -> Result<()> {
         self.follow().await.map(|_| ())
     }
 
-    /// Brings memory to where the database is, once: of every district that this process serves.
+    /// Brings memory to where the database is, once, and waits for all of it.
     pub async fn follow(&self) -> Result<Lag> {
-        let looked = tokio::time::timeout(PATIENCE, self.heads()).await;
-        let (known, heads) = looked.unwrap_or_else(|_| Err(silent()))?;
-        self.know(&known).await?;
-        let behind = |(district, head): (&DistrictCode, &i64)| {
-            self.context.progress.of(*district).is_none_or(|position| position < *head)
-        };
-        let mut due: BTreeSet<DistrictCode> =
-            heads.iter().filter(|entry| behind(*entry)).map(|(district, _)| *district).collect();
-        let outdated = self.context.progress.take_outdated();
-        due.extend(&outdated);
-        let outdated = &outdated;
-        let followed: Vec<Result<()>> = stream::iter(due)
-            .map(|district| self.follow_district(district, outdated.contains(&district)))
-            .buffer_unordered(AT_ONCE)
-            .collect()
-            .await;
-        let all = self.context.known.all_in(&self.context.index);
-        self.context.progress.has_everything.store(all, Ordering::Relaxed);
-        let failed = followed.into_iter().filter_map(Result::err).last();
-        let changes = heads.iter().map(|(district, head)| head - self.context.progress.of(*district).unwrap_or(0));
-        let progress = &self.context.progress;
-        progress.missing.store(changes.map(|missing| missing.max(0)).sum(), Ordering::Relaxed);
-        if let Some(error) = failed {
-            return Err(error);
+        let (_, due) = self.look().await?;
+        let mut followed = stream::iter(due).map(|district| self.follow_district(district)).buffer_unordered(AT_ONCE);
+        while let Some(followed) = followed.next().await {
+            followed?;
         }
-        progress.seen.store(self.context.clock.now().as_microsecond(), Ordering::Relaxed);
-        progress.is_loaded.store(true, Ordering::Relaxed);
+        self.context.progress.loaded(self.context.known.all_in(&self.context.index));
+        self.look().await?;
         Ok(self.lag())
+    }
+
+    /// Looks how far the feeds are: the districts that are served, and those that memory is behind in.
+    async fn look(&self) -> Result<(Vec<DistrictCode>, Vec<DistrictCode>)> {
+        let look = async {
+            let (known, heads) = self.heads().await?;
+            self.know(&known).await?;
+            Ok(heads)
+        };
+        let heads = tokio::time::timeout(PATIENCE, look).await.unwrap_or_else(|_| Err(silent()))?;
+        let progress = &self.context.progress;
+        let outdated = progress.outdated();
+        let position = |district: &DistrictCode| progress.of(*district);
+        let is_due = |(district, head): &(&DistrictCode, &i64)| {
+            position(district).is_none_or(|position| position < **head) || outdated.contains(district)
+        };
+        let due = heads.iter().filter(is_due).map(|(district, _)| *district).collect();
+        let missing = heads.iter().map(|(district, head)| (head - position(district).unwrap_or(0)).max(0));
+        progress.saw(self.context.clock.now(), missing.sum());
+        Ok((heads.into_keys().collect(), due))
     }
 
     /// The database's districts, and how far those are that this process serves.
@@ -305,47 +96,17 @@ impl Guli {
         Ok((known, heads))
     }
 
-    /// Follows one district, or loads it anew.
-    pub(super) async fn follow_district(&self, district: DistrictCode, anew: bool) -> Result<()> {
+    /// Follows one district, in its lane.
+    async fn follow_district(&self, district: DistrictCode) -> Result<()> {
         let context = Arc::clone(&self.context);
         let work = self.writer.run(
             district,
-            move |conn| {
-                Box::pin(async move {
-                    let looked = async {
-                        conn.snapshot().await?;
-                        head::read(&mut conn.conn(), district).await
-                    };
-                    let head = tokio::time::timeout(PATIENCE, looked).await.unwrap_or_else(|_| Err(silent()))?;
-                    let Some(head) = head else { return Ok(()) };
-                    let conn = &mut conn.conn();
-                    if anew {
-                        context.load(conn, district, &head).await
-                    } else {
-                        context.catch_up(conn, district, &head).await
-                    }
-                })
-            },
+            Patience::Long,
+            move |conn| Box::pin(async move { context.follow(conn, district).await }),
             |()| End::Rollback,
             |()| (),
         );
         work.await
-    }
-
-    /// Whether every district of the database is in memory.
-    pub fn has_everything(&self) -> bool {
-        self.context.progress.has_everything.load(Ordering::Relaxed)
-    }
-
-    /// How far this process is behind.
-    pub fn lag(&self) -> Lag {
-        let progress = &self.context.progress;
-        // Of a file nobody else's changes can be missing.
-        if !self.is_shared() {
-            return Lag { changes: 0, seen: self.context.clock.now() };
-        }
-        let seen = Timestamp::from_microsecond(progress.seen.load(Ordering::Relaxed)).unwrap_or(Timestamp::UNIX_EPOCH);
-        Lag { changes: progress.missing.load(Ordering::Relaxed), seen }
     }
 
     /// Whether memory holds the change with this number.
@@ -375,16 +136,21 @@ impl Guli {
     }
 
     /// Follows the feed for ever, woken by notices and by those who wait, and each second all the same.
-    pub async fn keep_following(&self) {
+    pub async fn keep_following(self: Arc<Self>) {
         let mut listener = None;
         let mut was_away = false;
+        let mut following = Following::default();
+        let slots = Arc::new(Semaphore::new(AT_ONCE));
         loop {
-            match self.follow().await {
-                Ok(_) if was_away => {
-                    tracing::info!("the database is back");
+            match self.look().await {
+                Ok((served, due)) => {
+                    if was_away {
+                        tracing::info!("the database is back");
+                    }
                     was_away = false;
+                    following.begin(&self, due, &slots);
+                    self.is_loaded_now(&served, &following.unreadable);
                 }
-                Ok(_) => {}
                 Err(error) => {
                     if !was_away {
                         tracing::warn!(%error, "the feed cannot be followed; trying again each second");
@@ -400,9 +166,19 @@ impl Guli {
             }
             tokio::select! {
                 told = heard(&mut listener) => if told.is_err() { listener = None },
+                Some(done) = following.tasks.join_next() => following.end(done),
                 () = self.context.wanted.notified() => {}
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
             }
+        }
+    }
+
+    /// Notes when every district was tried once: one that cannot be read is said in the log, and keeps nobody waiting.
+    fn is_loaded_now(&self, served: &[DistrictCode], unreadable: &BTreeSet<DistrictCode>) {
+        let tried =
+            |district: &DistrictCode| self.context.progress.of(*district).is_some() || unreadable.contains(district);
+        if self.context.progress.is_loaded() || served.iter().all(tried) {
+            self.context.progress.loaded(self.context.known.all_in(&self.context.index));
         }
     }
 
@@ -415,6 +191,46 @@ impl Guli {
                 tracing::debug!(%error, "other processes were not told of a commit");
             }
             tokio::time::sleep(NOTICES).await;
+        }
+    }
+}
+
+impl Following {
+    /// Begins to follow those that are not being followed.
+    fn begin(&mut self, guli: &Arc<Guli>, due: Vec<DistrictCode>, slots: &Arc<Semaphore>) {
+        for district in due {
+            if !self.at_work.insert(district) {
+                continue;
+            }
+            let (guli, slots) = (Arc::clone(guli), Arc::clone(slots));
+            self.tasks.spawn(async move {
+                let slot = slots.acquire_owned().await;
+                let follow = guli.follow_district(district);
+                tokio::pin!(follow);
+                let followed = match tokio::time::timeout(SLOW, &mut follow).await {
+                    Ok(followed) => followed,
+                    Err(_) => {
+                        drop(slot);
+                        follow.await
+                    }
+                };
+                (district, followed)
+            });
+        }
+    }
+
+    fn end(&mut self, done: std::result::Result<(DistrictCode, Result<()>), tokio::task::JoinError>) {
+        let Ok((district, followed)) = done else { return };
+        self.at_work.remove(&district);
+        match followed {
+            Ok(()) => drop(self.unreadable.remove(&district)),
+            // The look after this says that the database is away.
+            Err(StoreError::Unavailable(error)) => tracing::debug!(%error, %district, "a district was not followed"),
+            Err(error) => {
+                if self.unreadable.insert(district) {
+                    tracing::error!(%error, %district, "a district cannot be brought into memory");
+                }
+            }
         }
     }
 }

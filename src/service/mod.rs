@@ -1,6 +1,7 @@
 //! The use cases: each loads, lets the domain decide, and commits. Joins store and index, which
 //! know nothing of each other.
 
+mod catch_up;
 pub mod clock;
 pub mod command;
 pub mod districts;
@@ -15,6 +16,7 @@ pub mod keys;
 mod load;
 pub mod moment;
 pub mod orders;
+mod progress;
 pub mod quality;
 pub mod registry;
 pub mod reply;
@@ -33,8 +35,8 @@ use tokio::sync::{Notify, watch};
 use command::{Answer, Command};
 use districts::Known;
 use error::{Result, ServiceError};
-use follow::Progress;
 use keys::KeyRing;
+use progress::Progress;
 use writer::Writer;
 
 use crate::domain::actor::Actor;

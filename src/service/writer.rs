@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use super::command::{Answer, Command};
 use super::error::ServiceError;
+use super::group::Ran;
 use super::{Context, group};
 use crate::domain::id::DistrictCode;
 use crate::store::{Result as StoreResult, Store, StoreError, WriteConn};
@@ -27,10 +28,10 @@ const GROUP: usize = 256;
 /// Commands that may wait; beyond it the edge answers 503.
 const QUEUE: usize = 4_096;
 
-/// How long a commit may take where the database is another process's.
+/// How long a commit group may take where the database is another process's.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The same for a step of an import, or for loading a district of millions.
-const LONG_PATIENCE: Duration = Duration::from_mins(10);
+/// How often a group is begun again because the registry changed so that the district had to be loaded.
+const TRIES: usize = 3;
 
 struct Hot {
     command: Command,
@@ -42,7 +43,25 @@ type Work = Box<dyn for<'c> FnOnce(&'c mut WriteConn) -> BoxFuture<'c, StoreResu
 
 enum Message {
     Hot(Hot),
-    Alone(Work, oneshot::Sender<StoreResult<()>>),
+    Alone(Work, Patience, oneshot::Sender<StoreResult<()>>),
+}
+
+/// How long a piece of work may take where the database is another process's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// An edit, a key: as long as somebody waits for the answer.
+    Short,
+    /// A step of an import, or loading a district of millions.
+    Long,
+}
+
+impl Patience {
+    const fn limit(self) -> Duration {
+        match self {
+            Self::Short => Duration::from_secs(30),
+            Self::Long => Duration::from_mins(10),
+        }
+    }
 }
 
 /// The way to the writer. Cheap to clone; when the last clone is gone, the writer ends.
@@ -120,13 +139,24 @@ impl Writer {
         work: impl for<'c> FnOnce(&'c mut WriteConn) -> BoxFuture<'c, StoreResult<T>> + Send + 'static,
         then: impl FnOnce(T) -> U + Send + 'static,
     ) -> StoreResult<U> {
-        self.run(district, work, |_| End::Commit, then).await
+        self.run(district, Patience::Short, work, |_| End::Commit, then).await
+    }
+
+    /// The same for what may take long.
+    pub(super) async fn patiently<T: Send + 'static, U: Send + 'static>(
+        &self,
+        district: impl Into<Option<DistrictCode>>,
+        work: impl for<'c> FnOnce(&'c mut WriteConn) -> BoxFuture<'c, StoreResult<T>> + Send + 'static,
+        then: impl FnOnce(T) -> U + Send + 'static,
+    ) -> StoreResult<U> {
+        self.run(district, Patience::Long, work, |_| End::Commit, then).await
     }
 
     /// Runs `work` in a transaction of its own and `then` once it has ended as `end` says of what it gave.
     pub(super) async fn run<T: Send + 'static, U: Send + 'static>(
         &self,
         district: impl Into<Option<DistrictCode>>,
+        patience: Patience,
         work: impl for<'c> FnOnce(&'c mut WriteConn) -> BoxFuture<'c, StoreResult<T>> + Send + 'static,
         end: impl FnOnce(&T) -> End + Send + 'static,
         then: impl FnOnce(T) -> U + Send + 'static,
@@ -151,7 +181,7 @@ impl Writer {
         });
         let (done, finished) = oneshot::channel();
         let gone = || StoreError::Unavailable(sqlx::Error::PoolClosed);
-        self.0.sender(district.into()).send(Message::Alone(work, done)).await.map_err(|_| gone())?;
+        self.0.sender(district.into()).send(Message::Alone(work, patience, done)).await.map_err(|_| gone())?;
         finished.await.map_err(|_| gone())??;
         got.await.map_err(|_| gone())
     }
@@ -175,7 +205,14 @@ struct Failed {
 impl Failed {
     /// The server is not there, so that trying again at once is in vain. A full disk is another matter: less may fit.
     fn is_away(&self) -> bool {
-        matches!(&self.error, StoreError::Unavailable(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut))
+        match &self.error {
+            StoreError::Unavailable(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) => true,
+            // It is shutting down, or starting: 57P01 to 57P03; the connection failed: class 08.
+            StoreError::Unavailable(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| code.len() == 5 && (code.starts_with("57P") || code.starts_with("08")))
+            }
+            _ => false,
+        }
     }
 }
 
@@ -201,8 +238,8 @@ impl Task {
             while let Some(message) = next {
                 match message {
                     Message::Hot(hot) => waiting.push(hot),
-                    Message::Alone(work, done) => {
-                        alone = Some((work, done));
+                    Message::Alone(work, patience, done) => {
+                        alone = Some((work, patience, done));
                         break;
                     }
                 }
@@ -215,8 +252,8 @@ impl Task {
             for (district, hot) in by_district {
                 self.group(district, hot).await;
             }
-            if let Some((work, done)) = alone {
-                let _ = done.send(self.alone(work).await);
+            if let Some((work, patience, done)) = alone {
+                let _ = done.send(self.alone(work, patience).await);
             }
             // Others' work waits for a connection too, once there is a pause; that of a file is this task's alone.
             if !self.store.is_exclusive() && self.receiver.is_empty() {
@@ -252,13 +289,18 @@ impl Task {
         failed: &Failed,
     ) {
         tracing::warn!(error = %failed.error, commands = commands.len(), "a commit group failed; trying one by one");
+        let mut is_away = false;
         for (command, answer) in commands.iter().zip(answers) {
-            // What may be stored already is tried again only under a key, which finds it.
-            let decided = if failed.perhaps_committed && command.idempotency.is_none() {
+            // Whoever hung up was refused; what may be stored already is tried again only under a key, which finds it.
+            let is_vain = is_away || answer.is_closed();
+            let decided = if is_vain || (failed.perhaps_committed && command.idempotency.is_none()) {
                 vec![Answer::Refused(ServiceError::Unavailable)]
             } else {
                 let decided = self.commit(district, std::slice::from_ref(command)).await;
-                decided.unwrap_or_else(|failed| vec![Answer::Refused(failed.error.into())])
+                decided.unwrap_or_else(|failed| {
+                    is_away = failed.is_away();
+                    vec![Answer::Refused(failed.error.into())]
+                })
             };
             send(vec![answer], decided);
         }
@@ -267,19 +309,40 @@ impl Task {
     /// One transaction, within the time that an answer is waited for. On any error the connection is dropped, which
     /// rolls back.
     async fn commit(&mut self, district: DistrictCode, commands: &[Command]) -> Result<Vec<Answer>, Failed> {
-        if self.store.is_exclusive() {
-            return self.commit_patiently(district, commands).await;
+        for _ in 0..TRIES {
+            let committed = if self.store.is_exclusive() {
+                self.commit_patiently(district, commands).await?
+            } else {
+                // A server that went away without a word leaves a connection that is waited for in vain.
+                let silent =
+                    Failed { error: StoreError::Unavailable(sqlx::Error::PoolTimedOut), perhaps_committed: true };
+                let committed = tokio::time::timeout(PATIENCE, self.commit_patiently(district, commands));
+                committed.await.unwrap_or(Err(silent))?
+            };
+            match committed {
+                Ran::Decided(answers) => return Ok(answers),
+                // Not with the head locked: others write to the district meanwhile.
+                Ran::Behind => self.load(district).await?,
+            }
         }
-        // A server that went away without a word leaves a connection that is waited for in vain.
-        let committed = tokio::time::timeout(PATIENCE, self.commit_patiently(district, commands));
-        let silent = Failed { error: StoreError::Unavailable(sqlx::Error::PoolTimedOut), perhaps_committed: true };
-        committed.await.unwrap_or(Err(silent))
+        Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut).into())
     }
 
-    async fn commit_patiently(&mut self, district: DistrictCode, commands: &[Command]) -> Result<Vec<Answer>, Failed> {
+    async fn commit_patiently(
+        &mut self,
+        district: DistrictCode,
+        commands: &[Command],
+    ) -> Result<Ran<Vec<Answer>>, Failed> {
         let mut conn = self.conn().await?;
         conn.begin().await?;
-        let (answers, effects) = group::run(&self.context, &mut conn.conn(), district, commands).await?;
+        let (answers, effects) = match group::run(&self.context, &mut conn.conn(), district, commands).await? {
+            Ran::Decided(decided) => decided,
+            Ran::Behind => {
+                conn.rollback().await?;
+                self.conn = Some(conn);
+                return Ok(Ran::Behind);
+            }
+        };
         conn.commit().await.map_err(|error| Failed { error, perhaps_committed: true })?;
         self.conn = Some(conn);
         for order in effects.changed {
@@ -289,19 +352,36 @@ impl Task {
         self.context.came_to(district, first, last);
         self.context.written.send_replace(());
         self.context.committed.send_replace(());
-        Ok(answers)
+        Ok(Ran::Decided(answers))
     }
 
-    async fn alone(&mut self, work: Work) -> StoreResult<()> {
+    async fn alone(&mut self, work: Work, patience: Patience) -> StoreResult<()> {
         let mut conn = self.conn().await?;
-        if self.store.is_exclusive() {
-            work(&mut conn).await?;
-        } else {
-            let silent = |_| StoreError::Unavailable(sqlx::Error::PoolTimedOut);
-            tokio::time::timeout(LONG_PATIENCE, work(&mut conn)).await.map_err(silent)??;
-        }
+        within(&self.store, patience, work(&mut conn)).await?;
         self.conn = Some(conn);
+        // Of a file nobody else follows: what is marked is loaded before anybody is answered.
+        if self.store.is_exclusive() {
+            for district in self.context.progress.outdated() {
+                if let Err(error) = self.load(district).await {
+                    tracing::warn!(%error, %district, "a district was not loaded with what changed beside it; trying again");
+                }
+            }
+        }
         self.context.committed.send_replace(());
+        Ok(())
+    }
+
+    /// Brings a district to where the database is.
+    async fn load(&mut self, district: DistrictCode) -> StoreResult<()> {
+        let mut conn = self.conn().await?;
+        let context = Arc::clone(&self.context);
+        let follow = async {
+            conn.begin().await?;
+            context.follow(&mut conn, district).await?;
+            conn.rollback().await
+        };
+        within(&self.store, Patience::Long, follow).await?;
+        self.conn = Some(conn);
         Ok(())
     }
 
@@ -311,6 +391,15 @@ impl Task {
             None => self.store.write().await,
         }
     }
+}
+
+/// Gives work up that takes too long, where the database is another process's.
+async fn within(store: &Store, patience: Patience, work: impl Future<Output = StoreResult<()>>) -> StoreResult<()> {
+    if store.is_exclusive() {
+        return work.await;
+    }
+    let silent = |_| StoreError::Unavailable(sqlx::Error::PoolTimedOut);
+    tokio::time::timeout(patience.limit(), work).await.map_err(silent)?
 }
 
 fn send(senders: Vec<oneshot::Sender<Answer>>, answers: Vec<Answer>) {

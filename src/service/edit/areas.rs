@@ -14,7 +14,7 @@ use crate::domain::order::Order;
 use crate::index::{DistrictIndex, Index, Regridded};
 use crate::service::command::{Answer, Precondition, Rendered};
 use crate::service::error::{Fault, Result, ServiceError};
-use crate::service::writer::End;
+use crate::service::writer::{End, Patience};
 use crate::service::{Context, Guli, load, settle};
 use crate::store::areas::{Area, Level};
 use crate::store::events::Event;
@@ -112,6 +112,7 @@ impl Guli {
         };
         let done = self.writer.run(
             district,
+            Patience::Short,
             move |conn| {
                 Box::pin(async move { edited(&context, &mut conn.conn(), district, edit, &asking, run, &render).await })
             },

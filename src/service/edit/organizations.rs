@@ -83,26 +83,16 @@ impl Guli {
             district,
             move |conn| Box::pin(async move { run(&context, &mut conn.conn(), edit, &served, &asking, &render).await }),
             move |(answer, shows)| {
-                let Some(Shows { organization, seq }) = shows else { return (answer, Vec::new()) };
-                let supervised = shown.index.supervised_by(&organization.code);
-                if let Err(error) = shown.index.put_organization(organization) {
+                let Some(Shows { organization, seq }) = shows else { return answer };
+                if let Err(error) = shown.show_organization(organization) {
                     tracing::error!(%error, "an organization cannot be held in memory");
                 }
                 shown.registry_came_to(district, seq, seq);
-                (answer, supervised)
+                shown.wanted.notify_one();
+                answer
             },
         );
-        let (answer, supervised) = match done.await {
-            Ok(done) => done,
-            Err(error) => return Answer::Refused(error.into()),
-        };
-        // Its name stands beside the grids that it supervises, in each district's own lane.
-        for district in supervised {
-            if let Err(error) = self.follow_district(district, true).await {
-                tracing::warn!(%error, %district, "a district could not be loaded with an organization's new name");
-            }
-        }
-        answer
+        done.await.unwrap_or_else(|error| Answer::Refused(error.into()))
     }
 
     /// Every state of an organisation, with the events that began and ended them.

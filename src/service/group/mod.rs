@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::catch_up::CaughtUp;
 use super::command::{Answer, Asked, Command, Idempotency, OrderView, What};
 use super::error::{Result, ServiceError};
 use super::reply::Reply;
@@ -38,17 +39,26 @@ pub(super) struct Effects {
     pub(super) events: (i64, i64),
 }
 
+/// What came of running a group.
+pub(super) enum Ran<T> {
+    Decided(T),
+    /// The registry has changed so that the district must be loaded first.
+    Behind,
+}
+
 /// Runs the group within an open transaction. An error fails the whole group.
 pub(super) async fn run(
     context: &Context,
     conn: &mut Conn<'_>,
     district: DistrictCode,
     commands: &[Command],
-) -> std::result::Result<(Vec<Answer>, Effects), StoreError> {
+) -> std::result::Result<Ran<(Vec<Answer>, Effects)>, StoreError> {
     let mut head = head::lock(conn, district).await?.ok_or_else(|| corrupt("district_head", district))?;
     // No order is decided on a registry that has changed since.
-    if context.index.registry_seq(district) != Some(head.registry_seq.unsigned_abs()) {
-        context.catch_up(conn, district, &head).await?;
+    if context.index.registry_seq(district) != Some(head.registry_seq.unsigned_abs())
+        && context.catch_up_in_place(conn, district, &head).await? == CaughtUp::MustLoad
+    {
+        return Ok(Ran::Behind);
     }
     let first = head.seq + 1;
     let now = head.advance(context.clock.now());
@@ -71,7 +81,7 @@ pub(super) async fn run(
     }
     group.write(conn).await?;
     let events = (first, group.head.seq);
-    Ok((answers, Effects { changed: group.changed(), events }))
+    Ok(Ran::Decided((answers, Effects { changed: group.changed(), events })))
 }
 
 /// Settles a report that was sent to this district. Should the registry have moved it to another one

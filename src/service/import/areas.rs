@@ -127,7 +127,7 @@ impl Guli {
         self.is_own(file.district)?;
         let (context, file) = (Arc::clone(&self.context), file.clone());
         let served = Arc::clone(&self.context);
-        let work = self.writer.alone(
+        let work = self.writer.patiently(
             file.district,
             move |conn| {
                 Box::pin(async move {

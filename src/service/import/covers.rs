@@ -86,7 +86,7 @@ impl Guli {
         let (context, served, file, counts) =
             (Arc::clone(&self.context), Arc::clone(&self.context), file.clone(), *counts);
         let district = file.district;
-        let write = self.writer.alone(
+        let write = self.writer.patiently(
             district,
             move |conn| {
                 Box::pin(async move {
@@ -110,7 +110,7 @@ impl Guli {
     /// Begins to stage a file's covers.
     pub async fn begin_import(&self, file: &ImportFile) -> Result<()> {
         let (file, now) = (file.clone(), self.context.clock.now());
-        let begin = self.writer.alone(
+        let begin = self.writer.patiently(
             file.district,
             move |conn| {
                 Box::pin(async move {
@@ -125,7 +125,7 @@ impl Guli {
     /// Stages a chunk of covers.
     pub async fn stage(&self, file: &ImportFile, rows: Vec<StagedCover>) -> Result<()> {
         let (district, id) = (file.district, file.id);
-        let stage = self.writer.alone(
+        let stage = self.writer.patiently(
             district,
             move |conn| Box::pin(async move { imports::stage(&mut conn.conn(), district, id, &rows).await }),
             |()| (),
@@ -136,7 +136,7 @@ impl Guli {
     /// Gives an import up: nothing of it was seen by anyone.
     pub async fn give_up_import(&self, file: &ImportFile, counts: &Counts) -> Result<()> {
         let (district, id, counts) = (file.district, file.id, counts.as_json());
-        let give_up = self.writer.alone(
+        let give_up = self.writer.patiently(
             district,
             move |conn| {
                 Box::pin(async move {
@@ -160,7 +160,7 @@ impl Guli {
             let (context, to_apply) = (Arc::clone(&self.context), Arc::clone(&file));
             let (index, district) = (Arc::clone(&self.context), file.district);
             self.writer
-                .alone(
+                .patiently(
                     district,
                     move |conn| {
                         Box::pin(

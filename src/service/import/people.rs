@@ -113,7 +113,7 @@ impl Guli {
         }
         let placed: Vec<_> = duties.iter().map(|duty| (duty.row.area, duty.row.duty, duty.person)).collect();
         let (context, served, file) = (Arc::clone(&self.context), Arc::clone(&self.context), file.clone());
-        let work = self.writer.alone(
+        let work = self.writer.patiently(
             district,
             move |conn| {
                 Box::pin(async move {

@@ -67,7 +67,7 @@ impl Guli {
             let (chunk, is_last) = (chunk.to_vec(), n + 1 == steps);
             let (context, shown, undoing) = (Arc::clone(&self.context), Arc::clone(&self.context), undoing.clone());
             let district = undoing.import.district;
-            let work = self.writer.alone(
+            let work = self.writer.patiently(
                 district,
                 move |conn| {
                     Box::pin(async move { take_back(&context, &mut conn.conn(), &undoing, &chunk, is_last).await })
