@@ -59,11 +59,9 @@ async fn run(config: &Config, demo: Demo<'_>) -> Result<()> {
     };
     let (guli, writer) = opened;
     let guli = Arc::new(guli);
-    if is_file || matches!(demo, Demo::Yes { .. }) {
-        guli.load().await?;
-    }
-    if let Demo::Yes { files } = demo {
-        super::demo::load(&guli, files)?;
+    tokio::select! {
+        loaded = load(&guli, is_file, demo) => loaded?,
+        () = &mut told_to_stop => return Ok(()),
     }
     let local = open_socket(config, &guli);
     let public_url = config.public_url.clone().unwrap_or_else(|| address.clone());
@@ -109,12 +107,27 @@ async fn run(config: &Config, demo: Demo<'_>) -> Result<()> {
     }
     if let Some(guli) = alone(guli).await {
         guli.close().await;
-        writer.await.context("the writer failed")?;
+        // On PostgreSQL a lane may wait for a server that does not answer; a file's writer folds its log back.
+        if is_file {
+            writer.await.context("the writer failed")?;
+        } else if tokio::time::timeout(DRAIN, writer).await.is_err() {
+            tracing::warn!("some work did not end; the database takes it back");
+        }
     } else {
         tracing::warn!("some work did not end; the database's log is folded back at the next start");
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Brings into memory what must be there before the first request: all of a file, and the demo's district.
+async fn load(guli: &Arc<Guli>, is_file: bool, demo: Demo<'_>) -> Result<()> {
+    let Demo::Yes { files } = demo else {
+        return if is_file { Ok(guli.load().await?) } else { Ok(()) };
+    };
+    guli.load().await?;
+    let (guli, files) = (Arc::clone(guli), files.to_owned());
+    tokio::task::spawn_blocking(move || super::demo::load(&guli, &files)).await?
 }
 
 /// Opens the database. One that is away is waited for, everybody being told so meanwhile.
@@ -128,7 +141,11 @@ async fn open(config: &Config, demo: Demo<'_>, listener: &tokio::net::TcpListene
                 if let Some((stop, task)) = waiting.take() {
                     tracing::info!("the database is there");
                     drop(stop);
-                    task.await?;
+                    // Somebody who sends half a request does not keep it from serving.
+                    let abort = task.abort_handle();
+                    if tokio::time::timeout(Duration::from_secs(1), task).await.is_err() {
+                        abort.abort();
+                    }
                 }
                 return Ok(opened);
             }
@@ -190,8 +207,10 @@ async fn look_for_keys(guli: Arc<Guli>) {
     let mut ticks = tokio::time::interval(KEYS_EVERY);
     loop {
         ticks.tick().await;
-        if let Err(error) = guli.reload_keys().await {
-            tracing::warn!(%error, "the keys in force could not be read again");
+        match tokio::time::timeout(KEYS_EVERY, guli.reload_keys()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the keys in force could not be read again"),
+            Err(_) => tracing::warn!("the keys in force could not be read again: the database does not answer"),
         }
     }
 }

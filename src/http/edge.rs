@@ -70,14 +70,20 @@ async fn edge(State(app): State<App>, request: Request, next: Next) -> Response<
     let route = request.extensions().get::<MatchedPath>().cloned();
     let started = Instant::now();
     let pool = if method == Method::GET || method == Method::HEAD { &app.limits.reads } else { &app.limits.writes };
-    let answered = match pool.try_acquire() {
-        Ok(_permit) => {
+    // Waited for without a permit: a number that never comes would keep others' requests out.
+    let ready = match super::misdirected::check(&app.guli, request.uri()) {
+        Ok(()) => wait_for(&app, request.headers()).await,
+        Err(elsewhere) => Err(elsewhere),
+    };
+    let answered = match (ready, pool.try_acquire()) {
+        (Err(error), _) => Some(Failure(error).into_response()),
+        (Ok(()), Ok(_permit)) => {
             let imports =
                 method == Method::POST && route.as_ref().is_some_and(|route| IMPORTS.contains(&route.as_str()));
             let longest = if imports { IMPORT_TIMEOUT } else { TIMEOUT };
-            tokio::time::timeout(longest, answer(&app, request, next)).await.ok()
+            tokio::time::timeout(longest, next.run(request)).await.ok()
         }
-        Err(_) => None,
+        (Ok(()), Err(_)) => None,
     };
     let mut response = answered.unwrap_or_else(|| Failure(ServiceError::Unavailable).into_response());
     if let Some(Pending(error)) = response.extensions_mut().remove::<Pending>() {
@@ -102,19 +108,6 @@ async fn edge(State(app): State<App>, request: Request, next: Next) -> Response<
     super::ops::count(&method, route, status, took);
     response.headers_mut().insert(REQUEST_ID, id);
     response
-}
-
-/// Answers once this server has come to what the caller has seen elsewhere.
-async fn answer(app: &App, request: Request, next: Next) -> Response<Body> {
-    let here = super::misdirected::check(&app.guli, request.uri());
-    let ready = match here {
-        Ok(()) => wait_for(app, request.headers()).await,
-        Err(elsewhere) => Err(elsewhere),
-    };
-    match ready {
-        Ok(()) => next.run(request).await,
-        Err(error) => Failure(error).into_response(),
-    }
 }
 
 /// `Guli-Min-Feed: 370203:4812`

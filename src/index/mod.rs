@@ -211,13 +211,18 @@ impl Index {
     pub fn put_cover(&self, cover: Cover) -> Result<(), IndexError> {
         let district = self.served(cover.code.district())?;
         for named in [&cover.owner, &cover.responsible_unit].into_iter().flatten() {
-            self.introduce(&district, named)?;
+            self.introduce_named(&district, named)?;
         }
         district.write().put(cover, &district.ground)
     }
 
+    /// Makes an organisation known in a district.
+    pub fn introduce(&self, district: DistrictCode, organization: Organization) -> Result<(), IndexError> {
+        self.served(district)?.write().put_unit(Arc::new(organization))
+    }
+
     /// An organisation of another district becomes known in one with the first cover there that names it.
-    fn introduce(&self, district: &DistrictIndex, code: &OrgCode) -> Result<(), IndexError> {
+    fn introduce_named(&self, district: &DistrictIndex, code: &OrgCode) -> Result<(), IndexError> {
         if code.district() == district.code() || district.read().unit(code).is_some() {
             return Ok(());
         }

@@ -109,6 +109,15 @@ impl Guli {
         work.await
     }
 
+    /// Loads the districts that are marked, where others than the writer's task must.
+    pub(super) async fn load_marked(&self) {
+        for district in self.context.progress.outdated() {
+            if let Err(error) = self.follow_district(district).await {
+                tracing::warn!(%error, %district, "a district was not loaded with what changed beside it; trying again");
+            }
+        }
+    }
+
     /// Whether memory holds the change with this number.
     fn has_come_to(&self, district: DistrictCode, seq: i64) -> bool {
         self.context.progress.of(district).is_some_and(|position| position >= seq)

@@ -2,13 +2,15 @@
 
 use super::Guli;
 use super::error::Result;
-use crate::store::{idempotency, personal};
+use crate::store::{areas, idempotency, personal};
 
 impl Guli {
     /// Forgets, in every district; how many records.
     pub async fn forget(&self) -> Result<u64> {
         let mut forgotten = 0;
-        for district in self.districts() {
+        // Of all that are this process's, whether they are in memory yet or not.
+        let districts = areas::district_codes(&mut self.store.read().await?.conn()).await?;
+        for district in districts.into_iter().filter(|district| self.context.districts.serve(*district)) {
             let now = self.context.clock.now();
             let forget = self.writer.alone(
                 district,

@@ -88,6 +88,22 @@ pub(super) const fn lock_head(conn: &Conn<'_>) -> &'static str {
     }
 }
 
+/// Keeps a row from being deleted until the commit; of a file nobody else writes.
+pub(super) const fn hold(conn: &Conn<'_>) -> &'static str {
+    match conn {
+        Conn::Sqlite(_) => "",
+        Conn::Postgres(_) => " FOR KEY SHARE",
+    }
+}
+
+/// Keeps others from holding a row until the commit.
+pub(super) const fn hold_alone(conn: &Conn<'_>) -> &'static str {
+    match conn {
+        Conn::Sqlite(_) => "",
+        Conn::Postgres(_) => " FOR UPDATE",
+    }
+}
+
 /// Makes `SQLite` find open orders by their covers. Without statistics it takes a district for ten
 /// rows and reads all of its orders; `PostgreSQL` has statistics.
 pub(super) const fn orders_by_cover(conn: &Conn<'_>) -> &'static str {

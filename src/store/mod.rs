@@ -41,8 +41,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Postgres, Sqlite, SqliteConnection, SqlitePool};
 
 pub use postgis::PostGis;
-pub use postgres::Listener;
 use postgres::Pools;
+pub use postgres::{ImportLock, Listener};
 pub use url::DatabaseUrl;
 pub use write::WriteConn;
 
@@ -235,6 +235,14 @@ impl Store {
             Pool::Sqlite { write, .. } => WriteConn::Sqlite(write.connect().await?),
             Pool::Postgres(pools) => WriteConn::pooled(pools.write.acquire().await?),
         })
+    }
+
+    /// Waits for the right to import, among all processes; `None` where there are no others.
+    pub async fn import_lock(&self) -> Result<Option<ImportLock>> {
+        match &self.pool {
+            Pool::Sqlite { .. } => Ok(None),
+            Pool::Postgres(pools) => pools.import_lock().await.map(Some),
+        }
     }
 
     /// Closes the readers; at a graceful end.

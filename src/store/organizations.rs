@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use sqlx::QueryBuilder;
 
-use super::{Conn, ROWS_PER_STATEMENT, Result, corrupt, each};
+use super::{Conn, ROWS_PER_STATEMENT, Result, corrupt, dialect, each};
 use crate::domain::id::{DistrictCode, OrgCode};
 use crate::domain::organization::{OrgKind, Organization};
 
@@ -99,7 +99,23 @@ pub async fn with_codes(conn: &mut Conn<'_>, codes: &[OrgCode]) -> Result<Vec<Or
 
 /// The organisation with this code, if it is there.
 pub async fn known(conn: &mut Conn<'_>, code: &OrgCode) -> Result<Option<Organization>> {
-    let sql = format!("SELECT {COLUMNS} FROM organization WHERE code = $1");
+    one(conn, code, "").await
+}
+
+/// The same, which stays there until the commit: something is to stand on it.
+pub async fn hold(conn: &mut Conn<'_>, code: &OrgCode) -> Result<Option<Organization>> {
+    let lock = dialect::hold(conn);
+    one(conn, code, lock).await
+}
+
+/// The same, on which nothing new is put until the commit: it is to go.
+pub async fn hold_alone(conn: &mut Conn<'_>, code: &OrgCode) -> Result<Option<Organization>> {
+    let lock = dialect::hold_alone(conn);
+    one(conn, code, lock).await
+}
+
+async fn one(conn: &mut Conn<'_>, code: &OrgCode, lock: &'static str) -> Result<Option<Organization>> {
+    let sql = format!("SELECT {COLUMNS} FROM organization WHERE code = $1{lock}");
     let row: Option<Row> =
         each!(conn, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(code.as_str()).fetch_optional(c).await?);
     row.map(Row::read).transpose()

@@ -17,6 +17,10 @@ const STATEMENTS: usize = 1_024;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The oldest server that is supported.
 const OLDEST: i32 = 140_000;
+/// The lock of those who import: "guli" in ASCII.
+const IMPORTING: i64 = 0x6775_6c69;
+/// How long a connection that is given back may take to say that it is alive.
+const ALIVE: Duration = Duration::from_secs(2);
 /// Where changes are told to other processes.
 const CHANNEL: &str = "guli";
 
@@ -43,15 +47,36 @@ impl Pools {
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(PATIENCE)
-            .idle_timeout(Duration::from_mins(5));
+            .idle_timeout(Duration::from_mins(5))
+            // One whose reader gave up waiting for a silent server would keep its place for as long as TCP hopes.
+            .after_release(|conn, _| {
+                Box::pin(async move {
+                    let silent = |_| sqlx::Error::PoolTimedOut;
+                    tokio::time::timeout(ALIVE, conn.ping()).await.map_err(silent)?.map(|()| true)
+                })
+            });
         let read = pool.clone().connect_lazy_with(options.clone());
         let write = pool.connect_lazy_with(options);
         Ok(Self { read, write, postgis })
     }
 
+    /// Waits for the right to import.
+    pub(super) async fn import_lock(&self) -> Result<ImportLock> {
+        const SQL: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
+                           SET LOCAL idle_in_transaction_session_timeout = 0";
+        let mut conn = PgConnection::connect_with(&self.write.connect_options()).await?;
+        sqlx::raw_sql(SQL).execute(&mut conn).await?;
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(IMPORTING).execute(&mut conn).await?;
+        Ok(ImportLock { _holding: conn })
+    }
+
+    /// Closes what is idle, and waits for the rest only so long.
     pub(super) async fn close(&self) {
-        self.read.close().await;
-        self.write.close().await;
+        let close = async {
+            self.read.close().await;
+            self.write.close().await;
+        };
+        let _ = tokio::time::timeout(PATIENCE, close).await;
     }
 }
 
@@ -124,6 +149,13 @@ async fn migrate(conn: &mut PgConnection, options: &PgConnectOptions) -> Result<
 pub(super) async fn notify(pool: &PgPool) -> Result<()> {
     sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(pool).await?;
     Ok(())
+}
+
+/// Keeps other processes from importing: a transaction that does nothing but hold a lock. It ends with its connection, and
+/// so with a process that crashes.
+#[derive(Debug)]
+pub struct ImportLock {
+    _holding: PgConnection,
 }
 
 /// Waits for what other processes commit.

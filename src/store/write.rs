@@ -1,9 +1,11 @@
 //! The connection that writes.
 
+use std::time::Duration;
+
 use sqlx::pool::PoolConnection;
 use sqlx::{Connection as _, Postgres, SqliteConnection};
 
-use super::{Conn, Result, dialect};
+use super::{Conn, Result, StoreError, dialect};
 
 /// A connection that writes: the only one of an `SQLite` file, one of several of `PostgreSQL`.
 #[derive(Debug)]
@@ -30,6 +32,14 @@ impl Drop for PooledWriter {
     }
 }
 
+/// How long a server may take to answer what is no work for it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+async fn answered(asked: impl Future<Output = Result<()>>) -> Result<()> {
+    let silent = |_| StoreError::Unavailable(sqlx::Error::PoolTimedOut);
+    tokio::time::timeout(PATIENCE, asked).await.map_err(silent)?
+}
+
 impl WriteConn {
     pub(super) fn pooled(conn: PoolConnection<Postgres>) -> Self {
         Self::Postgres(PooledWriter { conn: Some(conn), is_open: false })
@@ -52,7 +62,7 @@ impl WriteConn {
     /// Begins the transaction that holds one commit group.
     pub async fn begin(&mut self) -> Result<()> {
         self.set_open(true);
-        dialect::begin(self.conn()).await
+        answered(dialect::begin(self.conn())).await
     }
 
     /// From here on the transaction sees the database as it is at its first reading, and only reads. Follows
@@ -69,7 +79,7 @@ impl WriteConn {
 
     /// Takes everything since [`begin`](Self::begin) back.
     pub async fn rollback(&mut self) -> Result<()> {
-        dialect::rollback(self.conn()).await?;
+        answered(dialect::rollback(self.conn())).await?;
         self.set_open(false);
         Ok(())
     }

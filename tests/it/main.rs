@@ -7,6 +7,7 @@ mod demo_data;
 mod durability;
 mod house;
 mod journeys;
+mod many_districts;
 mod postgres;
 mod quality;
 mod replicas;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::ground::{Effects, Plan, level, measure, parent_of, seamless};
-use super::{Asking, Begun, Change, Open, check};
+use super::{Asking, Begun, Change, Open, check, hold};
 use crate::domain::actor::{self, Action, Resource};
 use crate::domain::id::{DistrictCode, GridCode, OrderCode, OrgCode};
 use crate::domain::order::Order;
@@ -266,7 +266,7 @@ async fn plan(
 ) -> StoreResult<Result<Plan>> {
     match edit {
         AreaEdit::Create { level, mut area } => {
-            if let Err(refused) = sound(context, &area, "") {
+            if let Err(refused) = sound(context, conn, district, &area, "").await? {
                 return Ok(Err(refused));
             }
             if let Err(refused) = place(conn, district, level, &mut area, &mut BTreeMap::new(), "").await? {
@@ -280,16 +280,17 @@ async fn plan(
             Ok(Ok(Plan { put: vec![(None, *area)], remove: Vec::new() }))
         }
         AreaEdit::Change { code, precondition, redraft } => {
-            let decided = match known(conn, district, code).await? {
-                Ok(area) => check(precondition, area.version).and_then(|()| {
-                    let mut after = redraft(&area)?;
-                    after.version = area.version + 1;
-                    sound(context, &after, "")?;
-                    Ok(Plan { put: vec![(Some(area), after)], remove: Vec::new() })
-                }),
-                Err(refused) => Err(refused),
+            let area = match known(conn, district, code).await? {
+                Ok(area) => area,
+                Err(refused) => return Ok(Err(refused)),
             };
-            Ok(decided)
+            let mut after = match check(precondition, area.version).and_then(|()| redraft(&area)) {
+                Ok(after) => after,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            after.version = area.version + 1;
+            let sound = sound(context, conn, district, &after, "").await?;
+            Ok(sound.map(|()| Plan { put: vec![(Some(area), after)], remove: Vec::new() }))
         }
         AreaEdit::Remove { code, precondition } => {
             let area = match known(conn, district, code).await? {
@@ -335,7 +336,7 @@ async fn redraw(
     let mut given: BTreeMap<u64, u64> = BTreeMap::new();
     for (n, mut area) in put.into_iter().enumerate() {
         let pointer = format!("/grids/{n}");
-        if let Err(refused) = sound(context, &area, &pointer) {
+        if let Err(refused) = sound(context, conn, district, &area, &pointer).await? {
             return Ok(Err(refused));
         }
         if let Err(refused) = place(conn, district, Level::Grid, &mut area, &mut given, &pointer).await? {
@@ -412,19 +413,27 @@ pub fn removed(code: u64) -> ServiceError {
 }
 
 /// Whether what is said of an area can be; `base` is where it stands in the request.
-fn sound(context: &Context, area: &Area, base: &str) -> Result<()> {
+async fn sound(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    area: &Area,
+    base: &str,
+) -> StoreResult<Result<()>> {
+    let code = area.supervising_department.as_ref().and_then(|text| text.parse::<OrgCode>().ok());
+    hold(context, conn, district, code.as_ref()).await?;
     let mut faults = Vec::new();
     if area.name.trim().is_empty() || area.name.chars().count() > 100 || area.name.contains('\0') {
         faults.push(Fault::pointer(format!("{base}/name"), "a name has 1 to 100 characters"));
     }
     if let Some(department) = &area.supervising_department {
-        let known = department.parse::<OrgCode>().ok().and_then(|code| context.index.organization(&code));
+        let known = code.as_ref().and_then(|code| context.index.organization(code));
         if known.is_none() {
             let detail = format!("organization {department} does not exist");
             faults.push(Fault::pointer(format!("{base}/supervising_department"), detail));
         }
     }
-    if faults.is_empty() { Ok(()) } else { Err(ServiceError::Invalid(faults)) }
+    Ok(if faults.is_empty() { Ok(()) } else { Err(ServiceError::Invalid(faults)) })
 }
 
 /// The event of an order that came into another grid.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Asking, Begun, Change, Open, check};
+use super::{Asking, Begun, Change, Open, check, hold};
 use crate::domain::actor::{self, Action, Actor, Resource};
 use crate::domain::catalog::CategoryCode;
 use crate::domain::cover::{Cover, CoverDraft, Status};
@@ -174,6 +174,10 @@ async fn create(
     draft: CoverDraft,
 ) -> StoreResult<Decided> {
     let may = may_edit(&asking.actor, district, draft.owner.as_ref(), draft.responsible_unit.as_ref(), "covers");
+    if may.is_ok() {
+        hold(context, conn, district, draft.owner.as_ref()).await?;
+        hold(context, conn, district, draft.responsible_unit.as_ref()).await?;
+    }
     let settled = may.and_then(|()| settle(context, district, &draft, None));
     let grid = match settled {
         Ok(grid) => grid,
@@ -263,6 +267,8 @@ async fn redrawn(
     draft: CoverDraft,
 ) -> StoreResult<Decided> {
     let code = cover.code;
+    hold(context, conn, code.district(), draft.owner.as_ref()).await?;
+    hold(context, conn, code.district(), draft.responsible_unit.as_ref()).await?;
     let grid = match settle(context, code.district(), &draft, Some(&cover)) {
         Ok(grid) => grid,
         Err(refused) => return Ok(Err(refused)),

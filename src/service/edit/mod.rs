@@ -17,8 +17,9 @@ use super::command::{Answer, Idempotency, Precondition, Rendered};
 use super::error::{Result, ServiceError};
 use super::{Context, idempotent};
 use crate::domain::actor::Actor;
-use crate::domain::id::DistrictCode;
+use crate::domain::id::{DistrictCode, OrgCode};
 use crate::domain::order::Order;
+use crate::domain::organization::Organization;
 use crate::domain::text::Text;
 use crate::store::events::Event;
 use crate::store::head::Head;
@@ -151,6 +152,24 @@ impl Open {
     fn unchanged(self, rendered: Rendered) -> Answer {
         Answer::Done(rendered.reply(format!("{}:{}", self.district, self.head.seq)))
     }
+}
+
+/// Holds an organisation that an edit is to name, and brings memory to what it now is: another lane may have removed it, or
+/// have made it so that this district does not know it yet.
+async fn hold(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    named: Option<&OrgCode>,
+) -> StoreResult<()> {
+    let Some(code) = named else { return Ok(()) };
+    let there = crate::store::organizations::hold(conn, code).await?;
+    let shown = match (there, context.index.organization(code)) {
+        (Some(there), None) => context.index.introduce(district, there),
+        (None, Some(_)) => context.show_organization(Organization::nameless(code.clone())),
+        _ => Ok(()),
+    };
+    shown.map_err(|error| corrupt("an organization", error))
 }
 
 /// Checks `If-Match` against the version that is there.

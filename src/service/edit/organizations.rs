@@ -9,6 +9,7 @@ use crate::domain::organization::Organization;
 use crate::service::command::{Answer, Precondition, Render};
 use crate::service::error::{Result, ServiceError};
 use crate::service::{Context, Guli};
+use crate::store::areas;
 use crate::store::events::{self, Event};
 use crate::store::organizations::{self, OrganizationState, Ties};
 use crate::store::{Conn, Result as StoreResult};
@@ -77,22 +78,23 @@ impl Guli {
         if let Err(refused) = refused {
             return Answer::Refused(refused);
         }
-        let served = self.districts();
         let (context, shown) = (Arc::clone(&self.context), Arc::clone(&self.context));
         let done = self.writer.alone(
             district,
-            move |conn| Box::pin(async move { run(&context, &mut conn.conn(), edit, &served, &asking, &render).await }),
+            move |conn| Box::pin(async move { run(&context, &mut conn.conn(), edit, &asking, &render).await }),
             move |(answer, shows)| {
                 let Some(Shows { organization, seq }) = shows else { return answer };
                 if let Err(error) = shown.show_organization(organization) {
                     tracing::error!(%error, "an organization cannot be held in memory");
                 }
                 shown.registry_came_to(district, seq, seq);
-                shown.wanted.notify_one();
                 answer
             },
         );
-        done.await.unwrap_or_else(|error| Answer::Refused(error.into()))
+        let answer = done.await.unwrap_or_else(|error| Answer::Refused(error.into()));
+        // So that whoever asked sees it; what is not loaded here stays marked.
+        self.load_marked().await;
+        answer
     }
 
     /// Every state of an organisation, with the events that began and ended them.
@@ -152,7 +154,6 @@ async fn run(
     context: &Context,
     conn: &mut Conn<'_>,
     edit: OrganizationEdit,
-    served: &[DistrictCode],
     asking: &Asking,
     render: &Render<Organization>,
 ) -> StoreResult<(Answer, Option<Shows>)> {
@@ -161,7 +162,7 @@ async fn run(
         Begun::Open(open) => open,
     };
     let seq = open.seq();
-    let (kind, organization) = match decide(conn, edit, served).await? {
+    let (kind, organization) = match decide(conn, edit).await? {
         Err(refused) => return Ok((Answer::Refused(refused), None)),
         Ok(Decision::Unchanged(organization)) => {
             return Ok((open.unchanged((render.0)(&organization)), None));
@@ -183,7 +184,7 @@ async fn run(
     Ok((answer, Some(Shows { organization, seq })))
 }
 
-async fn decide(conn: &mut Conn<'_>, edit: OrganizationEdit, served: &[DistrictCode]) -> StoreResult<Result<Decision>> {
+async fn decide(conn: &mut Conn<'_>, edit: OrganizationEdit) -> StoreResult<Result<Decision>> {
     match edit {
         OrganizationEdit::Create { district, code, draft } => {
             let code = match code {
@@ -221,7 +222,9 @@ async fn decide(conn: &mut Conn<'_>, edit: OrganizationEdit, served: &[DistrictC
             if let Err(stale) = check(precondition, before.version) {
                 return Ok(Err(stale));
             }
-            for &district in served {
+            // From here on nobody puts anything on it; what is on it is asked for in every district, served here or not.
+            organizations::hold_alone(conn, &code).await?;
+            for district in areas::district_codes(conn).await? {
                 if let Some(held) = held(organizations::ties(conn, district, &code).await?) {
                     let detail = format!("{code} cannot go: in district {district} it still has {held}");
                     return Ok(Err(ServiceError::Conflict(detail)));

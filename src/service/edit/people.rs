@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Asking, Begun, Change, Open, areas, check};
+use super::{Asking, Begun, Change, Open, areas, check, hold};
 use crate::domain::actor::{self, Action, Privacy, Resource};
 use crate::domain::grid::{Duty, DutyKind};
 use crate::domain::id::{DistrictCode, OrgCode, PersonId};
@@ -292,6 +292,7 @@ async fn sound(
     draft: &Draft,
 ) -> StoreResult<Result<()>> {
     let mut faults = Vec::new();
+    hold(context, conn, district, draft.organization.as_ref()).await?;
     if let Some(code) = &draft.organization
         && context.index.organization(code).is_none()
     {

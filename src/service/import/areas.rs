@@ -15,7 +15,7 @@ use crate::service::edit::areas::regrid;
 use crate::service::error::Result;
 use crate::service::{Guli, load};
 use crate::store::areas::{self, Area, Areas};
-use crate::store::{catalog, corrupt, head, organizations};
+use crate::store::{Conn, Result as StoreResult, catalog, corrupt, head, organizations};
 
 /// How many organisations are read at most.
 const ORGANIZATIONS: i64 = 1_000_000;
@@ -109,18 +109,7 @@ impl Guli {
 
     /// Writes lines of a district's tables and loads the district anew.
     pub async fn write_tables(&self, file: &ImportFile, lines: Vec<TableLine>, counts: Counts) -> Result<()> {
-        let known = self.context.index.catalog(file.district).unwrap_or_default();
-        let mut catalog = Catalog::clone(&known);
-        for line in lines {
-            match line {
-                TableLine::Category(line) => drop(catalog.categories.insert(line.code, line)),
-                TableLine::Damage(line) => match catalog.damages.iter_mut().find(|known| known.code == line.code) {
-                    Some(known) => *known = line,
-                    None => catalog.damages.push(line),
-                },
-            }
-        }
-        self.write(file, counts, Changed::Tables(catalog)).await
+        self.write(file, counts, Changed::Tables(lines)).await
     }
 
     async fn write(&self, file: &ImportFile, counts: Counts, changed: Changed) -> Result<()> {
@@ -143,7 +132,7 @@ impl Guli {
                         Changed::District(_) => {}
                         Changed::Areas(changed) => areas::put(conn, district, seq, changed).await?,
                         Changed::Organizations(changed) => organizations::put(conn, seq, changed).await?,
-                        Changed::Tables(catalog) => catalog::put(conn, district, catalog).await?,
+                        Changed::Tables(lines) => put_lines(conn, district, lines).await?,
                     }
                     note(conn, &file, &counts, context.clock.now()).await?;
                     let record = areas::district(conn, district).await?;
@@ -166,7 +155,22 @@ enum Changed {
     District(District),
     Areas(Vec<Area>),
     Organizations(Vec<Organization>),
-    Tables(Catalog),
+    Tables(Vec<TableLine>),
+}
+
+/// Writes lines into the tables as they are now: memory may be behind what another server wrote.
+async fn put_lines(conn: &mut Conn<'_>, district: DistrictCode, lines: &[TableLine]) -> StoreResult<()> {
+    let mut catalog = catalog::read(conn, district).await?;
+    for line in lines.iter().cloned() {
+        match line {
+            TableLine::Category(line) => drop(catalog.categories.insert(line.code, line)),
+            TableLine::Damage(line) => match catalog.damages.iter_mut().find(|known| known.code == line.code) {
+                Some(known) => *known = line,
+                None => catalog.damages.push(line),
+            },
+        }
+    }
+    catalog::put(conn, district, &catalog).await
 }
 
 /// A line of one of a district's tables.

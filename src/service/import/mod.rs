@@ -18,11 +18,11 @@ use serde_json::json;
 
 use super::Guli;
 use super::clock::Clock;
-use super::error::Result;
+use super::error::{Result, ServiceError};
 use crate::domain::id::{DistrictCode, ImportId};
 use crate::store::events::{self, Event};
 use crate::store::imports::NotedImport;
-use crate::store::{Conn, Result as StoreResult, Store, corrupt, head, imports};
+use crate::store::{Conn, ImportLock, Result as StoreResult, Store, corrupt, head, imports};
 
 /// Rows that one transaction may apply while reports are taken.
 pub const AT_ONCE: u64 = 20_000;
@@ -112,18 +112,51 @@ impl Guli {
         ImportFile { id, district, profile, file, kind, by }
     }
 
-    /// Waits for its turn: imports go one after the other, and one that could not be applied to its
-    /// end (a full disk) is brought there before the next begins.
-    pub async fn import_turn(&self) -> Result<tokio::sync::MutexGuard<'_, ()>> {
-        let turn = self.importing.lock().await;
+    /// Waits for its turn: imports into a database go one after the other, whichever process they are of, and one that
+    /// could not be applied to its end (a full disk, a crash) is brought there before the next begins.
+    pub async fn import_turn(&self) -> Result<Turn<'_>> {
+        let here = self.importing.lock().await;
+        let everywhere = self.store.import_lock().await?;
         let waiting = imports::in_state(&mut self.store.read().await?.conn(), "applying").await?;
         for import in waiting {
             tracing::warn!(import = %import.id, file = import.file, "finishing an import that was interrupted");
-            let (file, counts) = import_of(import)?;
-            self.apply_import(&file, &counts).await?;
+            self.finish_import(import).await?;
         }
-        Ok(turn)
+        Ok(Turn { _here: here, _everywhere: everywhere })
     }
+
+    /// Applies what is left of an import. One that cannot be applied any more is given up, so that others can be made.
+    async fn finish_import(&self, import: NotedImport) -> Result<()> {
+        let (district, id, noted) = (import.district, import.id, import.counts.clone());
+        let (file, counts) = import_of(import)?;
+        let state = match self.apply_import(&file, &counts).await {
+            Ok(()) => "applied",
+            Err(ServiceError::Unavailable) => return Err(ServiceError::Unavailable),
+            Err(error) => {
+                tracing::error!(%error, import = %id, file = file.file, "an interrupted import cannot be finished; its rest is given up");
+                "failed"
+            }
+        };
+        let end = self.writer.patiently(
+            district,
+            move |conn| {
+                Box::pin(async move {
+                    let conn = &mut conn.conn();
+                    imports::unstage(conn, district, id, u64::MAX >> 1).await?;
+                    imports::set_state(conn, district, id, state, &noted).await
+                })
+            },
+            |()| (),
+        );
+        Ok(end.await?)
+    }
+}
+
+/// The right to import, until it is dropped: among this process's imports, and among those of all processes.
+#[derive(Debug)]
+pub struct Turn<'g> {
+    _here: tokio::sync::MutexGuard<'g, ()>,
+    _everywhere: Option<ImportLock>,
 }
 
 /// Takes a number for a change of the registry and logs it, within the open transaction.

@@ -41,15 +41,19 @@ impl Client {
 
     /// The same with more headers.
     pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
-        let mut request = self.signed(self.http.get(format!("{}{path}", self.address)));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        Reply::read(request.send().await.unwrap()).await.unwrap()
+        self.send(self.http.get(format!("{}{path}", self.address)), headers).await
     }
 
     pub(crate) async fn patch(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Reply {
-        let mut request = self.signed(self.http.patch(format!("{}{path}", self.address))).json(body);
+        self.send(self.http.patch(format!("{}{path}", self.address)).json(body), headers).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        self.send(self.http.delete(format!("{}{path}", self.address)), headers).await
+    }
+
+    async fn send(&self, request: RequestBuilder, headers: &[(&str, &str)]) -> Reply {
+        let mut request = self.signed(request);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -1,0 +1,169 @@
+//! Several districts in one `PostgreSQL`, several servers before it, each with all or some: what one district's change
+//! means for another, and what keeps one from harming the others.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+
+use crate::support::Home;
+use crate::support::client::Client;
+use crate::support::postgres::PostgresServer;
+use crate::support::server::Server;
+
+/// Of the demo's worlds: the first district, and the one beside it.
+const FIRST: &str = "370203";
+const SECOND: &str = "380101";
+
+/// A folder with two small districts in it, a database that they were brought into, and a key to it.
+struct World {
+    home: Home,
+    postgres: PostgresServer,
+    key: String,
+}
+
+impl World {
+    /// Imported by two processes at once, which must not get in each other's way.
+    fn new() -> Option<Self> {
+        let postgres = PostgresServer::start()?;
+        let home = Home::empty();
+        home.guli(&["demo", "generate", "--districts", "2", "--covers", "400", "--out", "world"]).ok();
+        let address = postgres.address();
+        let place = ["--database", &*address, "--key-file", "guli.key"];
+        home.guli(&[&["migrate"][..], &place].concat()).ok();
+        let create = ["key", "create", "--role", "admin", "--scope", "everywhere", "--json"];
+        let key = home.guli(&[&create[..], &place].concat()).ok().json()["key"].as_str().unwrap().to_owned();
+        let import = || home.guli(&[&["import", "world", "--json"][..], &place].concat());
+        let reports = std::thread::scope(|scope| {
+            let other = scope.spawn(import);
+            [import().ok().json(), other.join().unwrap().ok().json()]
+        });
+        let created = |reports: &Value| {
+            let covers = reports.as_array().unwrap().iter().filter(|report| report["kind"] == "covers");
+            covers.map(|report| report["counts"]["created"].as_u64().unwrap()).sum::<u64>()
+        };
+        assert_eq!(created(&reports[0]) + created(&reports[1]), 400, "each cover came once");
+        Some(Self { home, postgres, key })
+    }
+
+    fn serve(&self, more: &[&str]) -> Server<'_> {
+        let address = self.postgres.address();
+        let place = ["serve", "--listen", "127.0.0.1:0", "--key-file", "guli.key", "--database", &address];
+        self.home.start(self.home.command(&[&place[..], more].concat()))
+    }
+
+    fn admin(&self, server: &Server<'_>) -> Client {
+        server.with(&self.key)
+    }
+
+    async fn sql(&self, sql: &'static str) {
+        let mut conn: PgConnection = self.postgres.look().await;
+        sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
+    }
+}
+
+async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    for _ in 0..300 {
+        if is_so().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{what}");
+}
+
+async fn first_cover(client: &Client, district: &str) -> Value {
+    client.get(&format!("/v1/covers?district={district}&limit=1")).await.expect(200)["items"][0].clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_one_district_reaches_the_others_that_show_it() {
+    let Some(world) = World::new() else { return };
+    let (here, there) = (world.serve(&[]), world.serve(&[]));
+    let alone = world.serve(&["--serve-districts", FIRST]);
+    for server in [&here, &there, &alone] {
+        server.is_ready().await;
+    }
+    let (admin, other) = (world.admin(&here), world.admin(&there));
+    // A unit of the first district owns a cover in the second.
+    let unit = format!("/v1/organizations/{FIRST}-WAT01");
+    let cover = first_cover(&admin, SECOND).await["code"].as_str().unwrap().to_owned();
+    let path = format!("/v1/covers/{cover}");
+    let any = [("If-Match", "*")];
+    admin.patch(&path, &any, &json!({ "owner": format!("{FIRST}-WAT01") })).await.expect(200);
+
+    // Its name changes in one stretch with what makes others load its district anew.
+    let grid = first_cover(&admin, FIRST).await["grid"]["code"].as_str().unwrap().to_owned();
+    admin.patch(&unit, &any, &json!({ "name": "新名字" })).await.expect(200);
+    admin.patch(&format!("/v1/grids/{grid}"), &any, &json!({ "name": "新网格" })).await.expect(200);
+    for client in [&admin, &other] {
+        let shown = async || client.get(&path).await.expect(200)["owner"]["name"] == "新名字";
+        until("the other district's cover shows the new name", shown).await;
+    }
+    // A server of the first district alone does not hold the second, and asks about it all the same.
+    let refused = world.admin(&alone).delete(&unit, &any).await;
+    assert_eq!(refused.status, 409, "{}", refused.text);
+    // What another district has just made can be named at once.
+    let made = json!({ "code": format!("{FIRST}-NEW01"), "name": "新单位", "kind": "utility" });
+    world.admin(&alone).post("/v1/organizations", &[], &made).await.expect(201);
+    other.patch(&path, &any, &json!({ "responsible_unit": format!("{FIRST}-NEW01") })).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_district_harms_no_other() {
+    let Some(world) = World::new() else { return };
+    let before = world.serve(&[]);
+    before.is_ready().await;
+    let covers = [first_cover(&world.admin(&before), FIRST).await, first_cover(&world.admin(&before), SECOND).await];
+    let resolve =
+        |cover: &Value| format!("/v1/resolve?lon={}&lat={}", cover["position"]["lon"], cover["position"]["lat"]);
+    drop(before);
+    // One that cannot be read.
+    world.sql("UPDATE cover SET status = 'nonsense' WHERE district = 380101").await;
+    // And of the other, something that is past its end since long.
+    world.sql("INSERT INTO personal_data VALUES (370203, 'report:1', 'report', 1, '\\x00')").await;
+    let server = world.serve(&["--concurrency", "4"]);
+    server.is_ready().await;
+    let anyone = server.anyone();
+    anyone.get(&resolve(&covers[0])).await.expect(200);
+    anyone.get(&resolve(&covers[1])).await.problem(503, "unavailable");
+    assert!(world.home.log().contains("380101"), "{}", world.home.log());
+    let mut database = world.postgres.look().await;
+    let left = async || {
+        let left: i64 = sqlx::query_scalar("SELECT count(*) FROM personal_data WHERE retain_until = 1")
+            .fetch_one(&mut database)
+            .await
+            .unwrap();
+        left == 0
+    };
+    until("what is past its end is deleted at the start", left).await;
+
+    // Who waits for what never comes keeps nobody out.
+    let waiting = (0..8).map(|_| {
+        let client = server.anyone();
+        tokio::spawn(async move { client.get_with("/v1/districts", &[("Guli-Min-Feed", "370203:99999999")]).await })
+    });
+    let waiting: Vec<_> = waiting.collect();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    anyone.get(&resolve(&covers[0])).await.expect(200);
+    for waited in waiting {
+        waited.await.unwrap().problem(503, "unavailable");
+    }
+    // A lock on one district's head holds up that district's reports, and no readiness.
+    let mut other = world.postgres.look().await;
+    sqlx::raw_sql("BEGIN; SELECT * FROM district_head WHERE district = 370203 FOR UPDATE")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    let report = json!({ "cover": covers[0]["code"], "damage": "broken" });
+    let held = tokio::spawn({
+        let client = server.anyone();
+        async move { client.post("/v1/reports", &[], &report).await }
+    });
+    for _ in 0..12 {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        anyone.get("/readyz").await.expect(200);
+    }
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    held.await.unwrap().expect(201);
+}
