@@ -6,10 +6,9 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 
 use super::Plan;
-use super::load::{Supply, run};
 use super::numbers::{rate, time};
 use super::process::{Server, guli};
-use super::reports::{group_size, requests};
+use super::reports::{requests, under_load};
 use super::table::{Row, Target};
 use super::world::{World, Worlds, block_on};
 
@@ -38,14 +37,9 @@ fn one(plan: &Plan, world: &World, address: &str, clients: usize, peer: f64) -> 
     command.args(["serve", "--listen", "127.0.0.1:0", "--database", &database, "--key-file"]).arg(key_file);
     let server = Server::start(&mut command)?;
     server.ready()?;
-    let before = server.cpu()?;
-    let mut load = run(server.address, clients, plan.length, &requests, Supply::Once)?;
-    let cpu = server.cpu()?.saturating_sub(before);
-    ensure!(load.refused == 0 && load.answered > 0, "{} reports taken, {} refused", load.answered, load.refused);
-    let group = group_size(&server)?;
+    let (mut load, cpu, group) = under_load(&server, plan, clients, &requests)?;
     server.stop()?;
     let per_second = load.per_second();
-    let cpu = cpu.div_f64(load.answered as f64);
     let row = Row::new(
         format!("PostgreSQL: report → order, {clients} clients"),
         format!("{}, {} CPU", rate(per_second), time(cpu)),

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use guli::domain::cover::Cover;
 
 use super::Plan;
-use super::load::{Connection, Supply, get, post, run};
+use super::load::{Connection, Load, Supply, get, post, run};
 use super::numbers::{rate, time};
 use super::process::Server;
 use super::sqlite;
@@ -48,7 +48,7 @@ fn metric(text: &str, name: &str) -> f64 {
 }
 
 /// Mean number of commands that shared a commit.
-pub(crate) fn group_size(server: &Server) -> Result<f64> {
+fn group_size(server: &Server) -> Result<f64> {
     let mut connection = Connection::open(server.address)?;
     ensure!(connection.exchange(&get("/metrics"))? == 200, "no metrics");
     let text = String::from_utf8_lossy(connection.body()).into_owned();
@@ -68,17 +68,28 @@ struct Measured {
     raw: sqlite::Raw,
 }
 
+/// Reports all of them taken: the load, the processor time of each, the mean commit group.
+pub(crate) fn under_load(
+    server: &Server,
+    plan: &Plan,
+    clients: usize,
+    requests: &[Vec<u8>],
+) -> Result<(Load, Duration, f64)> {
+    let before = server.cpu()?;
+    let load = run(server.address, clients, plan.length, requests, Supply::Once)?;
+    let cpu = server.cpu()?.saturating_sub(before);
+    ensure!(load.refused == 0 && load.answered > 0, "{} reports taken, {} refused", load.answered, load.refused);
+    let each = cpu.div_f64(load.answered as f64);
+    Ok((load, each, group_size(server)?))
+}
+
 fn one(plan: &Plan, world: &World, clients: usize, keys: Keys) -> Result<Measured> {
     let dir = world.copy()?;
     let prefix = if keys == Keys::With { "bench" } else { "" };
     let requests = requests(&world.sample(usize::try_from(world.covers)?)?, prefix);
     let server = Server::demo(dir.path())?;
     let first = synced(dir.path(), plan.length / 5)?;
-    let before = server.cpu()?;
-    let mut load = run(server.address, clients, plan.length, &requests, Supply::Once)?;
-    let cpu = server.cpu()?.saturating_sub(before);
-    ensure!(load.refused == 0 && load.answered > 0, "{} reports taken, {} refused", load.answered, load.refused);
-    let group = group_size(&server)?;
+    let (mut load, cpu, group) = under_load(&server, plan, clients, &requests)?;
     server.stop()?;
     let floor = f64::midpoint(first, synced(dir.path(), plan.length / 5)?);
     let raw = sqlite::again(world, &dir.path().join("guli.db"), group)?;
@@ -88,7 +99,7 @@ fn one(plan: &Plan, world: &World, clients: usize, keys: Keys) -> Result<Measure
         p50: load.quantile(500),
         p99: load.quantile(990),
         group,
-        cpu: cpu.div_f64(load.answered as f64),
+        cpu,
         floor,
         raw,
     })

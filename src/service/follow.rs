@@ -216,13 +216,11 @@ impl Following {
                 let slot = slots.acquire_owned().await;
                 let follow = guli.follow_district(district);
                 tokio::pin!(follow);
-                let followed = match tokio::time::timeout(SLOW, &mut follow).await {
-                    Ok(followed) => followed,
-                    Err(_) => {
-                        drop(slot);
-                        follow.await
-                    }
-                };
+                if let Ok(followed) = tokio::time::timeout(SLOW, &mut follow).await {
+                    return (district, followed);
+                }
+                drop(slot);
+                let followed = follow.await;
                 (district, followed)
             });
         }

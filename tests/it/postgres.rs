@@ -12,6 +12,15 @@ use sqlx::{Connection as _, PgConnection};
 use crate::support::Home;
 use crate::support::client::fresh_key;
 use crate::support::postgres::PostgresServer;
+use crate::support::server::Server;
+
+/// A server on this database, once it is ready.
+async fn serve<'h>(home: &'h Home, database: &str) -> Server<'h> {
+    let place = ["serve", "--listen", "127.0.0.1:0", "--key-file", "guli.key", "--database", database];
+    let server = home.start(home.command(&place));
+    server.is_ready().await;
+    server
+}
 
 async fn run(connection: &mut PgConnection, sql: &'static str) {
     sqlx::raw_sql(sql).execute(connection).await.unwrap();
@@ -100,16 +109,7 @@ async fn gis_programs_open_the_views() {
         return;
     }
     let home = Home::with_district();
-    let server = home.start(home.command(&[
-        "serve",
-        "--listen",
-        "127.0.0.1:0",
-        "--key-file",
-        "guli.key",
-        "--database",
-        &postgres.address(),
-    ]));
-    server.is_ready().await;
+    let server = serve(&home, &postgres.address()).await;
     let report = json!({ "cover": "3702030101001370", "damage": "broken" });
     let reported = server.anyone().post("/v1/reports", &[("Idempotency-Key", &fresh_key())], &report).await.expect(201);
     let layers = "SELECT (SELECT count(*) FROM gis.covers), (SELECT count(*) FROM gis.grids), \
@@ -140,16 +140,7 @@ async fn gis_programs_open_the_views() {
 async fn a_database_that_keeps_everybody_waiting_is_given_up() {
     let Some(postgres) = PostgresServer::with_district() else { return };
     let home = Home::with_district();
-    let server = home.start(home.command(&[
-        "serve",
-        "--listen",
-        "127.0.0.1:0",
-        "--key-file",
-        "guli.key",
-        "--database",
-        &postgres.address(),
-    ]));
-    server.is_ready().await;
+    let server = serve(&home, &postgres.address()).await;
     let (key, report) = (fresh_key(), json!({ "cover": "3702030101001370", "damage": "broken" }));
     let send = async || server.anyone().post("/v1/reports", &[("Idempotency-Key", &key)], &report).await;
     let mut other = postgres.look().await;
@@ -198,9 +189,7 @@ async fn the_wire_to_the_database_may_be_sealed() {
     }
     let home = Home::empty();
     let address = format!("postgres://guli@127.0.0.1:{}/postgres?sslmode=require", postgres.port());
-    let place = ["--listen", "127.0.0.1:0", "--key-file", "guli.key", "--database", &address];
-    let server = home.start(home.command(&[&["serve"][..], &place].concat()));
-    server.is_ready().await;
+    let _server = serve(&home, &address).await;
     let sealed: i64 = sqlx::query_scalar(SEALED).fetch_one(&mut postgres.look().await).await.unwrap();
     assert!(sealed > 0);
 }
