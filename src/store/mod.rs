@@ -349,6 +349,16 @@ mod tests {
     fn an_address_is_shown_without_its_password() {
         let url = DatabaseUrl::from_str("postgres://guli:se:cr@t@db.example/guli").unwrap();
         assert_eq!(url.to_string(), "postgres://guli@db.example/guli");
+        for (address, shown) in [
+            (
+                "postgres://guli@db.example/guli?sslmode=require&password=se@cret",
+                "postgres://guli@db.example/guli?sslmode=require",
+            ),
+            ("postgres://guli:se?cret@db.example/guli", "postgres://…"),
+        ] {
+            let url = DatabaseUrl::from_str(address).unwrap();
+            assert_eq!((url.to_string(), format!("{url:?}")), (shown.to_owned(), format!("DatabaseUrl({shown})")));
+        }
         assert_eq!(DatabaseUrl::from_str("sqlite://a/guli.db").unwrap().file(), Some("a/guli.db".into()));
         assert!(DatabaseUrl::from_str("mysql://x").is_err());
     }

@@ -52,17 +52,27 @@ impl DatabaseUrl {
     }
 }
 
-/// The address without its password.
+/// The address without its password, which may stand before the host or among the parameters.
 impl std::fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let scheme_end = self.0.find("://").map_or(0, |i| i + 3);
-        match self.0[scheme_end..].rfind('@') {
+        let (address, query) =
+            self.0.split_once('?').map_or((&*self.0, None), |(address, query)| (address, Some(query)));
+        let scheme_end = address.find("://").map_or(0, |i| i + 3);
+        match address[scheme_end..].rfind('@') {
             Some(at) => {
-                let user = self.0[scheme_end..scheme_end + at].split(':').next().unwrap_or_default();
-                write!(f, "{}{user}{}", &self.0[..scheme_end], &self.0[scheme_end + at..])
+                let user = address[scheme_end..scheme_end + at].split(':').next().unwrap_or_default();
+                write!(f, "{}{user}{}", &address[..scheme_end], &address[scheme_end + at..])?;
             }
-            None => f.write_str(&self.0),
+            None if query.is_some_and(|query| query.contains('@')) => write!(f, "{}…", &address[..scheme_end])?,
+            None => f.write_str(address)?,
         }
+        // What has an '@' after the '?' may be a password that was not written as an address needs it.
+        let hidden = |pair: &&str| pair.starts_with("password=") || pair.contains('@');
+        let shown = query.into_iter().flat_map(|query| query.split('&')).filter(|pair| !hidden(pair));
+        for (n, pair) in shown.enumerate() {
+            write!(f, "{}{pair}", if n == 0 { '?' } else { '&' })?;
+        }
+        Ok(())
     }
 }
 
