@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use serde_json::{Map, Value, json};
 
 use super::area_in::{AreaIn, AreaPatch, RedrawIn, department, outline};
@@ -171,6 +171,28 @@ async fn delete(app: App, caller: Caller, code: Named, query: Option<String>, he
     write::respond(app.guli.edit_areas(district, edit, asking, asked.view.run, render).await)
 }
 
+async fn undo(
+    app: App,
+    caller: Caller,
+    code: Named,
+    version: i64,
+    query: Option<String>,
+    headers: HeaderMap,
+    path: &str,
+) -> Outcome {
+    let asked = asked(query.as_deref())?;
+    caller.known()?;
+    let (district, code) = named(code)?;
+    let idempotency = match asked.view.run {
+        Run::Real => write::idempotency(&headers, &caller.0, path, &[])?,
+        Run::Dry => None,
+    };
+    let render = render_several(&caller, asked.view);
+    let asking = Asking { actor: Arc::clone(&caller.0), reason: asked.reason, idempotency };
+    let edit = AreaEdit::Undo { code, version };
+    write::respond(app.guli.edit_areas(district, edit, asking, asked.view.run, render).await)
+}
+
 /// Redraw grids
 ///
 /// Several at once: to split one, give it its new outline and a new grid the rest; to merge two, give one the
@@ -287,8 +309,9 @@ pub async fn history_of(guli: &Guli, district: DistrictCode, code: u64) -> Resul
 
 /// A level of areas: what may be done to one of them.
 macro_rules! levels {
-    ($($create:ident $level:ident $list:literal $create_doc:literal $put:ident $patch:ident $delete:ident $history:ident $code:ident $path:literal $history_path:literal $example:literal
-       $put_doc:literal $patch_doc:literal $delete_doc:literal $history_doc:literal;)*) => {$(
+    ($($create:ident $level:ident $list:literal $create_doc:literal $put:ident $patch:ident $delete:ident $history:ident $undo:ident $code:ident
+       $path:literal $history_path:literal $undo_path:literal $example:literal
+       $put_doc:literal $patch_doc:literal $delete_doc:literal $history_doc:literal $undo_doc:literal;)*) => {$(
         #[doc = $create_doc]
         ///
         /// On ground that no other has yet. Without a code it gets the next one of the area that it lies in; with
@@ -406,20 +429,49 @@ macro_rules! levels {
             let code = code.parse::<$code>().map(|code| (code.district(), code.number()));
             history(app, caller, code, query).await
         }
+
+        #[doc = $undo_doc]
+        ///
+        /// Makes what was before this version the present again, as a new version: of all areas that were changed in the
+        /// same call, for they share the ground. Only the last change can be undone, and one of an import only with it.
+        #[utoipa::path(
+            post, path = $undo_path, tag = "registry", security(("key" = [])),
+            params(
+                ("code" = String, Path, description = "Its code", example = $example),
+                ("version" = i64, Path, description = "The last version", example = 2),
+                ("dry_run" = Option<bool>, Query, description = say::DRY_RUN),
+                ("reason" = Option<String>, Query, description = say::REASON),
+                ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
+                ("Idempotency-Key" = Option<String>, Header, description = say::IDEMPOTENCY_KEY),
+            ),
+            responses(
+                (status = 200, description = "The areas as they are or would be", body = RedrawnOut), RedrawFaults,
+            ),
+        )]
+        pub async fn $undo(
+            State(app): State<App>, caller: Caller, InPath((code, version)): InPath<(String, i64)>, uri: Uri,
+            headers: HeaderMap,
+        ) -> Outcome {
+            let code = code.parse::<$code>().map(|code| (code.district(), code.number()));
+            undo(app, caller, code, version, uri.query().map(str::to_owned), headers, uri.path()).await
+        }
     )*};
 }
 
 levels! {
-    create_subdistrict Subdistrict "/v1/subdistricts" "Register a sub-district (街道)" put_subdistrict patch_subdistrict delete_subdistrict subdistrict_history SubdistrictCode
-        "/v1/subdistricts/{code}" "/v1/subdistricts/{code}/history" "370203005"
+    create_subdistrict Subdistrict "/v1/subdistricts" "Register a sub-district (街道)" put_subdistrict patch_subdistrict delete_subdistrict subdistrict_history undo_subdistrict SubdistrictCode
+        "/v1/subdistricts/{code}" "/v1/subdistricts/{code}/history" "/v1/subdistricts/{code}/history/{version}/undo" "370203005"
         "Change a sub-district (街道) to this" "Change parts of a sub-district (街道)"
-        "Remove a sub-district (街道)" "Read the history of a sub-district (街道)";
-    create_community Community "/v1/communities" "Register a community (社区)" put_community patch_community delete_community community_history CommunityCode
-        "/v1/communities/{code}" "/v1/communities/{code}/history" "370203005001"
+        "Remove a sub-district (街道)" "Read the history of a sub-district (街道)"
+        "Undo a change of a sub-district (街道)";
+    create_community Community "/v1/communities" "Register a community (社区)" put_community patch_community delete_community community_history undo_community CommunityCode
+        "/v1/communities/{code}" "/v1/communities/{code}/history" "/v1/communities/{code}/history/{version}/undo" "370203005001"
         "Change a community (社区) to this" "Change parts of a community (社区)"
-        "Remove a community (社区)" "Read the history of a community (社区)";
-    create_grid Grid "/v1/grids" "Register a grid (责任网格)" put_grid patch_grid delete_grid grid_history GridCode
-        "/v1/grids/{code}" "/v1/grids/{code}/history" "370203005001003"
+        "Remove a community (社区)" "Read the history of a community (社区)"
+        "Undo a change of a community (社区)";
+    create_grid Grid "/v1/grids" "Register a grid (责任网格)" put_grid patch_grid delete_grid grid_history undo_grid GridCode
+        "/v1/grids/{code}" "/v1/grids/{code}/history" "/v1/grids/{code}/history/{version}/undo" "370203005001003"
         "Change a grid (责任网格) to this" "Change parts of a grid (责任网格)"
-        "Remove a grid (责任网格)" "Read the history of a grid (责任网格)";
+        "Remove a grid (责任网格)" "Read the history of a grid (责任网格)"
+        "Undo a change of a grid (责任网格)";
 }

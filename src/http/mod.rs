@@ -156,6 +156,7 @@ routes! {
     patch "/v1/subdistricts/{code}" area_edit::patch_subdistrict;
     delete "/v1/subdistricts/{code}" area_edit::delete_subdistrict;
     get "/v1/subdistricts/{code}/history" area_edit::subdistrict_history;
+    post "/v1/subdistricts/{code}/history/{version}/undo" area_edit::undo_subdistrict;
     get "/v1/communities" areas::communities;
     post "/v1/communities" area_edit::create_community;
     get "/v1/communities/{code}" areas::community;
@@ -163,6 +164,7 @@ routes! {
     patch "/v1/communities/{code}" area_edit::patch_community;
     delete "/v1/communities/{code}" area_edit::delete_community;
     get "/v1/communities/{code}/history" area_edit::community_history;
+    post "/v1/communities/{code}/history/{version}/undo" area_edit::undo_community;
     get "/v1/grids" areas::grids;
     post "/v1/grids" area_edit::create_grid;
     get "/v1/grids/{code}" areas::grid;
@@ -170,6 +172,7 @@ routes! {
     patch "/v1/grids/{code}" area_edit::patch_grid;
     delete "/v1/grids/{code}" area_edit::delete_grid;
     get "/v1/grids/{code}/history" area_edit::grid_history;
+    post "/v1/grids/{code}/history/{version}/undo" area_edit::undo_grid;
     post "/v1/grids/redraw" area_edit::redraw;
     get "/v1/organizations" organizations::organizations;
     post "/v1/organizations" organizations::create;
@@ -178,6 +181,7 @@ routes! {
     patch "/v1/organizations/{code}" organizations::patch;
     delete "/v1/organizations/{code}" organizations::delete;
     get "/v1/organizations/{code}/history" organizations::history;
+    post "/v1/organizations/{code}/history/{version}/undo" organizations::undo;
     get "/v1/people" people::people;
     post "/v1/people" people::create;
     get "/v1/people/{code}" people::person;
@@ -185,6 +189,7 @@ routes! {
     patch "/v1/people/{code}" people::patch;
     delete "/v1/people/{code}" people::delete;
     get "/v1/people/{code}/history" people::history;
+    post "/v1/people/{code}/history/{version}/undo" people::undo;
     get "/v1/covers" covers::covers;
     post "/v1/covers" cover_edit::create;
     get "/v1/covers/{code}" covers::cover;

@@ -12,11 +12,11 @@ use utoipa::ToSchema;
 use super::areas::{after, page, versioned};
 use super::edge::Caller;
 use super::history::{VersionOut, Was, versions};
-use super::openapi::{BodyFaults, EditFaults, Forbidden, Gone, NotFound, ReportFaults, TiedFaults, say};
+use super::openapi::{BodyFaults, EditFaults, Forbidden, Gone, NotFound, ReportFaults, TiedFaults, UndoFaults, say};
 use super::page::{DEFAULT_LIMIT, Items, MOST};
 use super::params::Params;
 use super::problem::Outcome;
-use super::write::{self, Edit, InPath, reason};
+use super::write::{self, Edit, InPath, Undoing, reason};
 use super::{App, body, cover_in, json as answer, to_bytes, words};
 use crate::domain::id::{CodeError, DistrictCode, OrgCode};
 use crate::domain::organization::{OrgKind, Organization};
@@ -152,10 +152,7 @@ fn document(organization: &Organization) -> Value {
 fn render(status: StatusCode) -> Render<Organization> {
     let rendered = move |organization: &Organization| -> Result<Rendered> {
         let location = (status == StatusCode::CREATED).then(|| format!("/v1/organizations/{}", organization.code));
-        let body = match status {
-            StatusCode::NO_CONTENT => Vec::new(),
-            _ => to_bytes(&OrganizationOut::from(organization))?,
-        };
+        let body = to_bytes(&OrganizationOut::from(organization))?;
         Ok(Rendered { status: status.as_u16(), location, etag: Some(format!("\"{}\"", organization.version)), body })
     };
     Render(Arc::new(move |organization: &Organization| write::rendered(rendered(organization))))
@@ -297,7 +294,7 @@ pub async fn delete(
     InPath(path): InPath<String>,
 ) -> Outcome {
     let edit = OrganizationEdit::Remove { code: code(&path)?, precondition };
-    write::respond(app.guli.edit_organization(edit, asking, render(StatusCode::NO_CONTENT)).await)
+    write::respond(app.guli.edit_organization(edit, asking, render(StatusCode::OK)).await)
 }
 
 /// Read the history of an organisation
@@ -327,4 +324,28 @@ pub async fn history(
         seq_to: state.seq_to,
     });
     answer(StatusCode::OK, &Items { items: versions(&app.guli, states, &events), next: None })
+}
+
+/// Undo a change of an organisation
+///
+/// Makes the version before this one the present again, as a new version. Only the last change can be undone: later
+/// ones stand on it.
+#[utoipa::path(
+    post, path = "/v1/organizations/{code}/history/{version}/undo", operation_id = "undo_organization",
+    tag = "registry", security(("key" = [])),
+    params(
+        ("code" = String, Path, description = "Its code", example = "370203-WAT01"),
+        ("version" = i64, Path, description = "The last version", example = 2),
+        ("reason" = Option<String>, Query, description = say::REASON),
+        ("Idempotency-Key" = Option<String>, Header, description = say::IDEMPOTENCY_KEY),
+    ),
+    responses(
+        (status = 200, description = "The organisation as it now is", body = OrganizationOut),
+        (status = 204, description = "It was its registration that was undone"),
+        UndoFaults,
+    ),
+)]
+pub async fn undo(State(app): State<App>, Undoing { asking, code: path, version }: Undoing) -> Outcome {
+    let edit = OrganizationEdit::Undo { code: code(&path)?, version };
+    write::respond(app.guli.edit_organization(edit, asking, render(StatusCode::OK)).await)
 }

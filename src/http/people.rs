@@ -13,12 +13,12 @@ use super::areas::{after, page, parent, versioned};
 use super::cover_in::{self, CodeIn};
 use super::edge::Caller;
 use super::history::{VersionOut, Was, versions};
-use super::openapi::{BodyFaults, EditFaults, Forbidden, Gone, NotFound, ReportFaults, say};
+use super::openapi::{BodyFaults, EditFaults, Forbidden, Gone, NotFound, ReportFaults, UndoFaults, say};
 use super::page::{DEFAULT_LIMIT, Items, MOST};
 use super::params::Params;
 use super::problem::Outcome;
 use super::refs::Ref;
-use super::write::{self, Edit, InPath};
+use super::write::{self, Edit, InPath, Undoing};
 use super::{App, body, json as answer, to_bytes, words};
 use crate::domain::grid::DutyKind;
 use crate::domain::id::{DistrictCode, OrgCode, PersonId};
@@ -238,10 +238,7 @@ fn render(guli: &Arc<Guli>, status: StatusCode) -> Render<PersonRecord> {
     let guli = Arc::clone(guli);
     let rendered = move |person: &PersonRecord| -> Result<Rendered> {
         let location = (status == StatusCode::CREATED).then(|| format!("/v1/people/{}", person.id));
-        let body = match status {
-            StatusCode::NO_CONTENT => Vec::new(),
-            _ => to_bytes(&PersonOut::new(&guli, person.clone()))?,
-        };
+        let body = to_bytes(&PersonOut::new(&guli, person.clone()))?;
         Ok(Rendered { status: status.as_u16(), location, etag: Some(format!("\"{}\"", person.version)), body })
     };
     Render(Arc::new(move |person: &PersonRecord| write::rendered(rendered(person))))
@@ -376,7 +373,7 @@ pub async fn delete(
     InPath(path): InPath<String>,
 ) -> Outcome {
     let edit = PersonEdit::Remove { id: identity(&path)?, precondition };
-    write::respond(app.guli.edit_person(edit, asking, render(&app.guli, StatusCode::NO_CONTENT)).await)
+    write::respond(app.guli.edit_person(edit, asking, render(&app.guli, StatusCode::OK)).await)
 }
 
 /// Read the history of a person
@@ -408,4 +405,28 @@ pub async fn history(
         seq_to: state.seq_to,
     });
     answer(StatusCode::OK, &Items { items: versions(&app.guli, states, &events), next: None })
+}
+
+/// Undo a change of a person
+///
+/// Makes unit and duties of the version before this one the present again, as a new version. Only the last change can be
+/// undone; not one of a name or phone, of which no past is kept.
+#[utoipa::path(
+    post, path = "/v1/people/{code}/history/{version}/undo", operation_id = "undo_person", tag = "registry",
+    security(("key" = [])),
+    params(
+        ("code" = String, Path, description = "Identity", example = "01890a5d-ac96-774b-bcce-b302099a8057"),
+        ("version" = i64, Path, description = "The last version", example = 2),
+        ("reason" = Option<String>, Query, description = say::REASON),
+        ("Idempotency-Key" = Option<String>, Header, description = say::IDEMPOTENCY_KEY),
+    ),
+    responses(
+        (status = 200, description = "The person as they now are", body = PersonOut),
+        (status = 204, description = "It was their registration that was undone"),
+        UndoFaults, Gone,
+    ),
+)]
+pub async fn undo(State(app): State<App>, Undoing { asking, code, version }: Undoing) -> Outcome {
+    let edit = PersonEdit::Undo { id: identity(&code)?, version };
+    write::respond(app.guli.edit_person(edit, asking, render(&app.guli, StatusCode::OK)).await)
 }

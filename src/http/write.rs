@@ -147,6 +147,26 @@ impl FromRequestParts<App> for Edit {
     }
 }
 
+/// What takes a change of something back: by whom and why, of what, and which of its versions.
+pub struct Undoing {
+    pub asking: Asking,
+    pub code: String,
+    pub version: i64,
+}
+
+impl FromRequestParts<App> for Undoing {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> std::result::Result<Self, Failure> {
+        let InPath((code, version)) = InPath::from_request_parts(parts, app).await?;
+        let reason = only_reason(parts.uri.query())?;
+        let caller = Caller::from_request_parts(parts, app).await?;
+        caller.known()?;
+        let idempotency = idempotency(&parts.headers, &caller.0, parts.uri.path(), &[])?;
+        Ok(Self { asking: Asking { actor: caller.0, reason, idempotency }, code, version })
+    }
+}
+
 /// The parts of a path that a route leaves open; what cannot be read does not exist.
 #[derive(Debug)]
 pub struct InPath<T>(pub T);

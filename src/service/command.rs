@@ -61,6 +61,11 @@ pub struct Rendered {
 }
 
 impl Rendered {
+    /// Nothing is left to be shown; `version` is the removal's.
+    pub(super) fn gone(version: i64) -> Self {
+        Self { status: 204, location: None, etag: Some(format!("\"{version}\"")), body: Vec::new() }
+    }
+
     /// The same as an answer that is not kept.
     pub fn answer(self, feed: String) -> Answer {
         Answer::Done(self.reply(feed))

@@ -3,12 +3,14 @@
 
 use std::collections::HashMap;
 
+use serde::Deserialize;
 use tokio::sync::watch;
 
 use super::error::{Result, ServiceError};
 use super::{Guli, settle};
 use crate::domain::actor::{self, Action, Actor, OrderFilter, Refusal, Resource};
 use crate::domain::id::{DistrictCode, OrderCode};
+use crate::domain::order::Assignee;
 use crate::store::events::Event;
 use crate::store::{events, head, orders};
 
@@ -37,6 +39,10 @@ impl Guli {
         // The head first: what is committed in between is beyond it, and comes with the next stretch.
         let head = head::read(conn, district).await?.map_or(0, |head| head.seq);
         let found = events::after(conn, district, after, i64::try_from(limit).unwrap_or(i64::MAX)).await?;
+        if after > head && found.is_empty() {
+            let detail = format!("the district's last number is {head}: its feed was set back; load anew");
+            return Err(ServiceError::parameter("after", detail));
+        }
         let (head, last) = found.last().map_or((head, after), |event| (head.max(event.seq), event.seq));
         let codes: Vec<OrderCode> = found.iter().filter_map(order_of).collect();
         let mut visible: HashMap<OrderCode, bool> = HashMap::with_capacity(codes.len());
@@ -47,8 +53,9 @@ impl Guli {
             let order = &stored.order;
             visible.insert(order.code, filter.admits(order.grid, &order.assignee, owner));
         }
+        let is_theirs = |event: &Event, code| visible.get(&code) == Some(&true) || was_theirs(&filter, event);
         let is_visible = |event: &Event| match order_of(event) {
-            Some(code) => reads_orders == Ok(()) && visible.get(&code) == Some(&true),
+            Some(code) => reads_orders == Ok(()) && is_theirs(event, code),
             None if event.kind.starts_with("person.") => reads_people == Ok(()),
             None => reads_covers != Err(Refusal::Forbidden),
         };
@@ -64,4 +71,20 @@ impl Guli {
 /// The order that an event is about.
 fn order_of(event: &Event) -> Option<OrderCode> {
     if event.kind.starts_with("work_order.") { event.subject.parse().ok() } else { None }
+}
+
+/// Whether an event took an order from those whom the filter lets see it: who loses one is told.
+fn was_theirs(filter: &OrderFilter, event: &Event) -> bool {
+    let Ok(Before { grid, assignee }) = serde_json::from_str(&event.data) else { return false };
+    let (Ok(grid), Some(assignee)) = (grid.parse(), Assignee::parse(&assignee)) else { return false };
+    filter.admits(grid, &assignee, None)
+}
+
+/// Where an order was before it was handed over, as its event says.
+#[derive(Debug, Deserialize)]
+struct Before {
+    #[serde(rename = "grid_before")]
+    grid: String,
+    #[serde(rename = "assignee_before")]
+    assignee: String,
 }

@@ -12,6 +12,7 @@ use super::error::{Result, ServiceError};
 use crate::domain::actor::{Actor, Role, Scope};
 use crate::domain::id::KeyId;
 use crate::store::keys::{self, StoredKey};
+use crate::store::{areas, organizations};
 
 /// SHA-256 of a secret.
 pub fn hash(secret: &[u8]) -> [u8; 32] {
@@ -80,6 +81,7 @@ impl Guli {
     /// Makes a key. The command line alone may, by the right to the socket or the file.
     pub async fn create_key(&self, role: Role, scopes: Vec<Scope>, name: String) -> Result<NewKey> {
         check_scope(role, &scopes)?;
+        self.scopes_exist(&scopes).await?;
         let secret = format!("guli_{}", hex(&super::clock::random::<32>()));
         let id = KeyId(self.context.clock.uuid());
         let key = StoredKey {
@@ -94,6 +96,25 @@ impl Guli {
             .await?;
         self.reload_keys().await?;
         Ok(NewKey { id, secret })
+    }
+
+    /// A key for what does not exist would open nothing, or later somebody else's.
+    async fn scopes_exist(&self, scopes: &[Scope]) -> Result<()> {
+        let mut reader = self.store.read().await?;
+        let conn = &mut reader.conn();
+        for scope in scopes {
+            let exists = match scope {
+                Scope::Unit(code) => organizations::known(conn, code).await?.is_some(),
+                Scope::District(code) => areas::district(conn, *code).await?.is_some(),
+                Scope::Subdistrict(code) => !areas::known(conn, code.district(), &[code.number()]).await?.is_empty(),
+                Scope::Grid(code) => !areas::known(conn, code.district(), &[code.number()]).await?.is_empty(),
+                Scope::Everywhere | Scope::EveryUnit | Scope::EveryGrid => true,
+            };
+            if !exists {
+                return Err(ServiceError::invalid("/scope", format!("{scope} does not exist")));
+            }
+        }
+        Ok(())
     }
 
     /// Revokes a key from this moment on.

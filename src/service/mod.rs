@@ -47,7 +47,7 @@ use crate::domain::order::Assignee;
 use crate::domain::report::Place;
 use crate::index::Index;
 use crate::store::seal::Seal;
-use crate::store::{DatabaseUrl, Result as StoreResult, Store, copy, head};
+use crate::store::{DatabaseUrl, Result as StoreResult, Store, StoreError, copy, head};
 
 /// What deciding needs besides a connection.
 #[derive(Debug)]
@@ -111,6 +111,21 @@ pub struct Opening {
     pub districts: Districts,
 }
 
+/// The key that seals; made together with a database, and never for one that holds what another key sealed.
+async fn seal(store: &Store, key_file: &Path) -> StoreResult<Seal> {
+    if let Some(seal) = Seal::read(key_file)? {
+        return Ok(seal);
+    }
+    if crate::store::personal::exists(&mut store.read().await?.conn()).await? {
+        return Err(StoreError::Setup(format!(
+            "there is no key file {}, and the database holds names and phones sealed with it: put the file back (it \
+             belongs to every backup), or say where it is by --key-file",
+            key_file.display()
+        )));
+    }
+    Seal::make(key_file)
+}
+
 /// The writer's task; awaited at the end, when every [`Guli`] is dropped.
 pub type WriterTask = tokio::task::JoinHandle<()>;
 
@@ -133,9 +148,10 @@ impl Guli {
     pub async fn connect(opening: Opening) -> StoreResult<(Self, WriterTask)> {
         let store = Store::open(&opening.database, opening.max_page_count).await?;
         copy::require_complete(&mut store.read().await?.conn()).await?;
+        let seal = seal(&store, &opening.key_file).await?;
         let context = Arc::new(Context {
             index: Index::default(),
-            seal: Seal::open(&opening.key_file)?,
+            seal,
             clock: clock::Clock::default(),
             calendar: WorkCalendar::default(),
             districts: opening.districts,

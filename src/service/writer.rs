@@ -334,7 +334,7 @@ impl Task {
         commands: &[Command],
     ) -> Result<Ran<Vec<Answer>>, Failed> {
         let mut conn = self.conn().await?;
-        conn.begin().await?;
+        conn.begin_group().await?;
         let (answers, effects) = match group::run(&self.context, &mut conn.conn(), district, commands).await? {
             Ran::Decided(decided) => decided,
             Ran::Behind => {

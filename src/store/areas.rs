@@ -37,6 +37,15 @@ impl Level {
         let span = 10u64.pow(digits - parent.ilog10() - 1);
         (parent * span, parent * span + span - 1)
     }
+
+    /// The level of the areas that lie within one of this level.
+    pub const fn below(self) -> Option<Self> {
+        match self {
+            Self::Subdistrict => Some(Self::Community),
+            Self::Community => Some(Self::Grid),
+            Self::Grid => None,
+        }
+    }
 }
 
 #[derive(Debug, sqlx::FromRow)]
@@ -245,6 +254,15 @@ pub async fn states(conn: &mut Conn<'_>, district: DistrictCode, code: u64) -> R
     rows.into_iter()
         .map(|StateRow { row, seq_from, seq_to }| Ok(AreaState { area: row.read()?, seq_from, seq_to }))
         .collect()
+}
+
+/// The codes of the areas that an event changed: made, remade or removed.
+pub async fn changed_by(conn: &mut Conn<'_>, district: DistrictCode, seq: i64) -> Result<Vec<u64>> {
+    const SQL: &str = "SELECT code FROM area WHERE district = $1 AND seq_from = $2 UNION \
+        SELECT code FROM area_version WHERE district = $1 AND (seq_from = $2 OR seq_to = $2) ORDER BY code";
+    let codes: Vec<i64> =
+        each!(conn, c => sqlx::query_scalar(SQL).bind(district.as_i64()).bind(seq).fetch_all(c).await?);
+    Ok(codes.into_iter().map(i64::unsigned_abs).collect())
 }
 
 /// An area as it was from one event on, until another.

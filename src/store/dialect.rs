@@ -11,6 +11,18 @@ pub(super) async fn begin(mut conn: Conn<'_>) -> Result<()> {
     Ok(())
 }
 
+/// The same for a commit group, all of whose statements go by a key. Without statistics, as after a day's first
+/// thousands of orders, `PostgreSQL` would read whole tables and keep to that plan until it has some.
+pub(super) async fn begin_group(mut conn: Conn<'_>) -> Result<()> {
+    const SQL: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL enable_seqscan = off; \
+                       SET LOCAL plan_cache_mode = force_generic_plan";
+    match &mut conn {
+        Conn::Sqlite(_) => begin(conn).await?,
+        Conn::Postgres(c) => sqlx::raw_sql(SQL).execute(&mut **c).await.map(drop)?,
+    }
+    Ok(())
+}
+
 /// A view that does not move while several statements read: `SQLite` has it in every transaction. Reading a district
 /// of millions of covers may take longer than a statement otherwise may.
 pub(super) async fn snapshot(mut conn: Conn<'_>) -> Result<()> {
@@ -101,14 +113,5 @@ pub(super) const fn hold_alone(conn: &Conn<'_>) -> &'static str {
     match conn {
         Conn::Sqlite(_) => "",
         Conn::Postgres(_) => " FOR UPDATE",
-    }
-}
-
-/// Makes `SQLite` find open orders by their covers. Without statistics it takes a district for ten
-/// rows and reads all of its orders; `PostgreSQL` has statistics.
-pub(super) const fn orders_by_cover(conn: &Conn<'_>) -> &'static str {
-    match conn {
-        Conn::Sqlite(_) => " INDEXED BY work_order_open",
-        Conn::Postgres(_) => "",
     }
 }

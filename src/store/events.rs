@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use sqlx::QueryBuilder;
 
+use super::insert::Insert;
 use super::{Conn, ROWS_PER_STATEMENT, Result, each};
 use crate::domain::id::DistrictCode;
 
@@ -29,26 +30,17 @@ impl Event {
 
 /// Appends the events of a group.
 pub async fn append(conn: &mut Conn<'_>, district: DistrictCode, events: &[Event]) -> Result<()> {
-    for chunk in events.chunks(ROWS_PER_STATEMENT) {
-        each!(conn, c => {
-            let mut sql = QueryBuilder::<Db>::new(
-                "INSERT INTO event (district, seq, at, actor, kind, subject, version, data, reason) ",
-            );
-            sql.push_values(chunk, |mut row, event| {
-                row.push_bind(district.as_i64())
-                    .push_bind(event.seq)
-                    .push_bind(event.at)
-                    .push_bind(event.actor.as_str())
-                    .push_bind(event.kind.as_str())
-                    .push_bind(event.subject.as_str())
-                    .push_bind(event.version)
-                    .push_bind(event.data.as_str())
-                    .push_bind(event.reason.as_deref());
-            });
-            sql.build().execute(c).await.map(drop)?;
-        });
-    }
-    Ok(())
+    Insert::into("event", district.as_i64(), events)
+        .integer("seq", |event| event.seq)
+        .integer("at", |event| event.at)
+        .text("actor", |event| &event.actor)
+        .text("kind", |event| &event.kind)
+        .text("subject", |event| &event.subject)
+        .integer("version", |event| event.version)
+        .text("data", |event| &event.data)
+        .maybe_text("reason", |event| event.reason.as_deref())
+        .run(conn)
+        .await
 }
 
 /// The history of one thing, oldest first, but only the newest of it.

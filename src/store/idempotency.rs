@@ -1,9 +1,10 @@
 //! Replies kept for callers who ask again under the same `Idempotency-Key`.
 
 use jiff::Timestamp;
-use sqlx::QueryBuilder;
+use sqlx::{PgConnection, QueryBuilder, Sqlite, SqliteConnection};
 
-use super::{Conn, ROWS_PER_STATEMENT, Result, each};
+use super::insert::Insert;
+use super::{Conn, Result, each};
 use crate::domain::id::DistrictCode;
 
 /// Which request this is: the client, the route and the hash of its key.
@@ -37,33 +38,58 @@ type Row = (String, String, Vec<u8>, Vec<u8>, Vec<u8>, i64);
 /// Slots of one statement: a chain of OR is as deep as it is long, and `SQLite` goes 1,000 deep.
 const SLOTS_PER_STATEMENT: usize = 250;
 
+const COLUMNS: &str = "client, route, key_hash, body_hash, sealed_reply, expires";
+
 /// The kept reply's body hash and sealed reply, for each slot that has one.
 pub async fn find(conn: &mut Conn<'_>, district: DistrictCode, slots: &[&Slot]) -> Result<Vec<Kept>> {
+    if slots.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = match conn {
+        Conn::Sqlite(c) => find_in_file(c, district, slots).await?,
+        Conn::Postgres(c) => find_on_server(c, district, slots).await?,
+    };
+    rows.into_iter().map(read).collect()
+}
+
+async fn find_in_file(conn: &mut SqliteConnection, district: DistrictCode, slots: &[&Slot]) -> Result<Vec<Row>> {
     let mut found = Vec::new();
     for chunk in slots.chunks(SLOTS_PER_STATEMENT) {
-        let rows: Vec<Row> = each!(conn, c => {
-            let mut sql = QueryBuilder::<Db>::new(
-                "SELECT client, route, key_hash, body_hash, sealed_reply, expires FROM idempotency WHERE ",
-            );
-            // Not `(client, route, key_hash) IN (VALUES …)`: SQLite reads every key of the client for that.
-            for (n, slot) in chunk.iter().enumerate() {
-                sql.push(if n == 0 { "(district = " } else { " OR (district = " }).push_bind(district.as_i64());
-                sql.push(" AND client = ").push_bind(slot.client.as_str());
-                sql.push(" AND route = ").push_bind(slot.route.as_str());
-                sql.push(" AND key_hash = ").push_bind(slot.key_hash.as_slice()).push(")");
-            }
-            sql.build_query_as().fetch_all(c).await?
-        });
-        for (client, route, key_hash, body_hash, sealed_reply, expires) in rows {
-            found.push(Kept {
-                slot: Slot { client, route, key_hash: hash(&key_hash)? },
-                body_hash: hash(&body_hash)?,
-                sealed_reply,
-                expires: Timestamp::from_microsecond(expires).unwrap_or(Timestamp::UNIX_EPOCH),
-            });
+        let mut sql = QueryBuilder::<Sqlite>::new(format!("SELECT {COLUMNS} FROM idempotency WHERE "));
+        // Not `(client, route, key_hash) IN (VALUES …)`: SQLite reads every key of the client for that.
+        for (n, slot) in chunk.iter().enumerate() {
+            sql.push(if n == 0 { "(district = " } else { " OR (district = " }).push_bind(district.as_i64());
+            sql.push(" AND client = ").push_bind(slot.client.as_str());
+            sql.push(" AND route = ").push_bind(slot.route.as_str());
+            sql.push(" AND key_hash = ").push_bind(slot.key_hash.as_slice()).push(")");
         }
+        found.extend(sql.build_query_as::<Row>().fetch_all(&mut *conn).await?);
     }
     Ok(found)
+}
+
+/// One statement for any number of slots, each looked up by the primary key: `LIMIT` keeps it from being a join that
+/// reads every reply.
+async fn find_on_server(conn: &mut PgConnection, district: DistrictCode, slots: &[&Slot]) -> Result<Vec<Row>> {
+    const SQL: &str = "SELECT kept.* FROM unnest($2::text[], $3::text[], $4::bytea[]) AS asked (client, route, key_hash) \
+        CROSS JOIN LATERAL (SELECT client, route, key_hash, body_hash, sealed_reply, expires FROM idempotency \
+        WHERE district = $1 AND client = asked.client AND route = asked.route AND key_hash = asked.key_hash LIMIT 1) AS kept";
+    Ok(sqlx::query_as(SQL)
+        .bind(district.as_i64())
+        .bind(slots.iter().map(|slot| slot.client.as_str()).collect::<Vec<_>>())
+        .bind(slots.iter().map(|slot| slot.route.as_str()).collect::<Vec<_>>())
+        .bind(slots.iter().map(|slot| slot.key_hash.as_slice()).collect::<Vec<_>>())
+        .fetch_all(conn)
+        .await?)
+}
+
+fn read((client, route, key_hash, body_hash, sealed_reply, expires): Row) -> Result<Kept> {
+    Ok(Kept {
+        slot: Slot { client, route, key_hash: hash(&key_hash)? },
+        body_hash: hash(&body_hash)?,
+        sealed_reply,
+        expires: Timestamp::from_microsecond(expires).unwrap_or(Timestamp::UNIX_EPOCH),
+    })
 }
 
 fn hash(bytes: &[u8]) -> Result<[u8; 32]> {
@@ -72,26 +98,19 @@ fn hash(bytes: &[u8]) -> Result<[u8; 32]> {
 
 /// Keeps the replies of a group; an expired one gives way.
 pub async fn keep(conn: &mut Conn<'_>, district: DistrictCode, replies: &[Kept]) -> Result<()> {
-    for chunk in replies.chunks(ROWS_PER_STATEMENT) {
-        each!(conn, c => {
-            let mut sql = QueryBuilder::<Db>::new(
-                "INSERT INTO idempotency (district, client, route, key_hash, body_hash, sealed_reply, expires) ",
-            );
-            sql.push_values(chunk, |mut row, kept| {
-                row.push_bind(district.as_i64())
-                    .push_bind(kept.slot.client.as_str())
-                    .push_bind(kept.slot.route.as_str())
-                    .push_bind(kept.slot.key_hash.as_slice())
-                    .push_bind(kept.body_hash.as_slice())
-                    .push_bind(kept.sealed_reply.as_slice())
-                    .push_bind(kept.expires.as_microsecond());
-            });
-            sql.push(" ON CONFLICT (district, client, route, key_hash) DO UPDATE SET \
-                      body_hash = excluded.body_hash, sealed_reply = excluded.sealed_reply, expires = excluded.expires");
-            sql.build().execute(c).await.map(drop)?;
-        });
-    }
-    Ok(())
+    Insert::into("idempotency", district.as_i64(), replies)
+        .text("client", |kept| &kept.slot.client)
+        .text("route", |kept| &kept.slot.route)
+        .bytes("key_hash", |kept| &kept.slot.key_hash)
+        .bytes("body_hash", |kept| &kept.body_hash)
+        .bytes("sealed_reply", |kept| &kept.sealed_reply)
+        .integer("expires", |kept| kept.expires.as_microsecond())
+        .on_conflict(
+            "(district, client, route, key_hash) DO UPDATE SET body_hash = excluded.body_hash, \
+             sealed_reply = excluded.sealed_reply, expires = excluded.expires",
+        )
+        .run(conn)
+        .await
 }
 
 /// Forgets replies past their end; returns how many.

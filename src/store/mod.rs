@@ -16,6 +16,7 @@ pub mod events;
 pub mod head;
 pub mod idempotency;
 pub mod imports;
+mod insert;
 pub mod keys;
 pub mod orders;
 pub mod organizations;

@@ -1,10 +1,11 @@
 //! Work orders and their tasks.
 
 use jiff::Timestamp;
-use sqlx::QueryBuilder;
+use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite};
 use uuid::Uuid;
 
-use super::{Conn, ROWS_PER_STATEMENT, Result, corrupt, dialect, each};
+use super::insert::Insert;
+use super::{Conn, Result, corrupt, each};
 use crate::domain::actor::OrderFilter;
 use crate::domain::catalog::DamageCode;
 use crate::domain::deadline::{Limits, Target};
@@ -132,7 +133,7 @@ pub async fn load(
 ) -> Result<Vec<StoredOrder>> {
     let mut rows: Vec<Row> = Vec::new();
     if !codes.is_empty() {
-        let found: Vec<Row> = each!(conn, c => {
+        let found: Vec<Row> = each!(&mut *conn, c => {
             let mut sql = select::<Db>(district);
             sql.push(" AND number IN (");
             let mut list = sql.separated(", ");
@@ -143,23 +144,43 @@ pub async fn load(
         rows.extend(found);
     }
     if !covers.is_empty() {
-        let by_cover = dialect::orders_by_cover(conn);
-        let found: Vec<Row> = each!(conn, c => {
-            let mut sql = QueryBuilder::<Db>::new(format!("SELECT {COLUMNS} FROM work_order{by_cover} WHERE district = "));
-            sql.push_bind(district.as_i64());
-            sql.push(" AND status NOT IN ('closed', 'cancelled') AND cover IN (");
-            let mut list = sql.separated(", ");
-            covers.iter().for_each(|cover| { list.push_bind(cover.0.as_bytes().as_slice()); });
-            sql.push(")");
-            sql.build_query_as().fetch_all(c).await?
-        });
-        rows.extend(found);
+        rows.extend(open_on(conn, district, covers).await?);
     }
     rows.sort_by_key(|row| row.number);
     rows.dedup_by_key(|row| row.number);
     let mut orders = rows.into_iter().map(|row| row.read(district)).collect::<Result<Vec<_>>>()?;
     attach_tasks(conn, district, &mut orders).await?;
     Ok(orders)
+}
+
+/// The open orders on any of these covers. `PostgreSQL` gets one statement for any number of them; `SQLite` is told the
+/// index: without statistics it takes a district for ten rows and reads all of its orders.
+async fn open_on(conn: &mut Conn<'_>, district: DistrictCode, covers: &[CoverId]) -> Result<Vec<Row>> {
+    const OPEN: &str = "AND status NOT IN ('closed', 'cancelled')";
+    let ids = covers.iter().map(|cover| cover.0.as_bytes().as_slice());
+    match conn {
+        Conn::Sqlite(c) => {
+            let mut sql =
+                QueryBuilder::<Sqlite>::new(format!("SELECT {COLUMNS} FROM work_order INDEXED BY work_order_open"));
+            sql.push(" WHERE district = ").push_bind(district.as_i64()).push(" ").push(OPEN).push(" AND cover IN (");
+            let mut list = sql.separated(", ");
+            ids.for_each(|id| {
+                list.push_bind(id);
+            });
+            sql.push(")");
+            Ok(sql.build_query_as().fetch_all(&mut **c).await?)
+        }
+        Conn::Postgres(c) => {
+            // Not `cover = ANY($2)`: of a table that it knows nothing of, PostgreSQL looks through a district's orders
+            // for them. `OFFSET` keeps this from becoming a join that does the same.
+            let sql = format!(
+                "SELECT found.* FROM unnest($2::bytea[]) AS asked (id) CROSS JOIN LATERAL \
+                 (SELECT {COLUMNS} FROM work_order WHERE district = $1 AND cover = asked.id {OPEN} OFFSET 0) AS found"
+            );
+            let query = sqlx::query_as(AssertSqlSafe(sql)).bind(district.as_i64()).bind(ids.collect::<Vec<_>>());
+            Ok(query.fetch_all(&mut **c).await?)
+        }
+    }
 }
 
 fn select<Db: sqlx::Database>(district: DistrictCode) -> QueryBuilder<Db>
@@ -197,70 +218,59 @@ async fn attach_tasks(conn: &mut Conn<'_>, district: DistrictCode, orders: &mut 
 
 /// Writes orders as they now are, new or known, with all their tasks.
 pub async fn save(conn: &mut Conn<'_>, district: DistrictCode, orders: &[&Order], now: Timestamp) -> Result<()> {
-    for chunk in orders.chunks(ROWS_PER_STATEMENT) {
-        each!(conn, c => {
-            let mut sql = QueryBuilder::<Db>::new(format!("INSERT INTO work_order (district, due_at, {COLUMNS}) "));
-            sql.push_values(chunk, |mut row, order| {
-                row.push_bind(district.as_i64())
-                    .push_bind(order.due_at().as_microsecond())
-                    .push_bind(order.code.number())
-                    .push_bind(i64::from(order.version))
-                    .push_bind(order.status.as_str())
-                    .push_bind(order.grid.number().cast_signed())
-                    .push_bind(order.cover.as_ref().map(|cover| cover.id.0.as_bytes().to_vec()))
-                    .push_bind(order.position.lon())
-                    .push_bind(order.position.lat())
-                    .push_bind(order.damage.as_str())
-                    .push_bind(order.assignee.code())
-                    .push_bind(order.limits.target.as_str())
-                    .push_bind(order.limits.promise_at.as_microsecond())
-                    .push_bind(order.limits.secure_by.map(Timestamp::as_microsecond))
-                    .push_bind(order.limits.repair_by.as_microsecond())
-                    .push_bind(order.opened_at.as_microsecond())
-                    .push_bind(order.secured_at.map(Timestamp::as_microsecond))
-                    .push_bind(order.repaired_at.map(Timestamp::as_microsecond))
-                    .push_bind(order.closed_at.map(Timestamp::as_microsecond))
-                    .push_bind(i64::from(order.disputed))
-                    .push_bind(i64::from(order.level))
-                    .push_bind(i64::from(order.rework))
-                    .push_bind(i64::from(order.report_count))
-                    .push_bind(order.registry_seq.cast_signed())
-                    .push_bind(now.as_microsecond());
-            });
-            sql.push(" ON CONFLICT (district, number) DO UPDATE SET version = excluded.version, status = excluded.status, \
-                      grid = excluded.grid, lon = excluded.lon, lat = excluded.lat, cover = COALESCE(excluded.cover, work_order.cover), damage = excluded.damage, assignee = excluded.assignee, \
-                      target = excluded.target, promise_at = excluded.promise_at, secure_by = excluded.secure_by, \
-                      repair_by = excluded.repair_by, due_at = excluded.due_at, secured_at = excluded.secured_at, \
-                      repaired_at = excluded.repaired_at, closed_at = excluded.closed_at, disputed = excluded.disputed, \
-                      level = excluded.level, rework = excluded.rework, report_count = excluded.report_count, \
-                      registry_seq = excluded.registry_seq, updated_at = excluded.updated_at");
-            sql.build().execute(c).await.map(drop)?;
-        });
-    }
+    Insert::into("work_order", district.as_i64(), orders)
+        .integer("number", |order| order.code.number())
+        .integer("version", |order| i64::from(order.version))
+        .text("status", |order| order.status.as_str())
+        .integer("grid", |order| order.grid.number().cast_signed())
+        .maybe_bytes("cover", |order| order.cover.as_ref().map(|cover| cover.id.0.as_bytes().as_slice()))
+        .real("lon", |order| order.position.lon())
+        .real("lat", |order| order.position.lat())
+        .text("damage", |order| order.damage.as_str())
+        .text("assignee", |order| order.assignee.code())
+        .text("target", |order| order.limits.target.as_str())
+        .integer("promise_at", |order| order.limits.promise_at.as_microsecond())
+        .maybe_integer("secure_by", |order| order.limits.secure_by.map(Timestamp::as_microsecond))
+        .integer("repair_by", |order| order.limits.repair_by.as_microsecond())
+        .integer("due_at", |order| order.due_at().as_microsecond())
+        .integer("opened_at", |order| order.opened_at.as_microsecond())
+        .maybe_integer("secured_at", |order| order.secured_at.map(Timestamp::as_microsecond))
+        .maybe_integer("repaired_at", |order| order.repaired_at.map(Timestamp::as_microsecond))
+        .maybe_integer("closed_at", |order| order.closed_at.map(Timestamp::as_microsecond))
+        .integer("disputed", |order| i64::from(order.disputed))
+        .integer("level", |order| i64::from(order.level))
+        .integer("rework", |order| i64::from(order.rework))
+        .integer("report_count", |order| i64::from(order.report_count))
+        .integer("registry_seq", |order| order.registry_seq.cast_signed())
+        .integer("updated_at", |_| now.as_microsecond())
+        .on_conflict(
+            "(district, number) DO UPDATE SET version = excluded.version, status = excluded.status, \
+             grid = excluded.grid, lon = excluded.lon, lat = excluded.lat, \
+             cover = COALESCE(excluded.cover, work_order.cover), damage = excluded.damage, \
+             assignee = excluded.assignee, target = excluded.target, promise_at = excluded.promise_at, \
+             secure_by = excluded.secure_by, repair_by = excluded.repair_by, due_at = excluded.due_at, \
+             secured_at = excluded.secured_at, repaired_at = excluded.repaired_at, closed_at = excluded.closed_at, \
+             disputed = excluded.disputed, level = excluded.level, rework = excluded.rework, \
+             report_count = excluded.report_count, registry_seq = excluded.registry_seq, \
+             updated_at = excluded.updated_at",
+        )
+        .run(conn)
+        .await?;
     let tasks: Vec<(i64, &Task)> =
         orders.iter().flat_map(|order| order.tasks.iter().map(|task| (order.code.number(), task))).collect();
-    save_tasks(conn, district, &tasks).await
-}
-
-async fn save_tasks(conn: &mut Conn<'_>, district: DistrictCode, tasks: &[(i64, &Task)]) -> Result<()> {
-    for chunk in tasks.chunks(ROWS_PER_STATEMENT) {
-        each!(conn, c => {
-            let mut sql = QueryBuilder::<Db>::new("INSERT INTO task (district, work_order, id, kind, assignee, status, due_at) ");
-            sql.push_values(chunk, |mut row, (number, task)| {
-                row.push_bind(district.as_i64())
-                    .push_bind(*number)
-                    .push_bind(i64::from(task.id))
-                    .push_bind(task.kind.as_str())
-                    .push_bind(task.assignee.code())
-                    .push_bind(task.status.as_str())
-                    .push_bind(task.due_at.as_microsecond());
-            });
-            sql.push(" ON CONFLICT (district, work_order, id) DO UPDATE SET assignee = excluded.assignee, \
-                      status = excluded.status, due_at = excluded.due_at");
-            sql.build().execute(c).await.map(drop)?;
-        });
-    }
-    Ok(())
+    Insert::into("task", district.as_i64(), &tasks)
+        .integer("work_order", |(number, _)| *number)
+        .integer("id", |(_, task)| i64::from(task.id))
+        .text("kind", |(_, task)| task.kind.as_str())
+        .text("assignee", |(_, task)| task.assignee.code())
+        .text("status", |(_, task)| task.status.as_str())
+        .integer("due_at", |(_, task)| task.due_at.as_microsecond())
+        .on_conflict(
+            "(district, work_order, id) DO UPDATE SET assignee = excluded.assignee, status = excluded.status, \
+             due_at = excluded.due_at",
+        )
+        .run(conn)
+        .await
 }
 
 /// Every open order of a district, without tasks: what the index starts with.

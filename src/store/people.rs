@@ -103,6 +103,15 @@ pub struct PersonState {
     pub seq_to: Option<i64>,
 }
 
+impl PersonState {
+    /// The duties: kind and number of the area.
+    pub fn duties(&self) -> Vec<(DutyKind, u64)> {
+        let duty =
+            |duty: &Value| Some((DutyKind::parse(duty["kind"].as_str()?)?, duty["area"].as_str()?.parse().ok()?));
+        self.duties.as_array().into_iter().flatten().filter_map(duty).collect()
+    }
+}
+
 #[derive(Debug, sqlx::FromRow)]
 struct StateRow {
     version: i64,

@@ -1,9 +1,9 @@
 //! Personal data (个人信息): sealed, with a purpose and an end, and in no other table.
 
 use jiff::Timestamp;
-use sqlx::QueryBuilder;
 
-use super::{Conn, ROWS_PER_STATEMENT, Result, each};
+use super::insert::Insert;
+use super::{Conn, Result, each};
 use crate::domain::id::DistrictCode;
 
 /// Why personal data is kept.
@@ -42,24 +42,22 @@ pub fn place(district: DistrictCode, subject: &str, purpose: Purpose) -> String 
 }
 
 pub async fn put(conn: &mut Conn<'_>, district: DistrictCode, records: &[PersonalData]) -> Result<()> {
-    for chunk in records.chunks(ROWS_PER_STATEMENT) {
-        each!(conn, c => {
-            let mut sql = QueryBuilder::<Db>::new(
-                "INSERT INTO personal_data (district, subject, purpose, retain_until, sealed) ",
-            );
-            sql.push_values(chunk, |mut row, record| {
-                row.push_bind(district.as_i64())
-                    .push_bind(record.subject.as_str())
-                    .push_bind(record.purpose.as_str())
-                    .push_bind(record.retain_until.map(Timestamp::as_microsecond))
-                    .push_bind(record.sealed.as_slice());
-            });
-            sql.push(" ON CONFLICT (district, subject, purpose) DO UPDATE SET sealed = excluded.sealed, \
-                      retain_until = excluded.retain_until");
-            sql.build().execute(c).await.map(drop)?;
-        });
-    }
-    Ok(())
+    Insert::into("personal_data", district.as_i64(), records)
+        .text("subject", |record| &record.subject)
+        .text("purpose", |record| record.purpose.as_str())
+        .maybe_integer("retain_until", |record| record.retain_until.map(Timestamp::as_microsecond))
+        .bytes("sealed", |record| &record.sealed)
+        .on_conflict(
+            "(district, subject, purpose) DO UPDATE SET sealed = excluded.sealed, retain_until = excluded.retain_until",
+        )
+        .run(conn)
+        .await
+}
+
+/// Whether anything of anybody is kept, of whatever district.
+pub async fn exists(conn: &mut Conn<'_>) -> Result<bool> {
+    const SQL: &str = "SELECT district FROM personal_data LIMIT 1";
+    Ok(each!(conn, c => sqlx::query(SQL).fetch_optional(c).await?.is_some()))
 }
 
 /// All records of one purpose: subject and sealed data.

@@ -1,9 +1,9 @@
 //! Reports as stored; who made them is in [`super::personal`].
 
 use jiff::Timestamp;
-use sqlx::QueryBuilder;
 
-use super::{Conn, ROWS_PER_STATEMENT, Result, each};
+use super::insert::Insert;
+use super::{Conn, Result, each};
 use crate::domain::catalog::{CategoryCode, DamageCode};
 use crate::domain::id::{CoverId, DistrictCode, OrderCode, ReportCode};
 use crate::domain::position::{Position, Wgs84};
@@ -27,32 +27,22 @@ pub struct Accepted {
 }
 
 pub async fn insert(conn: &mut Conn<'_>, district: DistrictCode, reports: &[Accepted]) -> Result<()> {
-    for chunk in reports.chunks(ROWS_PER_STATEMENT) {
-        each!(conn, c => {
-            let mut sql = QueryBuilder::<Db>::new(
-                "INSERT INTO report (district, number, token_hash, work_order, lon, lat, accuracy_m, cover, category, \
-                 damage, description, channel, reported_at, created_at) ",
-            );
-            sql.push_values(chunk, |mut row, accepted| {
-                row.push_bind(district.as_i64())
-                    .push_bind(accepted.code.number())
-                    .push_bind(accepted.token_hash.as_slice())
-                    .push_bind(accepted.work_order.number())
-                    .push_bind(accepted.at.lon())
-                    .push_bind(accepted.at.lat())
-                    .push_bind(accepted.accuracy_m)
-                    .push_bind(accepted.cover.map(|cover| cover.0.as_bytes().to_vec()))
-                    .push_bind(accepted.category.map(|category| i64::from(category.number())))
-                    .push_bind(accepted.damage.as_str())
-                    .push_bind(accepted.description.as_deref())
-                    .push_bind(accepted.channel.as_str())
-                    .push_bind(accepted.reported_at.map(Timestamp::as_microsecond))
-                    .push_bind(accepted.created_at.as_microsecond());
-            });
-            sql.build().execute(c).await.map(drop)?;
-        });
-    }
-    Ok(())
+    Insert::into("report", district.as_i64(), reports)
+        .integer("number", |report| report.code.number())
+        .bytes("token_hash", |report| &report.token_hash)
+        .integer("work_order", |report| report.work_order.number())
+        .real("lon", |report| report.at.lon())
+        .real("lat", |report| report.at.lat())
+        .maybe_real("accuracy_m", |report| report.accuracy_m)
+        .maybe_bytes("cover", |report| report.cover.as_ref().map(|cover| cover.0.as_bytes().as_slice()))
+        .maybe_integer("category", |report| report.category.map(|category| i64::from(category.number())))
+        .text("damage", |report| report.damage.as_str())
+        .maybe_text("description", |report| report.description.as_deref())
+        .text("channel", |report| report.channel.as_str())
+        .maybe_integer("reported_at", |report| report.reported_at.map(Timestamp::as_microsecond))
+        .integer("created_at", |report| report.created_at.as_microsecond())
+        .run(conn)
+        .await
 }
 
 /// A report as read back.

@@ -23,20 +23,23 @@ impl std::fmt::Debug for Seal {
 }
 
 impl Seal {
-    /// Reads the key file, or makes one that only its owner may read.
-    pub fn open(path: &Path) -> Result<Self> {
-        let setup = |e: std::io::Error| StoreError::Setup(format!("key file {}: {e}", path.display()));
+    /// Reads the key file; `None` if there is none.
+    pub fn read(path: &Path) -> Result<Option<Self>> {
         let mut key = [0; 32];
         match std::fs::File::open(path) {
-            Ok(mut file) => file.read_exact(&mut key).map_err(setup)?,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                getrandom::fill(&mut key).map_err(|e| StoreError::Setup(format!("no random numbers: {e}")))?;
-                let mut file =
-                    std::fs::File::options().create_new(true).write(true).mode(0o600).open(path).map_err(setup)?;
-                file.write_all(&key).and_then(|()| file.sync_all()).map_err(setup)?;
-            }
-            Err(e) => return Err(setup(e)),
+            Ok(mut file) => file.read_exact(&mut key).map_err(|e| setup(path, &e))?,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(setup(path, &e)),
         }
+        Ok(Some(Self(XChaCha20Poly1305::new(&key.into()))))
+    }
+
+    /// Makes a key file that only its owner may read.
+    pub fn make(path: &Path) -> Result<Self> {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(|e| StoreError::Setup(format!("no random numbers: {e}")))?;
+        let file = std::fs::File::options().create_new(true).write(true).mode(0o600).open(path);
+        file.and_then(|mut file| file.write_all(&key).and_then(|()| file.sync_all())).map_err(|e| setup(path, &e))?;
         Ok(Self(XChaCha20Poly1305::new(&key.into())))
     }
 
@@ -61,6 +64,10 @@ impl Seal {
     }
 }
 
+fn setup(path: &Path, error: &std::io::Error) -> StoreError {
+    StoreError::Setup(format!("key file {}: {error}", path.display()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,13 +75,16 @@ mod tests {
     #[test]
     fn sealed_data_opens_only_with_its_key_and_place() {
         let dir = tempfile::tempdir().unwrap();
-        let seal = Seal::open(&dir.path().join("guli.key")).unwrap();
+        let file = dir.path().join("guli.key");
+        assert!(Seal::read(&file).unwrap().is_none());
+        let seal = Seal::make(&file).unwrap();
         let sealed = seal.seal("370203/RP-1", "张三".as_bytes()).unwrap();
         assert!(!sealed.windows(3).any(|w| w == &"张".as_bytes()[..3]));
-        let again = Seal::open(&dir.path().join("guli.key")).unwrap();
+        let again = Seal::read(&file).unwrap().unwrap();
         assert_eq!(again.open_sealed("370203/RP-1", &sealed).unwrap(), "张三".as_bytes());
         assert!(again.open_sealed("370203/RP-2", &sealed).is_err());
-        let other = Seal::open(&dir.path().join("other.key")).unwrap();
+        assert!(Seal::make(&file).is_err());
+        let other = Seal::make(&dir.path().join("other.key")).unwrap();
         assert!(other.open_sealed("370203/RP-1", &sealed).is_err());
     }
 }

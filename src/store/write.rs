@@ -59,10 +59,15 @@ impl WriteConn {
         }
     }
 
-    /// Begins the transaction that holds one commit group.
     pub async fn begin(&mut self) -> Result<()> {
         self.set_open(true);
         answered(dialect::begin(self.conn())).await
+    }
+
+    /// Begins the transaction that holds one commit group.
+    pub async fn begin_group(&mut self) -> Result<()> {
+        self.set_open(true);
+        answered(dialect::begin_group(self.conn())).await
     }
 
     /// From here on the transaction sees the database as it is at its first reading, and only reads. Follows

@@ -265,6 +265,16 @@ fn only_the_owner_reaches_the_socket_and_the_key_that_seals() {
 }
 
 #[test]
+fn a_database_whose_key_file_is_gone_gets_no_other_one() {
+    let home = Home::with_district();
+    let key = home.path().join("guli.key");
+    fs::remove_file(&key).unwrap();
+    let refused = home.guli(&["serve", "--listen", "127.0.0.1:0"]).refused();
+    assert!(refused.err().contains("put the file back"), "{}", refused.err());
+    assert!(!key.exists());
+}
+
+#[test]
 fn a_second_server_on_the_same_database_is_refused_with_the_reason() {
     let home = Home::empty();
     let server = home.serve();

@@ -1,6 +1,7 @@
 //! Following what changes.
 
 use super::*;
+use crate::domain::actor::{Role, Scope};
 
 #[tokio::test]
 async fn changes_come_in_order_and_rights_leave_gaps() {
@@ -31,6 +32,7 @@ async fn changes_come_in_order_and_rights_leave_gaps() {
     assert_eq!((&page.body["next_after"], &page.body["head"]), (&json!(2), &json!(4)));
     for (uri, key, fault) in [
         ("/v1/changes?after=-1", "demo-crew", (422, "invalid", "after")),
+        ("/v1/changes?after=5", "demo-crew", (422, "invalid", "after")),
         ("/v1/changes?after=x", "demo-crew", (422, "invalid", "after")),
         ("/v1/changes?limit=0", "demo-crew", (422, "invalid", "limit")),
         ("/v1/changes?district=370204", "demo-crew", (404, "not-found", "")),
@@ -42,6 +44,26 @@ async fn changes_come_in_order_and_rights_leave_gaps() {
     assert_eq!(town.get("/v1/changes").get().await.status, 401);
     let foreign = town.get("/v1/events").key("demo-crew").header("last-event-id", "370204:1").get().await;
     assert_eq!(foreign.fault(), (422, "invalid", "Last-Event-ID".to_owned()));
+}
+
+#[tokio::test]
+async fn who_loses_an_order_is_told() {
+    let town = Town::open().await;
+    let order = town.report().await;
+    let moved = json!({"unit": "370203-WAT01", "reason": "产权单位有误"});
+    town.act("demo-dispatcher", &order, "reassign", moved).await;
+    town.act("demo-crew", &order, "accept", json!({})).await;
+    for (unit, kinds) in [
+        ("370203-DRA01", json!([[3, "work_order.reassigned"]])),
+        ("370203-WAT01", json!([[2, "work_order.opened"], [3, "work_order.reassigned"], [4, "work_order.accepted"]])),
+    ] {
+        let scope = vec![Scope::Unit(unit.parse().unwrap())];
+        let crew = town.guli.create_key(Role::Crew, scope, "crew".to_owned()).await.unwrap().secret;
+        let seen = town.get("/v1/changes?after=1").key(&crew).get().await;
+        let items = seen.body["items"].as_array().unwrap();
+        let seen: Vec<_> = items.iter().map(|item| (&item["seq"], &item["kind"])).collect();
+        assert_eq!(json!(seen), kinds, "{unit}");
+    }
 }
 
 /// Opens the stream and reads it until an event of this kind.

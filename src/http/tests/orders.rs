@@ -76,11 +76,15 @@ async fn an_order_is_handed_on_and_identified() {
     let got = town.act("demo-grid", &code, "identify", named).await;
     assert_eq!(got.body["cover"]["code"], TWINS[1], "{}", got.body);
     assert_eq!((&got.body["damage"], &got.body["status"]), (&json!("broken"), &json!("dispatched")));
-    let accept = json!({"on_behalf_of": "370203-DRA01", "at": "2026-11-24T02:00:00Z"});
+    let opened: jiff::Timestamp = got.body["opened_at"].as_str().unwrap().parse().unwrap();
+    let early = json!({"at": opened - jiff::SignedDuration::from_mins(6)});
+    assert_eq!(town.act("demo-dispatcher", &code, "accept", early).await.fault(), (422, "invalid", "/at".to_owned()));
+    let at = opened - jiff::SignedDuration::from_mins(1);
+    let accept = json!({"on_behalf_of": "370203-DRA01", "at": at});
     let got = town.act("demo-dispatcher", &code, "accept", accept).await;
     let last = got.body["history"].as_array().unwrap().last().unwrap();
     assert_eq!(last["on_behalf_of"]["code"], "370203-DRA01");
-    assert_eq!(last["happened_at"], "2026-11-24T02:00:00Z");
+    assert_eq!(last["happened_at"], at.to_string());
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::ground::{Effects, Plan, level, measure, parent_of, seamless};
-use super::{Asking, Begun, Change, Open, check, hold};
+use super::{Asking, Begun, Change, Open, check, hold, undo};
 use crate::domain::actor::{self, Action, Resource};
 use crate::domain::id::{DistrictCode, GridCode, OrderCode, OrgCode};
 use crate::domain::order::Order;
@@ -44,6 +44,11 @@ pub enum AreaEdit {
     Remove {
         code: u64,
         precondition: Precondition,
+    },
+    /// The state before this version becomes the present again; only the last change can be undone.
+    Undo {
+        code: u64,
+        version: i64,
     },
     /// Several at once, so that what one gives another can take: what has no code (0) is new.
     Redraw {
@@ -177,7 +182,7 @@ async fn edited(
     let fresh = reload(context, conn, district).await?;
     effects.covers = regrid(conn, &fresh, seq).await?;
     let moved = moved_orders(context, conn, district, &fresh).await?;
-    effects.orders = moved.iter().map(|(from, order)| (order.code, *from, order.grid)).collect();
+    effects.orders = moved.iter().map(|moved| (moved.after.code, moved.before.grid, moved.after.grid)).collect();
     let mut changes: Vec<Change> = plan.put.iter().map(|(before, area)| change_of(before.as_ref(), area)).collect();
     changes.extend(plan.remove.iter().map(|area| {
         let kind = kind_of(area.code, ["subdistrict.removed", "community.removed", "grid.removed"]);
@@ -189,9 +194,9 @@ async fn edited(
     let fresh = Arc::new(fresh);
     outcome.registry.replace(Arc::clone(&fresh));
     let rendered = render(&outcome);
-    let orders: Vec<Order> = moved.into_iter().map(|(_, order)| order).collect();
-    let events = (seq, last + i64::try_from(orders.len()).unwrap_or(0));
-    let answer = open.finish_with(context, conn, asking, changes, &orders, rendered).await?;
+    let events = (seq, last + i64::try_from(moved.len()).unwrap_or(0));
+    let answer = open.finish_with(context, conn, asking, changes, &moved, rendered).await?;
+    let orders: Vec<Order> = moved.into_iter().map(|moved| moved.after).collect();
     Ok(Done { answer, shows: Some(Shows { fresh, orders, events }) })
 }
 
@@ -222,22 +227,30 @@ pub(in crate::service) async fn regrid(
     Ok(moved)
 }
 
-/// The open orders that lie in another grid now, with the one before.
+/// An open order that came into another grid.
+#[derive(Debug)]
+pub(super) struct MovedOrder {
+    before: Order,
+    pub(super) after: Order,
+}
+
+/// The open orders that lie in another grid now.
 async fn moved_orders(
     context: &Context,
     conn: &mut Conn<'_>,
     district: DistrictCode,
     fresh: &DistrictIndex,
-) -> StoreResult<Vec<(GridCode, Order)>> {
+) -> StoreResult<Vec<MovedOrder>> {
     let elsewhere = |order: &Order| fresh.grid_at(order.position).filter(|grid| *grid != order.grid);
     let open = orders::open(conn, district).await?.into_iter();
     let codes: Vec<OrderCode> = open.filter(|o| elsewhere(&o.order).is_some()).map(|o| o.order.code).collect();
     // Read again with their tasks, which are the grid's to do too.
     let moved = orders::load(conn, district, &[], &codes).await?.into_iter().filter_map(|stored| {
-        let mut order = stored.order;
-        let to = elsewhere(&order)?;
-        order.cover = settle::subject_by_id(&context.index, stored.cover);
-        Some((order.grid, order.regrid(to)))
+        let mut before = stored.order;
+        let to = elsewhere(&before)?;
+        before.cover = settle::subject_by_id(&context.index, stored.cover);
+        let after = before.clone().regrid(to);
+        Some(MovedOrder { before, after })
     });
     Ok(moved.collect())
 }
@@ -300,12 +313,7 @@ async fn plan(
             if let Err(refused) = check(precondition, area.version) {
                 return Ok(Err(refused));
             }
-            let below = match level(code) {
-                Level::Subdistrict => Some(Level::Community),
-                Level::Community => Some(Level::Grid),
-                Level::Grid => None,
-            };
-            if let Some(below) = below
+            if let Some(below) = level(code).below()
                 && !areas::list(conn, district, None, below.within(code), 0, 1).await?.is_empty()
             {
                 let detail = format!("{code} is not empty: remove the areas within it first");
@@ -313,6 +321,7 @@ async fn plan(
             }
             Ok(Ok(Plan { put: Vec::new(), remove: vec![area] }))
         }
+        AreaEdit::Undo { code, version } => undo::areas(context, conn, district, code, version).await,
         AreaEdit::Redraw { put, remove } => redraw(context, conn, district, put, remove).await,
     }
 }
@@ -413,7 +422,7 @@ pub fn removed(code: u64) -> ServiceError {
 }
 
 /// Whether what is said of an area can be; `base` is where it stands in the request.
-async fn sound(
+pub(super) async fn sound(
     context: &Context,
     conn: &mut Conn<'_>,
     district: DistrictCode,
@@ -437,10 +446,12 @@ async fn sound(
 }
 
 /// The event of an order that came into another grid.
-pub(super) fn moved_event(order: &Order, seq: i64, at: i64, actor: String) -> Event {
+pub(super) fn moved_event(moved: &MovedOrder, seq: i64, at: i64, actor: String) -> Event {
+    let MovedOrder { before, after: order } = moved;
     let data = json!({
         "action": "regrid", "from": order.status.as_str(), "to": order.status.as_str(), "role": "planner",
-        "grid": order.grid.to_string(),
+        "grid": order.grid.to_string(), "grid_before": before.grid.to_string(),
+        "assignee_before": before.assignee.code(),
     });
     Event {
         seq,

@@ -7,6 +7,7 @@ pub mod ground;
 pub mod organizations;
 pub mod people;
 pub mod quality;
+mod undo;
 
 use std::sync::Arc;
 
@@ -18,7 +19,6 @@ use super::error::{Result, ServiceError};
 use super::{Context, idempotent};
 use crate::domain::actor::Actor;
 use crate::domain::id::{DistrictCode, OrgCode};
-use crate::domain::order::Order;
 use crate::domain::organization::Organization;
 use crate::domain::text::Text;
 use crate::store::events::Event;
@@ -106,7 +106,7 @@ impl Open {
         conn: &mut Conn<'_>,
         asking: &Asking,
         changes: Vec<Change>,
-        moved: &[Order],
+        moved: &[areas::MovedOrder],
         rendered: Rendered,
     ) -> StoreResult<Answer> {
         let by = json!({ "role": asking.actor.role.as_str(), "unit": asking.actor.unit().map(ToString::to_string) });
@@ -133,11 +133,12 @@ impl Open {
                 reason: asking.reason.as_ref().map(|text| text.as_str().to_owned()),
             });
         }
-        for order in moved {
+        for moved in moved {
             let seq = self.head.next_seq();
-            log.push(areas::moved_event(order, seq, at, asking.actor.log_name()));
+            log.push(areas::moved_event(moved, seq, at, asking.actor.log_name()));
         }
-        orders::save(conn, self.district, &moved.iter().collect::<Vec<_>>(), self.now).await?;
+        orders::save(conn, self.district, &moved.iter().map(|moved| &moved.after).collect::<Vec<_>>(), self.now)
+            .await?;
         events::append(conn, self.district, &log).await?;
         let reply = rendered.reply(format!("{}:{}", self.district, self.head.seq));
         if let Some(asked) = &asking.idempotency {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use super::undo::LastChange;
 use super::{Asking, Begun, Change, Open, check};
 use crate::domain::actor::{self, Action, Resource};
 use crate::domain::id::{DistrictCode, OrgCode};
 use crate::domain::organization::Organization;
-use crate::service::command::{Answer, Precondition, Render};
+use crate::service::command::{Answer, Precondition, Render, Rendered};
 use crate::service::error::{Result, ServiceError};
 use crate::service::{Context, Guli};
 use crate::store::areas;
@@ -35,6 +36,11 @@ pub enum OrganizationEdit {
         code: OrgCode,
         precondition: Precondition,
     },
+    /// The state before this version becomes the present again; only the last change can be undone.
+    Undo {
+        code: OrgCode,
+        version: i64,
+    },
 }
 
 /// What is said of an organisation.
@@ -57,7 +63,7 @@ impl OrganizationEdit {
     fn district(&self) -> DistrictCode {
         match self {
             Self::Create { district, .. } => *district,
-            Self::Change { code, .. } | Self::Remove { code, .. } => code.district(),
+            Self::Change { code, .. } | Self::Remove { code, .. } | Self::Undo { code, .. } => code.district(),
         }
     }
 }
@@ -162,21 +168,22 @@ async fn run(
         Begun::Open(open) => open,
     };
     let seq = open.seq();
-    let (kind, organization) = match decide(conn, edit).await? {
+    let (kind, organization, rendered) = match decide(conn, edit).await? {
         Err(refused) => return Ok((Answer::Refused(refused), None)),
         Ok(Decision::Unchanged(organization)) => {
             return Ok((open.unchanged((render.0)(&organization)), None));
         }
         Ok(Decision::Put(kind, organization)) => {
             organizations::put(conn, seq, std::slice::from_ref(&organization)).await?;
-            (kind, organization)
+            let rendered = (render.0)(&organization);
+            (kind, organization, rendered)
         }
         Ok(Decision::Removed(organization)) => {
             organizations::remove(conn, seq, &organization.code).await?;
-            ("organization.removed", organization)
+            let rendered = Rendered::gone(organization.version);
+            ("organization.removed", organization, rendered)
         }
     };
-    let rendered = (render.0)(&organization);
     let change = Change::new(kind, organization.code.to_string(), organization.version);
     let answer = open.finish(context, conn, asking, change, rendered).await?;
     let organization =
@@ -222,16 +229,44 @@ async fn decide(conn: &mut Conn<'_>, edit: OrganizationEdit) -> StoreResult<Resu
             if let Err(stale) = check(precondition, before.version) {
                 return Ok(Err(stale));
             }
-            // From here on nobody puts anything on it; what is on it is asked for in every district, served here or not.
-            organizations::hold_alone(conn, &code).await?;
-            for district in areas::district_codes(conn).await? {
-                if let Some(held) = held(organizations::ties(conn, district, &code).await?) {
-                    let detail = format!("{code} cannot go: in district {district} it still has {held}");
-                    return Ok(Err(ServiceError::Conflict(detail)));
-                }
-            }
-            Ok(Ok(Decision::Removed(Organization { version: before.version + 1, ..before })))
+            leave(conn, before).await
         }
+        OrganizationEdit::Undo { code, version } => undo(conn, code, version).await,
+    }
+}
+
+/// The end of an organisation that nothing stands on.
+async fn leave(conn: &mut Conn<'_>, before: Organization) -> StoreResult<Result<Decision>> {
+    let code = &before.code;
+    // From here on nobody puts anything on it; what is on it is asked for in every district, served here or not.
+    organizations::hold_alone(conn, code).await?;
+    for district in areas::district_codes(conn).await? {
+        if let Some(held) = held(organizations::ties(conn, district, code).await?) {
+            let detail = format!("{code} cannot go: in district {district} it still has {held}");
+            return Ok(Err(ServiceError::Conflict(detail)));
+        }
+    }
+    Ok(Ok(Decision::Removed(Organization { version: before.version + 1, ..before })))
+}
+
+async fn undo(conn: &mut Conn<'_>, code: OrgCode, version: i64) -> StoreResult<Result<Decision>> {
+    let mut states = organizations::states(conn, &code).await?;
+    let changes = states.iter().map(|state| (state.organization.version, state.seq_from, state.seq_to));
+    let Some(last) = LastChange::of(changes) else {
+        return Ok(Err(ServiceError::NotFound(format!("organization {code}"))));
+    };
+    if let Err(refused) = last.is(version, &format!("organization {code}")) {
+        return Ok(Err(refused));
+    }
+    let present = states.pop_if(|state| state.seq_to.is_none());
+    let before = states.pop().filter(|before| before.seq_to == Some(last.seq));
+    match (before, present) {
+        (Some(before), present) => {
+            let kind = if present.is_some() { "organization.updated" } else { "organization.created" };
+            Ok(Ok(Decision::Put(kind, Organization { version: version + 1, ..before.organization })))
+        }
+        (None, Some(present)) => leave(conn, present.organization).await,
+        (None, None) => Ok(Err(ServiceError::NotFound(format!("organization {code}")))),
     }
 }
 

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::undo::LastChange;
 use super::{Asking, Begun, Change, Open, areas, check, hold};
 use crate::domain::actor::{self, Action, Privacy, Resource};
 use crate::domain::grid::{Duty, DutyKind};
 use crate::domain::id::{DistrictCode, OrgCode, PersonId};
 use crate::index::DistrictIndex;
-use crate::service::command::{Answer, Precondition, Render};
+use crate::service::command::{Answer, Precondition, Render, Rendered};
 use crate::service::error::{Fault, Result, ServiceError};
 use crate::service::load;
 use crate::service::registry::{Contact, PersonRecord, record_of};
@@ -33,9 +34,24 @@ pub type Redraft = Arc<dyn Fn(&Draft) -> Result<Draft> + Send + Sync>;
 /// What is to be done to a person.
 #[derive(Clone)]
 pub enum PersonEdit {
-    Create { district: DistrictCode, draft: Draft },
-    Change { id: PersonId, precondition: Precondition, redraft: Redraft },
-    Remove { id: PersonId, precondition: Precondition },
+    Create {
+        district: DistrictCode,
+        draft: Draft,
+    },
+    Change {
+        id: PersonId,
+        precondition: Precondition,
+        redraft: Redraft,
+    },
+    Remove {
+        id: PersonId,
+        precondition: Precondition,
+    },
+    /// The state before this version becomes the present again; only the last change can be undone.
+    Undo {
+        id: PersonId,
+        version: i64,
+    },
 }
 
 impl Guli {
@@ -76,7 +92,7 @@ impl Guli {
     async fn home_of(&self, edit: &PersonEdit) -> Result<DistrictCode> {
         let id = match edit {
             PersonEdit::Create { district, .. } => return Ok(*district),
-            PersonEdit::Change { id, .. } | PersonEdit::Remove { id, .. } => *id,
+            PersonEdit::Change { id, .. } | PersonEdit::Remove { id, .. } | PersonEdit::Undo { id, .. } => *id,
         };
         let mut reader = self.store.read().await?;
         let conn = &mut reader.conn();
@@ -175,7 +191,7 @@ async fn run(
         personal: personal_changes(before.as_ref(), after.as_ref()),
         ..Change::new(kind, record.id.clone(), record.version)
     };
-    let rendered = (render.0)(&record);
+    let rendered = if after.is_some() { (render.0)(&record) } else { Rendered::gone(record.version) };
     let answer = open.finish(context, conn, asking, change, rendered).await?;
     Ok((answer, Some(Shows { fresh, seq })))
 }
@@ -245,7 +261,54 @@ async fn decide(
                 after: None,
             }))
         }
+        PersonEdit::Undo { id, version } => undo(context, conn, district, id, version).await,
     }
+}
+
+/// Takes the last change back: unit and duties as they were, name and phone as they are.
+async fn undo(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    id: PersonId,
+    version: i64,
+) -> StoreResult<Result<Plan>> {
+    let (person, present) = match present(context, conn, district, id, Precondition::Any).await? {
+        Ok(present) => present,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let states = people::states(conn, id).await?;
+    let changes = states.iter().map(|state| (state.version, state.seq_from, state.seq_to));
+    let Some(last) = LastChange::of(changes) else { return Ok(Err(removed(id))) };
+    let event = events::numbered(conn, district, &[last.seq]).await?.pop();
+    if let Err(refused) = last.is(version, &format!("person {id}")).and_then(|()| keeps_a_past(event.as_ref())) {
+        return Ok(Err(refused));
+    }
+    let Some(before) = states.iter().find(|state| state.seq_to == Some(last.seq)) else {
+        return Ok(Ok(Plan { kind: "person.removed", person, before: Some(present), after: None }));
+    };
+    let organization = before.organization.clone();
+    let after = Draft { organization: organization.clone(), duties: before.duties(), ..present.clone() };
+    if let Err(refused) = sound(context, conn, district, &after).await? {
+        return Ok(Err(refused));
+    }
+    let person = Person { organization, ..person };
+    Ok(Ok(Plan { kind: "person.updated", person, before: Some(present), after: Some(after) }))
+}
+
+/// Whether it is known what was before a change.
+fn keeps_a_past(event: Option<&Event>) -> Result<()> {
+    let Some(event) = event else { return Ok(()) };
+    if event.kind.starts_with("import.") {
+        let detail = format!("import {} made this change, which is taken back as a whole", event.subject);
+        return Err(ServiceError::Conflict(detail));
+    }
+    let data: serde_json::Value = serde_json::from_str(&event.data).unwrap_or_default();
+    if data["personal"].as_array().is_some_and(|changed| !changed.is_empty()) {
+        let detail = "a name or phone was changed, of which no past is kept: say it again with PATCH";
+        return Err(ServiceError::Conflict(detail.to_owned()));
+    }
+    Ok(())
 }
 
 /// What was shown masked and came back so was not changed.

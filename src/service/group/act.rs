@@ -32,11 +32,11 @@ impl Group<'_> {
         if command.at.is_some_and(|at| at > self.now + CLOCKS_DIFFER) {
             return Ok(Err(ServiceError::invalid("/at", "it lies in the future")));
         }
-        let (order, from) = match self.decide_act(actor, command) {
+        let (before, order) = match self.decide_act(actor, command) {
             Ok(decided) => decided,
             Err(refused) => return Ok(Err(refused)),
         };
-        let data = act_data(actor, command, from, &order);
+        let data = act_data(actor, command, &before, &order);
         let reason = command.reason.as_ref().map(|text| text.as_str().to_owned());
         let kind = format!("work_order.{}", past(&command.asked));
         let feed = self.log(actor, &kind, &order, data, reason);
@@ -54,7 +54,8 @@ impl Group<'_> {
         Ok(Ok(rendered.reply(feed)))
     }
 
-    fn decide_act(&self, actor: &Actor, command: &ActCommand) -> Result<(Order, &'static str)> {
+    /// The order as it was and as it becomes.
+    fn decide_act(&self, actor: &Actor, command: &ActCommand) -> Result<(Order, Order)> {
         let hidden = || ServiceError::NotFound(format!("work order {}", command.code));
         let order = self.orders.get(&command.code).map(|w| w.order.clone()).ok_or_else(hidden)?;
         let kind = command.asked.kind();
@@ -64,6 +65,9 @@ impl Group<'_> {
         actor::authorize(actor, actor::Action::Act(kind), resource).map_err(refused)?;
         if command.on_behalf_of.is_some() {
             actor::authorize(actor, actor::Action::ActFor, resource).map_err(refused)?;
+        }
+        if command.at.is_some_and(|at| at < order.opened_at - CLOCKS_DIFFER) {
+            return Err(ServiceError::invalid("/at", format!("the order was opened later, at {}", order.opened_at)));
         }
         if let Precondition::Version(version) = command.precondition
             && version != order.version
@@ -77,12 +81,13 @@ impl Group<'_> {
             return Err(ServiceError::Illegal { detail: illegal.to_string(), status: from, legal });
         }
         let action = self.resolve_action(&order, &command.asked)?;
-        order.act(action, self.rules(), self.now).map(|order| (order, from)).map_err(|illegal| match illegal {
+        let acted = order.clone().act(action, self.rules(), self.now).map_err(|illegal| match illegal {
             Illegal::UnknownDamage(_) => ServiceError::invalid("/damage", illegal),
             Illegal::Now { .. } => {
                 ServiceError::Illegal { detail: illegal.to_string(), status: from, legal: Vec::new() }
             }
-        })
+        })?;
+        Ok((order, acted))
     }
 
     /// Turns codes into what they mean now.
@@ -185,9 +190,9 @@ fn past(asked: &Asked) -> &'static str {
 }
 
 /// What the event says besides who and when. No personal data.
-fn act_data(actor: &Actor, command: &ActCommand, from: &str, order: &Order) -> serde_json::Value {
+fn act_data(actor: &Actor, command: &ActCommand, before: &Order, order: &Order) -> serde_json::Value {
     let mut data = json!({
-        "action": command.asked.kind().as_str(), "from": from, "to": order.status.as_str(), "role": actor.role.as_str(),
+        "action": command.asked.kind().as_str(), "from": before.status.as_str(), "to": order.status.as_str(), "role": actor.role.as_str(),
     });
     let mut set = |name: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -198,6 +203,10 @@ fn act_data(actor: &Actor, command: &ActCommand, from: &str, order: &Order) -> s
     set("on_behalf_of", command.on_behalf_of.as_ref().map(Assignee::code));
     set("note", command.note.as_ref().map(|text| text.as_str().to_owned()));
     set("happened_at", command.at.map(|at| at.to_string()));
+    if order.assignee != before.assignee {
+        set("assignee_before", Some(before.assignee.code()));
+        set("grid_before", Some(before.grid.to_string()));
+    }
     match &command.asked {
         Asked::Secure { measure } => set("measure", Some(measure.as_str().to_owned())),
         Asked::Repair { done, material } => {

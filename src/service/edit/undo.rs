@@ -1,0 +1,109 @@
+//! Taking back the last change of something whose history is kept: what was before it becomes the present again.
+
+use super::areas::sound;
+use super::ground::{Plan, level};
+use crate::domain::id::DistrictCode;
+use crate::service::Context;
+use crate::service::error::{Result, ServiceError};
+use crate::store::areas::{self, Area, AreaState};
+use crate::store::{Conn, Result as StoreResult, events};
+
+/// Where a change stands among the states of something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LastChange {
+    /// The event that made it.
+    pub(super) seq: i64,
+    /// The number that the history gives it.
+    pub(super) version: i64,
+}
+
+impl LastChange {
+    /// The last change that states tell of: each its version, the event it is from, and the one that ended it.
+    pub(super) fn of(states: impl Iterator<Item = (i64, i64, Option<i64>)>) -> Option<Self> {
+        states.last().map(|(version, seq_from, seq_to)| match seq_to {
+            None => Self { seq: seq_from, version },
+            // A removal counts as a version.
+            Some(seq) => Self { seq, version: version + 1 },
+        })
+    }
+
+    /// Whether `version` is this change; earlier ones have others standing on them.
+    pub(super) fn is(self, version: i64, what: &str) -> Result<()> {
+        if version == self.version {
+            Ok(())
+        } else if (1..self.version).contains(&version) {
+            let last = self.version;
+            Err(ServiceError::Conflict(format!("later changes stand on version {version}: the last one is {last}")))
+        } else {
+            Err(ServiceError::NotFound(format!("version {version} of {what}")))
+        }
+    }
+}
+
+/// What takes a change of areas back: of all that were changed in one call, for the ground is shared among them.
+pub(super) async fn areas(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    code: u64,
+    version: i64,
+) -> StoreResult<Result<Plan>> {
+    let states = areas::states(conn, district, code).await?;
+    let Some(last) = last_of(&states) else { return Ok(Err(ServiceError::NotFound(format!("area {code}")))) };
+    if let Err(refused) = last.is(version, &format!("area {code}")) {
+        return Ok(Err(refused));
+    }
+    let event = events::numbered(conn, district, &[last.seq]).await?.pop();
+    if let Some(import) = event.filter(|event| event.kind.starts_with("import.")).map(|event| event.subject) {
+        let detail =
+            format!("import {import} made this change: POST /v1/imports/{import}/undo takes it back as a whole");
+        return Ok(Err(ServiceError::Conflict(detail)));
+    }
+    let mut plan = Plan::default();
+    for code in areas::changed_by(conn, district, last.seq).await? {
+        let states = areas::states(conn, district, code).await?;
+        if last_of(&states).is_none_or(|own| own.seq != last.seq) {
+            let detail = format!("area {code} was changed in the same call, and again since");
+            return Ok(Err(ServiceError::Conflict(detail)));
+        }
+        let before = states.iter().find(|state| state.seq_to == Some(last.seq)).map(|state| state.area.clone());
+        let present = states.into_iter().find(|state| state.seq_to.is_none()).map(|state| state.area);
+        match (before, present) {
+            (Some(before), present) => {
+                let gone = before.version + 2;
+                let version = present.as_ref().map_or(gone, |present| present.version + 1);
+                plan.put.push((present, Area { version, ..before }));
+            }
+            (None, Some(present)) => plan.remove.push(present),
+            (None, None) => {}
+        }
+    }
+    still_sound(context, conn, district, plan).await
+}
+
+fn last_of(states: &[AreaState]) -> Option<LastChange> {
+    LastChange::of(states.iter().map(|state| (state.area.version, state.seq_from, state.seq_to)))
+}
+
+/// What was right then may be wrong now: a department that is gone, areas within one that is to go.
+async fn still_sound(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    plan: Plan,
+) -> StoreResult<Result<Plan>> {
+    for (_, area) in &plan.put {
+        if let Err(refused) = sound(context, conn, district, area, "").await? {
+            return Ok(Err(refused));
+        }
+    }
+    for area in &plan.remove {
+        if let Some(below) = level(area.code).below()
+            && !areas::list(conn, district, None, below.within(area.code), 0, 1).await?.is_empty()
+        {
+            let detail = format!("{} is not empty: areas have come to lie within it", area.code);
+            return Ok(Err(ServiceError::Conflict(detail)));
+        }
+    }
+    Ok(Ok(plan))
+}
