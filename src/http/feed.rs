@@ -120,6 +120,10 @@ pub async fn changes(State(app): State<App>, caller: Caller, RawQuery(query): Ra
     let district = district(&app, &mut params)?;
     params.finish("district, after, limit")?;
     let stretch = app.guli.changes(&caller.0, district, after, limit).await?;
+    if after > stretch.head {
+        let detail = format!("the district's last number is {}: its feed was set back; load anew", stretch.head);
+        return Err(ServiceError::parameter("after", detail).into());
+    }
     let items = stretch.changes.into_iter().map(|event| ChangeOut::new(district, event)).collect();
     json(StatusCode::OK, &ChangesOut { items, next_after: stretch.last, head: stretch.head })
 }

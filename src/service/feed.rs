@@ -39,10 +39,6 @@ impl Guli {
         // The head first: what is committed in between is beyond it, and comes with the next stretch.
         let head = head::read(conn, district).await?.map_or(0, |head| head.seq);
         let found = events::after(conn, district, after, i64::try_from(limit).unwrap_or(i64::MAX)).await?;
-        if after > head && found.is_empty() {
-            let detail = format!("the district's last number is {head}: its feed was set back; load anew");
-            return Err(ServiceError::parameter("after", detail));
-        }
         let (head, last) = found.last().map_or((head, after), |event| (head.max(event.seq), event.seq));
         let codes: Vec<OrderCode> = found.iter().filter_map(order_of).collect();
         let mut visible: HashMap<OrderCode, bool> = HashMap::with_capacity(codes.len());

@@ -213,3 +213,55 @@ async fn a_new_grid_takes_ground_that_no_other_has() {
     assert_eq!(town.post("/v1/subdistricts").key(PLANNER).json(elsewhere).await.fault().2, "/geometry");
     assert_eq!(town.post("/v1/grids").key("demo-crew").json(new(120.38)).await.fault().0, 403);
 }
+
+#[tokio::test]
+async fn what_was_redrawn_together_is_undone_together() {
+    let town = Town::open().await;
+    let order = town.report().await;
+    let of = async |order: &str| {
+        town.get(&format!("/v1/work-orders/{order}")).key("demo-admin").get().await.body["grid"]["code"].clone()
+    };
+    let before = (town.grid_at(120.375).await, of(&order).await);
+    // The west goes to the east and to a new one.
+    let body = json!({"remove": [WEST], "grids": [
+        {"code": EAST, "name": "东", "geometry": rect(120.374, 36.11, 120.39, 36.13)},
+        {"name": "新", "geometry": rect(120.37, 36.11, 120.374, 36.13)},
+    ]});
+    let got = town.post("/v1/grids/redraw").key(PLANNER).json(body).await;
+    assert_eq!(got.status, 200, "{}", got.body);
+    let new = got.body["areas"].as_array().unwrap().iter().find(|area| area["name"] == "新").unwrap()["code"].clone();
+    let new = new.as_str().unwrap().to_owned();
+    assert_eq!(town.grid_at(120.375).await, EAST);
+
+    let undo = |code: &str, version: i64, query: &str| {
+        town.post(&format!("{}/history/{version}/undo{query}", grid(code))).key(PLANNER)
+    };
+    let dry = undo(&new, 1, "?dry_run=true").send("").await;
+    assert_eq!((dry.status.as_u16(), &dry.body["dry_run"]), (200, &json!(true)), "{}", dry.body);
+    assert_eq!(town.grid_at(120.375).await, EAST);
+    assert_eq!(undo(EAST, 1, "").send("").await.fault().1, "conflict");
+    let crew = town.post(&format!("{}/history/2/undo", grid(EAST))).key("demo-crew").send("").await;
+    assert_eq!(crew.fault().1, "forbidden");
+    let keyed = || undo(EAST, 2, "?reason=too%20early").header("idempotency-key", "0123456789abcdef");
+    let back = keyed().send("").await;
+    assert_eq!(back.status, 200, "{}", back.body);
+    assert_eq!(keyed().send("").await.header("idempotent-replayed"), "true");
+    assert_eq!((town.grid_at(120.375).await, of(&order).await), before);
+    assert_eq!(town.get(&grid(&new)).get().await.status, 410);
+    let west = town.get(&format!("{}/history", grid(WEST))).key("demo-admin").get().await.body;
+    let versions: Vec<_> = west["items"].as_array().unwrap().iter().map(|item| &item["version"]).collect();
+    assert_eq!(json!(versions), json!([1, 2, 3]), "{west}");
+
+    // What stands on it keeps it: one of them was changed again.
+    let body = json!({"grids": [
+        {"code": WEST, "name": "西", "geometry": rect(120.37, 36.11, 120.374, 36.13)},
+        {"code": EAST, "name": "东", "geometry": rect(120.374, 36.11, 120.39, 36.13)},
+    ]});
+    assert_eq!(town.post("/v1/grids/redraw").key(PLANNER).json(body).await.status, 200);
+    let rename =
+        town.ask("PATCH", &grid(WEST)).key(PLANNER).header("if-match", "*").json(json!({"name": "西一"})).await;
+    assert_eq!(rename.status, 200);
+    let kept = undo(EAST, 4, "").send("").await;
+    assert_eq!(kept.fault().1, "conflict", "{}", kept.body);
+    assert!(kept.body["detail"].as_str().unwrap().contains(WEST), "{}", kept.body);
+}

@@ -244,7 +244,7 @@ async fn a_finding_is_accepted_with_a_reason_and_opened_again() {
 
 #[tokio::test]
 async fn who_may_read_and_who_may_accept() {
-    let town = Town::open().await;
+    let town = Town::with_neighbour().await;
     let weak = json!({"spec": {"place": "carriageway", "load_class": "C250"}});
     let patch = town.ask("PATCH", &format!("/v1/covers/{ALONE}")).key(ADMIN).header("if-match", "*").json(weak).await;
     assert_eq!(patch.status, 200, "{}", patch.body);

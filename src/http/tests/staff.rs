@@ -139,3 +139,31 @@ async fn a_bad_edit_of_a_person_changes_nothing() {
     let feed = town.get("/v1/changes?district=370203&after=1").key(ADMIN).get().await.body;
     assert_eq!(feed["items"], json!([]));
 }
+
+#[tokio::test]
+async fn duties_are_given_back_and_names_are_not() {
+    let town = Town::open().await;
+    let made = town.post("/v1/people").key(ADMIN).json(new_person()).await;
+    let at = made.header("location").to_owned();
+    let patch = async |change: Value| {
+        town.ask("PATCH", &at).key(ADMIN).header("if-match", "*").json(change).await.status.as_u16()
+    };
+    let undo = |version: i64| town.post(&format!("{at}/history/{version}/undo?reason=mistake")).key(ADMIN).send("");
+    assert_eq!(patch(json!({"duties": []})).await, 200);
+    let grid = format!("/v1/grids/{EAST}");
+    assert!(town.get(&grid).key("demo-dispatcher").get().await.body["leader"]["name"].is_null());
+    let back = undo(2).await;
+    assert_eq!((back.status.as_u16(), &back.body["version"]), (200, &json!(3)), "{}", back.body);
+    assert_eq!(back.body["duties"], made.body["duties"]);
+    assert_eq!(town.get(&grid).key("demo-dispatcher").get().await.body["leader"]["name"], "王海");
+    // Of a name no past is kept.
+    assert_eq!(patch(json!({"name": "王小海"})).await, 200);
+    assert_eq!(undo(4).await.fault().1, "conflict");
+    assert_eq!(undo(2).await.fault().1, "conflict");
+    assert_eq!(undo(9).await.fault().1, "not-found");
+
+    let other = town.post("/v1/people").key(ADMIN).json(new_person()).await.header("location").to_owned();
+    assert_eq!(town.post(&format!("{other}/history/1/undo")).key(ADMIN).send("").await.status, 204);
+    assert_eq!(town.get(&other).key(ADMIN).get().await.status, 410);
+    assert_eq!(town.post(&format!("{other}/history/2/undo")).key(ADMIN).send("").await.fault().1, "gone");
+}

@@ -165,3 +165,33 @@ async fn one_that_was_removed_and_imported_again_goes_on() {
     let versions: Vec<_> = history["items"].as_array().unwrap().iter().map(|item| &item["version"]).collect();
     assert_eq!(versions, [&json!(1), &json!(2), &json!(3), &json!(4)], "{history}");
 }
+
+#[tokio::test]
+async fn changes_of_an_organization_are_undone_one_by_one() {
+    let town = Town::open().await;
+    let rename = town.ask("PATCH", WATER).key(ADMIN).header("if-match", "*").json(json!({"name": "供水集团"}));
+    assert_eq!(rename.await.status, 200);
+    let undo =
+        |version: i64, key: &'static str| town.post(&format!("{WATER}/history/{version}/undo?reason=typo")).key(key);
+    assert_eq!(undo(2, "demo-dispatcher").send("").await.fault().1, "forbidden");
+    assert_eq!(undo(1, ADMIN).send("").await.fault().1, "conflict");
+    assert_eq!(undo(3, ADMIN).send("").await.fault().1, "not-found");
+    let keyed = || undo(2, ADMIN).header("idempotency-key", "0123456789abcdef");
+    let back = keyed().send("").await;
+    assert_eq!((back.status.as_u16(), back.header("etag"), &back.body["name"]), (200, "\"3\"", &json!("自来水公司")));
+    assert_eq!(keyed().send("").await.header("idempotent-replayed"), "true");
+    assert_eq!(town.get(WATER).key(ADMIN).get().await.body, back.body);
+
+    // A registration is undone by removal, and a removal by registration; not while something stands on it.
+    let made = town.post("/v1/organizations").key(ADMIN).json(json!({"name": "热力", "kind": "utility"})).await;
+    let at = made.header("location").to_owned();
+    let undo = |version: i64| town.post(&format!("{at}/history/{version}/undo")).key(ADMIN).send("");
+    assert_eq!(undo(1).await.status, 204);
+    assert_eq!(town.get(&at).key(ADMIN).get().await.status, 410);
+    let back = undo(2).await;
+    assert_eq!((back.status.as_u16(), &back.body["name"], &back.body["version"]), (200, &json!("热力"), &json!(3)));
+    let read = town.get(&at).key(ADMIN).get().await;
+    assert_eq!((read.status.as_u16(), &read.body), (200, &back.body));
+    let first = town.post("/v1/organizations/370203-DRA01/history/1/undo").key(ADMIN).send("").await;
+    assert_eq!(first.fault().1, "conflict", "{}", first.body);
+}
