@@ -5,6 +5,7 @@ use std::path::Path;
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 
@@ -21,6 +22,8 @@ pub(super) struct Sent {
     pub(super) folder: TempDir,
     pub(super) name: String,
     pub(super) mapping: Option<Map<String, Value>>,
+    /// SHA-256 of all that was sent.
+    pub(super) digest: [u8; 32],
 }
 
 pub(super) fn no_folder(error: &dyn std::fmt::Display) -> ServiceError {
@@ -46,22 +49,27 @@ pub(super) async fn receive(headers: &HeaderMap, body: Body) -> Result<Sent> {
     };
     let folder = tempfile::tempdir().map_err(|error| no_folder(&error))?;
     let (mut name, mut mapping) = (None, None);
+    let mut hash = Sha256::new();
     while let Some(mut part) = parts.next_field().await.map_err(broken)? {
         if part.name() == Some("mapping") {
-            mapping = Some(body::parse(&part.bytes().await.map_err(broken)?)?);
+            let bytes = part.bytes().await.map_err(broken)?;
+            hash.update([b"mapping\0", bytes.as_ref()].concat());
+            mapping = Some(body::parse(&bytes)?);
             continue;
         }
         let given = part.file_name().and_then(|name| Path::new(name).file_name()?.to_str());
         let given = given.filter(|name| !name.contains('\0')).map(str::to_owned);
         let given = given
             .ok_or_else(|| ServiceError::invalid("/file", "the file needs a name, whose extension says its format"))?;
+        hash.update(["file\0", &given, "\0"].concat());
         let mut file = tokio::fs::File::create(folder.path().join("file")).await.map_err(|error| no_folder(&error))?;
         while let Some(chunk) = part.chunk().await.map_err(broken)? {
+            hash.update(&chunk);
             file.write_all(&chunk).await.map_err(|error| no_folder(&error))?;
         }
         file.flush().await.map_err(|error| no_folder(&error))?;
         name = Some(given);
     }
     let name = name.ok_or_else(|| ServiceError::invalid("/file", "a part `file` is needed"))?;
-    Ok(Sent { folder, name, mapping })
+    Ok(Sent { folder, name, mapping, digest: hash.finalize().into() })
 }

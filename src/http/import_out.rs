@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use serde::Serialize;
 use tempfile::TempDir;
@@ -12,6 +13,7 @@ use crate::domain::actor::Actor;
 use crate::domain::id::ImportId;
 use crate::import::profile::Profile;
 use crate::import::run::Report;
+use crate::service::command::Idempotency;
 use crate::service::error::{Result, ServiceError};
 use crate::service::import::Counts;
 
@@ -38,9 +40,20 @@ pub(super) struct Made {
     pub(super) kind: &'static str,
     pub(super) came: OnceLock<Result<ImportOut>>,
     pub(super) folder: TempDir,
+    /// The key that it was asked for under.
+    pub(super) idempotency: Option<Idempotency>,
 }
 
 impl Made {
+    /// Waits for its end, at most so long; whether it came.
+    pub(super) async fn ends_within(&self, patience: Duration) -> bool {
+        let until = tokio::time::Instant::now() + patience;
+        while self.came.get().is_none() && tokio::time::Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        self.came.get().is_some()
+    }
+
     /// What became of it, or that it goes on.
     pub(super) fn report(&self) -> ImportOut {
         let (state, failure) = match self.came.get() {
@@ -69,9 +82,14 @@ impl Imports {
         Self { profiles, made: Mutex::default() }
     }
 
-    /// Keeps an import that begins, instead of the oldest that has ended.
-    pub(super) fn keep(&self, made: &Arc<Made>) -> Result<()> {
+    /// Keeps an import that begins, instead of the oldest that has ended; or gives the one that runs under its key.
+    pub(super) fn keep(&self, made: &Arc<Made>) -> Result<Option<Arc<Made>>> {
         let mut kept = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = |made: &Made| made.idempotency.as_ref().map(|asked| asked.slot.clone());
+        let is_twin = |other: &&Arc<Made>| other.came.get().is_none() && slot(other) == slot(made);
+        if let Some(twin) = kept.iter().find(is_twin).filter(|_| made.idempotency.is_some()) {
+            return Ok(Some(Arc::clone(twin)));
+        }
         if kept.iter().filter(|made| made.came.get().is_none()).count() >= WAITING {
             return Err(ServiceError::Unavailable);
         }
@@ -81,7 +99,7 @@ impl Imports {
             kept.remove(oldest);
         }
         kept.push_back(Arc::clone(made));
-        Ok(())
+        Ok(None)
     }
 
     pub(super) fn find(&self, actor: &Actor, id: &str) -> Result<Arc<Made>> {

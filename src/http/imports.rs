@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
@@ -22,9 +23,9 @@ use crate::domain::actor::{self, Action, Actor, Refusal, Resource, Role, Scope};
 use crate::domain::id::{DistrictCode, ImportId, OrgCode};
 use crate::import::field::Kind;
 use crate::import::profile::Profile;
-use crate::import::run::{self, Mode, OnError, RunError};
+use crate::import::run::{self, Mode, OnError, Report, RunError};
 use crate::service::Guli;
-use crate::service::command::Rendered;
+use crate::service::command::{Answer, Idempotency, Rendered};
 use crate::service::error::{Result, ServiceError};
 use crate::service::import::undo::Undone;
 
@@ -136,6 +137,7 @@ fn authorize(app: &App, actor: &Actor, profile: &Profile, asked: Option<District
         ("dry_run" = Option<bool>, Query, description = say::DRY_RUN),
         ("keep_going" = Option<bool>, Query, description = "true: store the good rows though others have errors"),
         ("Prefer" = Option<String>, Header, description = "respond-async: answer before the end (RFC 7240)"),
+        ("Idempotency-Key" = Option<String>, Header, description = say::IDEMPOTENCY_KEY),
     ),
     request_body(
         content = serde_json::Value, content_type = "multipart/form-data",
@@ -167,6 +169,18 @@ pub async fn create(
     let sent = receive(&headers, body).await?;
     let profile = profile(&app, &asked, &sent)?;
     authorize(&app, &caller.0, &profile, asked.district)?;
+    let home = asked.district.or(profile.source.as_ref().map(OrgCode::district));
+    let home = move |app: &App| home.or(app.guli.districts().first().copied());
+    let idempotency = match asked.mode {
+        Mode::Apply => {
+            let body = [sent.digest.as_slice(), query.unwrap_or_default().as_bytes()].concat();
+            write::idempotency(&headers, &caller.0, "/v1/imports", &body)?
+        }
+        Mode::DryRun => None,
+    };
+    if let Some(answer) = answered_before(&app, home(&app), idempotency.as_ref()).await? {
+        return write::respond(answer);
+    }
     let path = sent.folder.path().join(&sent.name);
     tokio::fs::rename(sent.folder.path().join("file"), &path).await.map_err(|error| no_folder(&error))?;
     let made = Arc::new(Made {
@@ -178,8 +192,15 @@ pub async fn create(
         kind: profile.kind.as_str(),
         came: OnceLock::new(),
         folder: sent.folder,
+        idempotency: idempotency.clone(),
     });
-    app.imports.keep(&made)?;
+    if let Some(twin) = app.imports.keep(&made)? {
+        twin.ends_within(TWIN).await;
+        let answer = answered_before(&app, home(&app), idempotency.as_ref()).await?;
+        let running =
+            || ServiceError::Conflict(format!("import {} runs under this key, or ended without success", twin.id));
+        return write::respond(answer.ok_or_else(running)?);
+    }
     let request = run::Request {
         files: vec![(profile, path)],
         mode: asked.mode,
@@ -189,12 +210,18 @@ pub async fn create(
         by: caller.0.log_name(),
         id: Some(made.id),
     };
-    let (guli, running) = (Arc::clone(&app.guli), Arc::clone(&made));
+    let (guli, running, kept_by) = (Arc::clone(&app.guli), Arc::clone(&made), app.clone());
     let run = tokio::spawn(async move {
         let id = running.id;
         let came = tokio::task::spawn_blocking(move || carry_out(&guli, &request, id)).await;
         let failed = |error| Err(ServiceError::Internal(format!("an import ended: {error}")));
-        running.came.get_or_init(|| came.unwrap_or_else(failed));
+        let came = came.unwrap_or_else(failed);
+        if let (Ok(report), Some(asked), Some(district)) = (&came, idempotency, home(&kept_by))
+            && let Err(error) = keep_answer(&kept_by, district, asked, report).await
+        {
+            tracing::warn!(%error, import = %id, "the answer of an import could not be kept");
+        }
+        running.came.get_or_init(|| came);
     });
     let location = format!("/v1/imports/{}", made.id);
     if in_background {
@@ -216,6 +243,31 @@ pub async fn create(
     let mut response = json(status, &report)?;
     set(&mut response, "location", &location);
     Ok(response)
+}
+
+/// How long a request waits for another one under its key.
+const TWIN: Duration = Duration::from_secs(10);
+
+async fn answered_before(
+    app: &App,
+    district: Option<DistrictCode>,
+    asked: Option<&Idempotency>,
+) -> Result<Option<Answer>> {
+    match (district.filter(|district| app.guli.districts().contains(district)), asked) {
+        (Some(district), Some(asked)) => app.guli.answered_before(district, asked).await,
+        _ => Ok(None),
+    }
+}
+
+/// Keeps the answer of what was stored for who asks again under the same key.
+async fn keep_answer(app: &App, district: DistrictCode, asked: Idempotency, report: &ImportOut) -> Result<()> {
+    if report.state != ImportState::Stored {
+        return Ok(());
+    }
+    let location = Some(format!("/v1/imports/{}", report.id));
+    let rendered = Rendered { status: 201, location, etag: None, body: to_bytes(report)? };
+    let seq = app.guli.context.index.registry_seq(district).unwrap_or(0);
+    app.guli.keep_answer(district, asked, rendered, format!("{district}:{seq}")).await.map(drop)
 }
 
 /// Whether the answer may come before the end (RFC 7240).
@@ -248,7 +300,7 @@ fn may_import_at_all(app: &App, actor: &Actor) -> Result<()> {
 #[utoipa::path(
     get, path = "/v1/imports/{id}", operation_id = "import_report", tag = "imports", security(("key" = [])),
     params(("id" = String, Path, description = "As the import was answered with")),
-    responses((status = 200, description = "Its report, for who made it", body = ImportOut), NotFound),
+    responses((status = 200, description = "Its report, for who made it and for administrators", body = ImportOut), NotFound),
 )]
 pub async fn get(
     State(app): State<App>,
@@ -258,7 +310,14 @@ pub async fn get(
 ) -> Outcome {
     Params::read(query.as_deref())?.finish("none")?;
     caller.known()?;
-    json(StatusCode::OK, &app.imports.find(&caller.0, &id)?.report())
+    // Who asks here while it runs, or for what stored nothing, is told from memory; what was stored is told by any server.
+    if let Ok(made) = app.imports.find(&caller.0, &id) {
+        return json(StatusCode::OK, &made.report());
+    }
+    let import = id.parse().map(ImportId).map_err(|_| ServiceError::NotFound(format!("import {id}")))?;
+    let report = app.guli.import_report(&caller.0, import).await?;
+    let report: Report = serde_json::from_str(&report).map_err(|error| ServiceError::Internal(error.to_string()))?;
+    json(StatusCode::OK, &ImportOut::new(report, import))
 }
 
 /// What taking an import back came to.

@@ -119,6 +119,29 @@ pub async fn set_state(
     Ok(())
 }
 
+/// Keeps what became of a file; `actor` is who sent it, as the log names them.
+pub async fn put_report(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    id: ImportId,
+    actor: &str,
+    report: &str,
+) -> Result<()> {
+    const SQL: &str = "INSERT INTO import_report (district, id, actor, report) VALUES ($1, $2, $3, $4) \
+                       ON CONFLICT (district, id) DO UPDATE SET report = excluded.report";
+    each!(conn, c => sqlx::query(SQL)
+        .bind(district.as_i64()).bind(id.0.as_bytes().as_slice()).bind(actor).bind(report)
+        .execute(c).await.map(drop)?);
+    Ok(())
+}
+
+/// What became of a file: who sent it, and the report.
+pub async fn report(conn: &mut Conn<'_>, district: DistrictCode, id: ImportId) -> Result<Option<(String, String)>> {
+    const SQL: &str = "SELECT actor, report FROM import_report WHERE district = $1 AND id = $2";
+    Ok(each!(conn, c => sqlx::query_as(SQL)
+        .bind(district.as_i64()).bind(id.0.as_bytes().as_slice()).fetch_optional(c).await?))
+}
+
 /// An import as noted.
 #[derive(Debug, Clone)]
 pub struct NotedImport {

@@ -101,6 +101,7 @@ pub const TABLES: &[Table] = tables! {
     import by (district, id) {
         district: integer, id: bytes, profile: text, file: text, state: text, started_at: integer, counts: text,
     }
+    import_report by (district, id) { district: integer, id: bytes, actor: text, report: text }
     cover by (district, id) {
         district: integer, code: integer, id: bytes, owner: maybe_text, responsible_unit: maybe_text,
         lon: real, lat: real, accuracy: text, status: text, shape: maybe_text, opening_mm: maybe_integer,

@@ -195,3 +195,31 @@ async fn whoever_does_not_wait_asks_later() {
     let crew = town.import("demo-crew", "", &[("file", Some("covers.csv"), GOOD)]).await;
     assert_eq!(crew.fault().0, 403);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_is_told_of_after_the_server_ended_and_made_once_under_its_key() {
+    let town = Town::open().await;
+    let send = async |town: &Town, key: &str, content: &str| {
+        let ask = town.post("/v1/imports?source=370203-WAT01").key(ADMIN).header("idempotency-key", key);
+        let body = multipart(&[("file", Some("covers.csv"), content)]);
+        ask.header("content-type", "multipart/form-data; boundary=limit").send(body).await
+    };
+    let key = "0123456789abcdef";
+    let (first, twin) = tokio::join!(send(&town, key, GOOD), send(&town, key, GOOD));
+    assert_eq!((first.status.as_u16(), twin.status.as_u16()), (201, 201), "{} {}", first.body, twin.body);
+    assert_eq!((&first.body, first.header("location")), (&twin.body, twin.header("location")));
+    assert_eq!(first.body["counts"]["created"], 2);
+    assert!(first.header("idempotent-replayed") == "true" || twin.header("idempotent-replayed") == "true");
+    assert_eq!(send(&town, key, BAD).await.fault().1, "idempotency-mismatch");
+    // What was refused may be sent again, mended.
+    assert_eq!(send(&town, "another-key-of-16", BAD).await.fault().1, "import-rejected");
+    assert_eq!(send(&town, "another-key-of-16", GOOD).await.body["counts"]["unchanged"], 2);
+
+    let at = first.header("location").to_owned();
+    let town = town.reopened().await;
+    let read = town.get(&at).key(ADMIN).get().await;
+    assert_eq!((read.status.as_u16(), &read.body), (200, &first.body));
+    let again = send(&town, key, GOOD).await;
+    assert_eq!((again.header("idempotent-replayed"), &again.body), ("true", &first.body));
+    assert_eq!(town.get(&at).key("demo-planner").get().await.status, 404);
+}

@@ -19,6 +19,7 @@ use serde_json::json;
 use super::Guli;
 use super::clock::Clock;
 use super::error::{Result, ServiceError};
+use crate::domain::actor::{self, Action, Actor, Resource};
 use crate::domain::id::{DistrictCode, ImportId};
 use crate::store::events::{self, Event};
 use crate::store::imports::NotedImport;
@@ -92,6 +93,32 @@ impl Counts {
 }
 
 impl Guli {
+    /// Keeps what became of a file, for whoever asks later.
+    pub async fn keep_report(&self, district: DistrictCode, id: ImportId, by: &str, report: String) -> Result<()> {
+        let by = by.to_owned();
+        let keep = self.writer.alone(
+            district,
+            move |conn| {
+                Box::pin(async move { imports::put_report(&mut conn.conn(), district, id, &by, &report).await })
+            },
+            |()| (),
+        );
+        Ok(keep.await?)
+    }
+
+    /// What became of a file, for whoever sent it and for administrators.
+    pub async fn import_report(&self, actor: &Actor, id: ImportId) -> Result<String> {
+        let mut reader = self.store.read().await?;
+        for district in self.districts() {
+            let Some((by, report)) = imports::report(&mut reader.conn(), district, id).await? else { continue };
+            let is_admin = actor::authorize(actor, Action::Import, Resource::District(district)).is_ok();
+            if is_admin || (!actor.is_anonymous() && by == actor.log_name()) {
+                return Ok(report);
+            }
+        }
+        Err(ServiceError::NotFound(format!("import {id}")))
+    }
+
     /// An identity for an import.
     pub fn new_import_id(&self) -> ImportId {
         ImportId(self.context.clock.uuid())
