@@ -139,8 +139,8 @@ async fn seed(writer: &mut WriteConn) {
         data: "{}".to_owned(),
         reason: None,
     };
-    events::append(conn, code, &[applied]).await.unwrap();
-    head::save(conn, code, &head).await.unwrap();
+    events::rows(code, &[applied]).write(conn).await.unwrap();
+    head::rows(code, &head).write(conn).await.unwrap();
 }
 
 /// A district to the east, of one grid and no covers.

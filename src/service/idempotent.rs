@@ -45,7 +45,7 @@ impl Guli {
                 Box::pin(async move {
                     let reply = rendered.reply(feed);
                     let kept = keep(&context.seal, &asked, &reply, context.clock.now())?;
-                    idempotency::keep(&mut conn.conn(), district, &[kept]).await?;
+                    idempotency::rows(district, &[kept]).write(&mut conn.conn()).await?;
                     Ok(reply)
                 })
             },

@@ -21,7 +21,7 @@ use super::error::ServiceError;
 use super::group::Ran;
 use super::{Context, group};
 use crate::domain::id::DistrictCode;
-use crate::store::{Result as StoreResult, Store, StoreError, WriteConn};
+use crate::store::{Result as StoreResult, Store, StoreError, WriteConn, corrupt};
 
 /// Commands of one commit group.
 const GROUP: usize = 256;
@@ -334,8 +334,10 @@ impl Task {
         commands: &[Command],
     ) -> Result<Ran<Vec<Answer>>, Failed> {
         let mut conn = self.conn().await?;
-        conn.begin_group().await?;
-        let (answers, effects) = match group::run(&self.context, &mut conn.conn(), district, commands).await? {
+        let head = conn.begin_group(district).await?.ok_or_else(|| corrupt("district_head", district))?;
+        let writing = conn.writing();
+        let ran = group::run(&self.context, &mut conn.conn(), writing, district, head, commands).await?;
+        let (answers, effects) = match ran {
             Ran::Decided(decided) => decided,
             Ran::Behind => {
                 conn.rollback().await?;

@@ -47,6 +47,13 @@ pub(super) async fn distribute(pool: &PgPool) -> Result<Vec<&'static str>> {
     Ok(handed)
 }
 
+/// Whether the tables may be spread over machines.
+pub(super) async fn is_there(conn: &mut PgConnection) -> Result<bool> {
+    const SQL: &str = "SELECT count(*) FROM pg_extension WHERE extname = 'citus'";
+    let found: i64 = sqlx::query_scalar(SQL).fetch_one(conn).await?;
+    Ok(found > 0)
+}
+
 async fn is_known(conn: &mut PgConnection, table: &str) -> Result<bool> {
     const SQL: &str = "SELECT count(*) FROM pg_dist_partition WHERE logicalrel = to_regclass($1)";
     let known: i64 = sqlx::query_scalar(SQL).bind(table).fetch_one(conn).await?;

@@ -1,6 +1,10 @@
 //! The statements that must differ, in pairs.
 
+use sqlx::{AssertSqlSafe, FromRow as _, PgConnection};
+
+use super::head::Head;
 use super::{Conn, Result, each};
+use crate::domain::id::DistrictCode;
 
 /// `SQLite` takes its write lock at once; `PostgreSQL` locks the district's head row instead.
 pub(super) async fn begin(mut conn: Conn<'_>) -> Result<()> {
@@ -11,16 +15,17 @@ pub(super) async fn begin(mut conn: Conn<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The same for a commit group, all of whose statements go by a key. Without statistics, as after a day's first
-/// thousands of orders, `PostgreSQL` would read whole tables and keep to that plan until it has some.
-pub(super) async fn begin_group(mut conn: Conn<'_>) -> Result<()> {
-    const SQL: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL enable_seqscan = off; \
-                       SET LOCAL plan_cache_mode = force_generic_plan";
-    match &mut conn {
-        Conn::Sqlite(_) => begin(conn).await?,
-        Conn::Postgres(c) => sqlx::raw_sql(SQL).execute(&mut **c).await.map(drop)?,
-    }
-    Ok(())
+/// Begins a commit group on `PostgreSQL` and locks the head, in one round trip. All of a group's statements go by a key:
+/// without statistics, as after a day's first thousands of orders, the server would read whole tables for them, and keep to
+/// that plan until it has some.
+pub(super) async fn begin_group(conn: &mut PgConnection, district: DistrictCode) -> Result<Option<Head>> {
+    let sql = format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL enable_seqscan = off; \
+         SET LOCAL plan_cache_mode = force_generic_plan; \
+         SELECT seq, registry_seq, day, day_counter, last_time FROM district_head WHERE district = {district} FOR UPDATE"
+    );
+    let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(conn).await?;
+    Ok(rows.first().map(Head::from_row).transpose()?)
 }
 
 /// A view that does not move while several statements read: `SQLite` has it in every transaction. Reading a district

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sqlx::QueryBuilder;
 
-use super::insert::Insert;
+use super::insert::{Insert, Rows};
 use super::{Conn, ROWS_PER_STATEMENT, Result, each};
 use crate::domain::id::DistrictCode;
 
@@ -29,7 +29,7 @@ impl Event {
 }
 
 /// Appends the events of a group.
-pub async fn append(conn: &mut Conn<'_>, district: DistrictCode, events: &[Event]) -> Result<()> {
+pub fn rows(district: DistrictCode, events: &[Event]) -> Rows<'_> {
     Insert::into("event", district.as_i64(), events)
         .integer("seq", |event| event.seq)
         .integer("at", |event| event.at)
@@ -39,8 +39,7 @@ pub async fn append(conn: &mut Conn<'_>, district: DistrictCode, events: &[Event
         .integer("version", |event| event.version)
         .text("data", |event| &event.data)
         .maybe_text("reason", |event| event.reason.as_deref())
-        .run(conn)
-        .await
+        .rows()
 }
 
 /// The history of one thing, oldest first, but only the newest of it.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use sqlx::QueryBuilder;
 
+use super::insert::{Insert, Rows};
 use super::{Conn, ROWS_PER_STATEMENT, Result, corrupt, dialect, each};
 use crate::domain::deadline::WorkCalendar;
 use crate::domain::id::{Day, DistrictCode};
@@ -82,21 +83,19 @@ pub async fn of(conn: &mut Conn<'_>, districts: &[DistrictCode]) -> Result<Vec<(
     Ok(heads)
 }
 
-/// Writes the head back, at the end of the group.
-pub async fn save(conn: &mut Conn<'_>, district: DistrictCode, head: &Head) -> Result<()> {
-    const SQL: &str = "UPDATE district_head SET seq = $2, registry_seq = $3, day = $4, day_counter = $5, last_time = $6 \
-                       WHERE district = $1";
-    let rows = each!(conn, c => sqlx::query(SQL)
-        .bind(district.as_i64())
-        .bind(head.seq)
-        .bind(head.registry_seq)
-        .bind(head.day)
-        .bind(head.day_counter)
-        .bind(head.last_time)
-        .execute(c)
-        .await?
-        .rows_affected());
-    if rows == 1 { Ok(()) } else { Err(corrupt("district_head", district)) }
+/// The head as it is at the end of the group.
+pub fn rows(district: DistrictCode, head: &Head) -> Rows<'static> {
+    Insert::into("district_head", district.as_i64(), std::slice::from_ref(head))
+        .integer("seq", |head| head.seq)
+        .integer("registry_seq", |head| head.registry_seq)
+        .integer("day", |head| head.day)
+        .integer("day_counter", |head| head.day_counter)
+        .integer("last_time", |head| head.last_time)
+        .on_conflict(
+            "(district) DO UPDATE SET seq = excluded.seq, registry_seq = excluded.registry_seq, day = excluded.day, \
+             day_counter = excluded.day_counter, last_time = excluded.last_time",
+        )
+        .rows()
 }
 
 /// The first head of a new district.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sqlx::{PgConnection, QueryBuilder, Sqlite, SqliteConnection};
 
-use super::insert::Insert;
+use super::insert::{Insert, Rows};
 use super::{Conn, Result, each};
 use crate::domain::id::DistrictCode;
 
@@ -97,7 +97,7 @@ fn hash(bytes: &[u8]) -> Result<[u8; 32]> {
 }
 
 /// Keeps the replies of a group; an expired one gives way.
-pub async fn keep(conn: &mut Conn<'_>, district: DistrictCode, replies: &[Kept]) -> Result<()> {
+pub fn rows(district: DistrictCode, replies: &[Kept]) -> Rows<'_> {
     Insert::into("idempotency", district.as_i64(), replies)
         .text("client", |kept| &kept.slot.client)
         .text("route", |kept| &kept.slot.route)
@@ -109,8 +109,7 @@ pub async fn keep(conn: &mut Conn<'_>, district: DistrictCode, replies: &[Kept])
             "(district, client, route, key_hash) DO UPDATE SET body_hash = excluded.body_hash, \
              sealed_reply = excluded.sealed_reply, expires = excluded.expires",
         )
-        .run(conn)
-        .await
+        .rows()
 }
 
 /// Forgets replies past their end; returns how many.
@@ -138,7 +137,7 @@ mod tests {
                 Kept { slot, body_hash: [n; 32], sealed_reply: vec![n], expires: Timestamp::UNIX_EPOCH }
             })
             .collect();
-        keep(&mut conn.conn(), district, &kept).await.unwrap();
+        rows(district, &kept).write(&mut conn.conn()).await.unwrap();
         let other = Slot { client: "c".to_owned(), ..kept[0].slot.clone() };
         let all: Vec<&Slot> = kept.iter().map(|kept| &kept.slot).chain([&other]).collect();
         let found = find(&mut conn.conn(), district, &all).await.unwrap();

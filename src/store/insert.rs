@@ -1,11 +1,11 @@
-//! Many rows of one table, written column by column.
+//! Many rows of a table, told column by column.
 //!
 //! `SQLite` gets them as `VALUES`, a statement for each number of rows. `PostgreSQL` gets each column as an array: one
 //! statement for any number of rows, which is parsed and planned once instead of for every size of a commit group.
 
 use std::borrow::Cow;
 
-use sqlx::{AssertSqlSafe, Postgres, QueryBuilder, Sqlite};
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, QueryBuilder, Sqlite};
 
 use super::{Conn, ROWS_PER_STATEMENT, Result};
 
@@ -28,93 +28,82 @@ impl Column<'_> {
     }
 }
 
-/// An `INSERT` of rows that are told column by column. They all belong to one district.
-pub(super) struct Insert<'a, T> {
+/// Rows on their way into a table. They all belong to one district.
+pub struct Rows<'a> {
     table: &'static str,
     district: i64,
-    rows: &'a [T],
+    count: usize,
     columns: Vec<(&'static str, Column<'a>)>,
     conflict: &'static str,
 }
 
-impl<'a, T> Insert<'a, T> {
-    pub(super) const fn into(table: &'static str, district: i64, rows: &'a [T]) -> Self {
-        Self { table, district, rows, columns: Vec::new(), conflict: "" }
+/// [`Rows`] that are told column by column.
+pub(super) struct Insert<'r, 'a, T> {
+    from: &'r [T],
+    rows: Rows<'a>,
+}
+
+impl<'r, 'a, T> Insert<'r, 'a, T> {
+    pub(super) const fn into(table: &'static str, district: i64, from: &'r [T]) -> Self {
+        Self { from, rows: Rows { table, district, count: from.len(), columns: Vec::new(), conflict: "" } }
     }
 
-    fn column(mut self, name: &'static str, values: impl FnOnce(&'a [T]) -> Column<'a>) -> Self {
-        self.columns.push((name, values(self.rows)));
+    fn column(mut self, name: &'static str, values: impl FnOnce(&'r [T]) -> Column<'a>) -> Self {
+        self.rows.columns.push((name, values(self.from)));
         self
     }
 
-    pub(super) fn integer(self, name: &'static str, value: impl Fn(&'a T) -> i64) -> Self {
+    pub(super) fn integer(self, name: &'static str, value: impl Fn(&'r T) -> i64) -> Self {
         self.maybe_integer(name, |row| Some(value(row)))
     }
 
-    pub(super) fn maybe_integer(self, name: &'static str, value: impl Fn(&'a T) -> Option<i64>) -> Self {
+    pub(super) fn maybe_integer(self, name: &'static str, value: impl Fn(&'r T) -> Option<i64>) -> Self {
         self.column(name, |rows| Column::Integer(rows.iter().map(value).collect()))
     }
 
-    pub(super) fn real(self, name: &'static str, value: impl Fn(&'a T) -> f64) -> Self {
+    pub(super) fn real(self, name: &'static str, value: impl Fn(&'r T) -> f64) -> Self {
         self.maybe_real(name, |row| Some(value(row)))
     }
 
-    pub(super) fn maybe_real(self, name: &'static str, value: impl Fn(&'a T) -> Option<f64>) -> Self {
+    pub(super) fn maybe_real(self, name: &'static str, value: impl Fn(&'r T) -> Option<f64>) -> Self {
         self.column(name, |rows| Column::Real(rows.iter().map(value).collect()))
     }
 
-    pub(super) fn text<S: Into<Cow<'a, str>>>(self, name: &'static str, value: impl Fn(&'a T) -> S) -> Self {
+    pub(super) fn text<S: Into<Cow<'a, str>>>(self, name: &'static str, value: impl Fn(&'r T) -> S) -> Self {
         self.maybe_text(name, |row| Some(value(row)))
     }
 
     pub(super) fn maybe_text<S: Into<Cow<'a, str>>>(
         self,
         name: &'static str,
-        value: impl Fn(&'a T) -> Option<S>,
+        value: impl Fn(&'r T) -> Option<S>,
     ) -> Self {
         self.column(name, |rows| Column::Text(rows.iter().map(|row| value(row).map(Into::into)).collect()))
     }
 
-    pub(super) fn bytes(self, name: &'static str, value: impl Fn(&'a T) -> &'a [u8]) -> Self {
+    pub(super) fn bytes(self, name: &'static str, value: impl Fn(&'r T) -> &'a [u8]) -> Self {
         self.maybe_bytes(name, |row| Some(value(row)))
     }
 
-    pub(super) fn maybe_bytes(self, name: &'static str, value: impl Fn(&'a T) -> Option<&'a [u8]>) -> Self {
+    pub(super) fn maybe_bytes(self, name: &'static str, value: impl Fn(&'r T) -> Option<&'a [u8]>) -> Self {
         self.column(name, |rows| Column::Bytes(rows.iter().map(value).collect()))
     }
 
     /// What becomes of a row whose key is there already: what follows `ON CONFLICT`.
     pub(super) const fn on_conflict(mut self, clause: &'static str) -> Self {
-        self.conflict = clause;
+        self.rows.conflict = clause;
         self
     }
 
-    pub(super) async fn run(self, conn: &mut Conn<'_>) -> Result<()> {
-        if self.rows.is_empty() {
-            return Ok(());
-        }
-        match conn {
-            Conn::Sqlite(c) => {
-                for from in (0..self.rows.len()).step_by(ROWS_PER_STATEMENT) {
-                    let mut sql = self.values(from..self.rows.len().min(from + ROWS_PER_STATEMENT));
-                    sql.build().execute(&mut **c).await?;
-                }
-            }
-            Conn::Postgres(c) => {
-                let sql = self.arrays();
-                let mut query = sqlx::query::<Postgres>(AssertSqlSafe(sql)).bind(self.district);
-                for (_, column) in self.columns {
-                    query = match column {
-                        Column::Integer(values) => query.bind(values),
-                        Column::Real(values) => query.bind(values),
-                        Column::Text(values) => query.bind(values),
-                        Column::Bytes(values) => query.bind(values),
-                    };
-                }
-                query.execute(&mut **c).await?;
-            }
-        }
-        Ok(())
+    pub(super) fn rows(self) -> Rows<'a> {
+        self.rows
+    }
+}
+
+impl Rows<'_> {
+    /// Writes them.
+    pub async fn write(self, conn: &mut Conn<'_>) -> Result<()> {
+        write(conn, Writing::Apart, [self]).await
     }
 
     fn head(&self) -> String {
@@ -140,14 +129,72 @@ impl<'a, T> Insert<'a, T> {
         sql
     }
 
-    /// The statement with a parameter for each column.
-    fn arrays(&self) -> String {
-        let array = |(place, (_, column)): (usize, &(&str, Column<'_>))| format!("${}{}", place + 2, column.array());
+    /// The statement with a parameter for the district and one for each column, the first of them `$first`.
+    fn arrays(&self, first: usize) -> String {
+        let array =
+            |(place, (_, column)): (usize, &(&str, Column<'_>))| format!("${}{}", first + 1 + place, column.array());
         let arrays: Vec<String> = self.columns.iter().enumerate().map(array).collect();
-        format!("{}SELECT $1, * FROM unnest({}){}", self.head(), arrays.join(", "), self.closing())
+        format!("{}SELECT ${first}, * FROM unnest({}){}", self.head(), arrays.join(", "), self.closing())
     }
 
     fn closing(&self) -> String {
         if self.conflict.is_empty() { String::new() } else { format!(" ON CONFLICT {}", self.conflict) }
     }
+}
+
+/// How the rows of one transaction are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writing {
+    /// All tables by one statement: the server is a round trip away.
+    Together,
+    /// A statement for each table. `SQLite` has no way to go, and Citus takes no statement that inserts into several.
+    Apart,
+}
+
+/// Writes rows of several tables, none of which needs another.
+pub async fn write<'a>(conn: &mut Conn<'_>, writing: Writing, rows: impl IntoIterator<Item = Rows<'a>>) -> Result<()> {
+    let rows: Vec<Rows<'a>> = rows.into_iter().filter(|rows| rows.count > 0).collect();
+    match conn {
+        Conn::Sqlite(c) => {
+            for rows in rows {
+                for from in (0..rows.count).step_by(ROWS_PER_STATEMENT) {
+                    let mut sql = rows.values(from..rows.count.min(from + ROWS_PER_STATEMENT));
+                    sql.build().execute(&mut **c).await?;
+                }
+            }
+        }
+        Conn::Postgres(c) if writing == Writing::Apart => {
+            for rows in rows {
+                together(c, vec![rows]).await?;
+            }
+        }
+        Conn::Postgres(c) => together(c, rows).await?,
+    }
+    Ok(())
+}
+
+async fn together(conn: &mut PgConnection, rows: Vec<Rows<'_>>) -> Result<()> {
+    let mut first = 1;
+    let mut parts = Vec::with_capacity(rows.len());
+    for rows in &rows {
+        parts.push(rows.arrays(first));
+        first += 1 + rows.columns.len();
+    }
+    let Some(last) = parts.pop() else { return Ok(()) };
+    let before: Vec<String> = parts.iter().enumerate().map(|(n, part)| format!("part{n} AS ({part})")).collect();
+    let sql = if before.is_empty() { last } else { format!("WITH {} {last}", before.join(", ")) };
+    let mut query = sqlx::query::<Postgres>(AssertSqlSafe(sql));
+    for rows in rows {
+        query = query.bind(rows.district);
+        for (_, column) in rows.columns {
+            query = match column {
+                Column::Integer(values) => query.bind(values),
+                Column::Real(values) => query.bind(values),
+                Column::Text(values) => query.bind(values),
+                Column::Bytes(values) => query.bind(values),
+            };
+        }
+    }
+    query.execute(conn).await?;
+    Ok(())
 }

@@ -41,6 +41,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Postgres, Sqlite, SqliteConnection, SqlitePool};
 
+pub use insert::{Rows, Writing, write};
 pub use postgis::PostGis;
 use postgres::Pools;
 pub use postgres::{ImportLock, Listener};
@@ -234,7 +235,7 @@ impl Store {
     pub async fn write(&self) -> Result<WriteConn> {
         Ok(match &self.pool {
             Pool::Sqlite { write, .. } => WriteConn::Sqlite(write.connect().await?),
-            Pool::Postgres(pools) => WriteConn::pooled(pools.write.acquire().await?),
+            Pool::Postgres(pools) => WriteConn::pooled(pools.write.acquire().await?, pools.writing),
         })
     }
 

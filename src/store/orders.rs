@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite};
 use uuid::Uuid;
 
-use super::insert::Insert;
+use super::insert::{Insert, Rows};
 use super::{Conn, Result, corrupt, each};
 use crate::domain::actor::OrderFilter;
 use crate::domain::catalog::DamageCode;
@@ -217,8 +217,8 @@ async fn attach_tasks(conn: &mut Conn<'_>, district: DistrictCode, orders: &mut 
 }
 
 /// Writes orders as they now are, new or known, with all their tasks.
-pub async fn save(conn: &mut Conn<'_>, district: DistrictCode, orders: &[&Order], now: Timestamp) -> Result<()> {
-    Insert::into("work_order", district.as_i64(), orders)
+pub fn rows<'o>(district: DistrictCode, orders: &[&'o Order], now: Timestamp) -> [Rows<'o>; 2] {
+    let written = Insert::into("work_order", district.as_i64(), orders)
         .integer("number", |order| order.code.number())
         .integer("version", |order| i64::from(order.version))
         .text("status", |order| order.status.as_str())
@@ -254,11 +254,10 @@ pub async fn save(conn: &mut Conn<'_>, district: DistrictCode, orders: &[&Order]
              report_count = excluded.report_count, registry_seq = excluded.registry_seq, \
              updated_at = excluded.updated_at",
         )
-        .run(conn)
-        .await?;
+        .rows();
     let tasks: Vec<(i64, &Task)> =
         orders.iter().flat_map(|order| order.tasks.iter().map(|task| (order.code.number(), task))).collect();
-    Insert::into("task", district.as_i64(), &tasks)
+    let tasks = Insert::into("task", district.as_i64(), &tasks)
         .integer("work_order", |(number, _)| *number)
         .integer("id", |(_, task)| i64::from(task.id))
         .text("kind", |(_, task)| task.kind.as_str())
@@ -269,8 +268,8 @@ pub async fn save(conn: &mut Conn<'_>, district: DistrictCode, orders: &[&Order]
             "(district, work_order, id) DO UPDATE SET assignee = excluded.assignee, status = excluded.status, \
              due_at = excluded.due_at",
         )
-        .run(conn)
-        .await
+        .rows();
+    [written, tasks]
 }
 
 /// Every open order of a district, without tasks: what the index starts with.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::insert::Insert;
+use super::insert::{Insert, Rows};
 use super::{Conn, Result, each};
 use crate::domain::id::DistrictCode;
 
@@ -41,7 +41,7 @@ pub fn place(district: DistrictCode, subject: &str, purpose: Purpose) -> String 
     format!("{district}/{subject}/{}", purpose.as_str())
 }
 
-pub async fn put(conn: &mut Conn<'_>, district: DistrictCode, records: &[PersonalData]) -> Result<()> {
+pub fn rows(district: DistrictCode, records: &[PersonalData]) -> Rows<'_> {
     Insert::into("personal_data", district.as_i64(), records)
         .text("subject", |record| &record.subject)
         .text("purpose", |record| record.purpose.as_str())
@@ -50,14 +50,18 @@ pub async fn put(conn: &mut Conn<'_>, district: DistrictCode, records: &[Persona
         .on_conflict(
             "(district, subject, purpose) DO UPDATE SET sealed = excluded.sealed, retain_until = excluded.retain_until",
         )
-        .run(conn)
-        .await
+        .rows()
 }
 
 /// Whether anything of anybody is kept, of whatever district.
 pub async fn exists(conn: &mut Conn<'_>) -> Result<bool> {
-    const SQL: &str = "SELECT district FROM personal_data LIMIT 1";
-    Ok(each!(conn, c => sqlx::query(SQL).fetch_optional(c).await?.is_some()))
+    const SQL: &str = "SELECT district FROM personal_data WHERE district = $1 LIMIT 1";
+    for district in super::areas::district_codes(conn).await? {
+        if each!(&mut *conn, c => sqlx::query(SQL).bind(district.as_i64()).fetch_optional(c).await?.is_some()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// All records of one purpose: subject and sealed data.

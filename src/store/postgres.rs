@@ -7,7 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
 
 use super::postgis::{self, PostGis};
-use super::{Result, StoreError};
+use super::{Result, StoreError, Writing, citus};
 
 /// Connections of one process: as many for those who read as for those who write.
 const CONNECTIONS: u32 = 8;
@@ -30,6 +30,7 @@ pub(super) struct Pools {
     pub(super) read: PgPool,
     pub(super) write: PgPool,
     pub(super) postgis: PostGis,
+    pub(super) writing: Writing,
 }
 
 impl Pools {
@@ -43,6 +44,7 @@ impl Pools {
         check_version(&mut conn).await?;
         migrate(&mut conn, &options).await?;
         let postgis = postgis::set_up(&mut conn).await?;
+        let writing = if citus::is_there(&mut conn).await? { Writing::Apart } else { Writing::Together };
         conn.close().await?;
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
@@ -57,7 +59,7 @@ impl Pools {
             });
         let read = pool.clone().connect_lazy_with(options.clone());
         let write = pool.connect_lazy_with(options);
-        Ok(Self { read, write, postgis })
+        Ok(Self { read, write, postgis, writing })
     }
 
     /// Waits for the right to import.

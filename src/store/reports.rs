@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::insert::Insert;
+use super::insert::{Insert, Rows};
 use super::{Conn, Result, each};
 use crate::domain::catalog::{CategoryCode, DamageCode};
 use crate::domain::id::{CoverId, DistrictCode, OrderCode, ReportCode};
@@ -26,7 +26,7 @@ pub struct Accepted {
     pub created_at: Timestamp,
 }
 
-pub async fn insert(conn: &mut Conn<'_>, district: DistrictCode, reports: &[Accepted]) -> Result<()> {
+pub fn rows(district: DistrictCode, reports: &[Accepted]) -> Rows<'_> {
     Insert::into("report", district.as_i64(), reports)
         .integer("number", |report| report.code.number())
         .bytes("token_hash", |report| &report.token_hash)
@@ -41,8 +41,7 @@ pub async fn insert(conn: &mut Conn<'_>, district: DistrictCode, reports: &[Acce
         .text("channel", |report| report.channel.as_str())
         .maybe_integer("reported_at", |report| report.reported_at.map(Timestamp::as_microsecond))
         .integer("created_at", |report| report.created_at.as_microsecond())
-        .run(conn)
-        .await
+        .rows()
 }
 
 /// A report as read back.

@@ -34,13 +34,22 @@ impl Seal {
         Ok(Some(Self(XChaCha20Poly1305::new(&key.into()))))
     }
 
-    /// Makes a key file that only its owner may read.
+    /// Makes a key file that only its owner may read. Of several processes that do so at once, one makes it and all
+    /// read it: it is whole from the moment it is there.
     pub fn make(path: &Path) -> Result<Self> {
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|e| StoreError::Setup(format!("no random numbers: {e}")))?;
-        let file = std::fs::File::options().create_new(true).write(true).mode(0o600).open(path);
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(format!(".{}", std::process::id()));
+        let beside = Path::new(&beside);
+        let file = std::fs::File::options().create_new(true).write(true).mode(0o600).open(beside);
         file.and_then(|mut file| file.write_all(&key).and_then(|()| file.sync_all())).map_err(|e| setup(path, &e))?;
-        Ok(Self(XChaCha20Poly1305::new(&key.into())))
+        let linked = std::fs::hard_link(beside, path);
+        std::fs::remove_file(beside).map_err(|e| setup(path, &e))?;
+        match linked {
+            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(setup(path, &e)),
+            _ => Self::read(path)?.ok_or_else(|| setup(path, &std::io::ErrorKind::NotFound.into())),
+        }
     }
 
     /// Seals `plain` for one place: it opens only under the same `place`.
@@ -83,7 +92,9 @@ mod tests {
         let again = Seal::read(&file).unwrap().unwrap();
         assert_eq!(again.open_sealed("370203/RP-1", &sealed).unwrap(), "张三".as_bytes());
         assert!(again.open_sealed("370203/RP-2", &sealed).is_err());
-        assert!(Seal::make(&file).is_err());
+        // Made by another process meanwhile: it is this one.
+        let other = Seal::make(&file).unwrap();
+        assert_eq!(other.open_sealed("370203/RP-1", &sealed).unwrap(), "张三".as_bytes());
         let other = Seal::make(&dir.path().join("other.key")).unwrap();
         assert!(other.open_sealed("370203/RP-1", &sealed).is_err());
     }

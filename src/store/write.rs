@@ -5,7 +5,9 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::{Connection as _, Postgres, SqliteConnection};
 
-use super::{Conn, Result, StoreError, dialect};
+use super::head::{self, Head};
+use super::{Conn, Result, StoreError, Writing, dialect};
+use crate::domain::id::DistrictCode;
 
 /// A connection that writes: the only one of an `SQLite` file, one of several of `PostgreSQL`.
 #[derive(Debug)]
@@ -20,6 +22,7 @@ pub enum WriteConn {
 pub struct PooledWriter {
     conn: Option<PoolConnection<Postgres>>,
     is_open: bool,
+    writing: Writing,
 }
 
 impl Drop for PooledWriter {
@@ -41,8 +44,16 @@ async fn answered(asked: impl Future<Output = Result<()>>) -> Result<()> {
 }
 
 impl WriteConn {
-    pub(super) fn pooled(conn: PoolConnection<Postgres>) -> Self {
-        Self::Postgres(PooledWriter { conn: Some(conn), is_open: false })
+    pub(super) fn pooled(conn: PoolConnection<Postgres>, writing: Writing) -> Self {
+        Self::Postgres(PooledWriter { conn: Some(conn), is_open: false, writing })
+    }
+
+    /// How the rows of a commit group are best written.
+    pub const fn writing(&self) -> Writing {
+        match self {
+            Self::Sqlite(_) => Writing::Apart,
+            Self::Postgres(c) => c.writing,
+        }
     }
 
     #[expect(clippy::expect_used, reason = "a pooled connection is taken only when it is dropped or closed")]
@@ -64,10 +75,17 @@ impl WriteConn {
         answered(dialect::begin(self.conn())).await
     }
 
-    /// Begins the transaction that holds one commit group.
-    pub async fn begin_group(&mut self) -> Result<()> {
+    /// Begins the transaction that holds one commit group, and locks the head of its district; `None` if it has none.
+    pub async fn begin_group(&mut self, district: DistrictCode) -> Result<Option<Head>> {
         self.set_open(true);
-        answered(dialect::begin_group(self.conn())).await
+        let mut conn = self.conn();
+        match &mut conn {
+            Conn::Sqlite(_) => {
+                dialect::begin(self.conn()).await?;
+                head::lock(&mut self.conn(), district).await
+            }
+            Conn::Postgres(c) => dialect::begin_group(c, district).await,
+        }
     }
 
     /// From here on the transaction sees the database as it is at its first reading, and only reads. Follows

@@ -23,7 +23,7 @@ use crate::domain::organization::Organization;
 use crate::domain::text::Text;
 use crate::store::events::Event;
 use crate::store::head::Head;
-use crate::store::{Conn, Result as StoreResult, corrupt, events, head, idempotency, orders};
+use crate::store::{Conn, Result as StoreResult, Writing, corrupt, events, head, idempotency, orders};
 
 /// Who asks for an edit, why, and under which key.
 #[derive(Debug, Clone)]
@@ -137,15 +137,15 @@ impl Open {
             let seq = self.head.next_seq();
             log.push(areas::moved_event(moved, seq, at, asking.actor.log_name()));
         }
-        orders::save(conn, self.district, &moved.iter().map(|moved| &moved.after).collect::<Vec<_>>(), self.now)
-            .await?;
-        events::append(conn, self.district, &log).await?;
+        let after: Vec<_> = moved.iter().map(|moved| &moved.after).collect();
+        crate::store::write(conn, Writing::Apart, orders::rows(self.district, &after, self.now)).await?;
+        events::rows(self.district, &log).write(conn).await?;
         let reply = rendered.reply(format!("{}:{}", self.district, self.head.seq));
         if let Some(asked) = &asking.idempotency {
             let kept = idempotent::keep(&context.seal, asked, &reply, self.now)?;
-            idempotency::keep(conn, self.district, &[kept]).await?;
+            idempotency::rows(self.district, &[kept]).write(conn).await?;
         }
-        head::save(conn, self.district, &self.head).await?;
+        head::rows(self.district, &self.head).write(conn).await?;
         Ok(Answer::Done(reply))
     }
 

@@ -173,7 +173,7 @@ async fn run(
         people::clear_duties(conn, district, person.id).await?;
         let duties: Vec<_> = after.duties.iter().map(|(kind, area)| (*area, *kind, person.id)).collect();
         people::put_duties(conn, district, &duties).await?;
-        personal::put(conn, district, &[load::seal(context, district, person.id, &after.contact)?]).await?;
+        personal::rows(district, &[load::seal(context, district, person.id, &after.contact)?]).write(conn).await?;
     } else {
         people::remove(conn, district, seq, person.id).await?;
         personal::remove(conn, district, &load::subject(person.id), Purpose::Duty).await?;

@@ -24,7 +24,7 @@ use crate::store::idempotency::{Kept, Slot};
 use crate::store::orders::StoredOrder;
 use crate::store::personal::{self, PersonalData, Purpose};
 use crate::store::reports::{Accepted, StoredReport};
-use crate::store::{Conn, StoreError, corrupt, events, head, idempotency, orders, reports};
+use crate::store::{self, Conn, StoreError, Writing, events, head, idempotency, orders, reports};
 
 /// How long a reporter's name and phone are kept once the order is closed.
 const REPORTER_KEPT: SignedDuration = SignedDuration::from_hours(180 * 24);
@@ -46,14 +46,15 @@ pub(super) enum Ran<T> {
     Behind,
 }
 
-/// Runs the group within an open transaction. An error fails the whole group.
+/// Runs the group within an open transaction that holds the district's `head`. An error fails the whole group.
 pub(super) async fn run(
     context: &Context,
     conn: &mut Conn<'_>,
+    writing: Writing,
     district: DistrictCode,
+    mut head: Head,
     commands: &[Command],
 ) -> std::result::Result<Ran<(Vec<Answer>, Effects)>, StoreError> {
-    let mut head = head::lock(conn, district).await?.ok_or_else(|| corrupt("district_head", district))?;
     // No order is decided on a registry that has changed since.
     if context.index.registry_seq(district) != Some(head.registry_seq.unsigned_abs())
         && context.catch_up_in_place(conn, district, &head).await? == CaughtUp::MustLoad
@@ -79,7 +80,7 @@ pub(super) async fn run(
     for (command, settled) in commands.iter().zip(settled) {
         answers.push(group.decide(conn, command, settled).await?);
     }
-    group.write(conn).await?;
+    group.write(conn, writing).await?;
     let events = (first, group.head.seq);
     Ok(Ran::Decided((answers, Effects { changed: group.changed(), events })))
 }
@@ -271,17 +272,19 @@ impl<'a> Group<'a> {
         self.orders.insert(order.code, Working { order, changed: true });
     }
 
-    async fn write(&mut self, conn: &mut Conn<'_>) -> std::result::Result<(), StoreError> {
+    async fn write(&self, conn: &mut Conn<'_>, writing: Writing) -> std::result::Result<(), StoreError> {
         let changed: Vec<&Order> = self.orders.values().filter(|w| w.changed).map(|w| &w.order).collect();
-        orders::save(conn, self.district, &changed, self.now).await?;
-        reports::insert(conn, self.district, &self.reports).await?;
-        events::append(conn, self.district, &self.events).await?;
-        personal::put(conn, self.district, &self.personal).await?;
-        idempotency::keep(conn, self.district, &self.new_replies).await?;
+        let [orders, tasks] = orders::rows(self.district, &changed, self.now);
+        let reports = reports::rows(self.district, &self.reports);
+        let events = events::rows(self.district, &self.events);
+        let personal = personal::rows(self.district, &self.personal);
+        let replies = idempotency::rows(self.district, &self.new_replies);
+        let head = head::rows(self.district, &self.head);
+        store::write(conn, writing, [orders, tasks, reports, events, personal, replies, head]).await?;
         for Closing(order) in &self.closing {
             personal::retain_until(conn, self.district, order.number(), self.now + REPORTER_KEPT).await?;
         }
-        head::save(conn, self.district, &self.head).await
+        Ok(())
     }
 
     fn changed(self) -> Vec<Order> {

@@ -203,8 +203,8 @@ async fn log(clock: &Clock, conn: &mut Conn<'_>, file: &ImportFile, rows: serde_
         data: json!({ "profile": file.profile, "file": file.file, "kind": file.kind, "rows": rows }).to_string(),
         reason: None,
     };
-    events::append(conn, district, &[event]).await?;
-    head::save(conn, district, &head).await?;
+    events::rows(district, &[event]).write(conn).await?;
+    head::rows(district, &head).write(conn).await?;
     Ok(seq)
 }
 

@@ -121,7 +121,7 @@ impl Guli {
                     let seq = log(&context.clock, conn, &file, json!(counts.rows)).await?;
                     people::put(conn, district, seq, &persons).await?;
                     people::put_duties(conn, district, &placed).await?;
-                    personal::put(conn, district, &records).await?;
+                    personal::rows(district, &records).write(conn).await?;
                     note(conn, &file, &counts, context.clock.now()).await?;
                     let record = areas::district(conn, district).await?;
                     let record = record.ok_or_else(|| corrupt("district", district))?;

@@ -222,7 +222,7 @@ async fn take_back(
         .to_string(),
         reason: reason.as_ref().map(|text| text.as_str().to_owned()),
     };
-    events::append(conn, district, &[event]).await?;
-    head::save(conn, district, &head).await?;
+    events::rows(district, &[event]).write(conn).await?;
+    head::rows(district, &head).write(conn).await?;
     Ok((seq, states.into_iter().map(|state| state.cover).collect(), undone))
 }
