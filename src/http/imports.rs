@@ -195,11 +195,10 @@ pub async fn create(
         idempotency: idempotency.clone(),
     });
     if let Some(twin) = app.imports.keep(&made)? {
-        twin.ends_within(TWIN).await;
-        let answer = answered_before(&app, home(&app), idempotency.as_ref()).await?;
-        let running =
-            || ServiceError::Conflict(format!("import {} runs under this key, or ended without success", twin.id));
-        return write::respond(answer.ok_or_else(running)?);
+        if twin.idempotency.as_ref().map(|asked| asked.body_hash) != idempotency.map(|asked| asked.body_hash) {
+            return Err(ServiceError::IdempotencyMismatch.into());
+        }
+        return if twin.ends_within(TWIN).await { outcome(&twin) } else { Err(ServiceError::InProgress.into()) };
     }
     let request = run::Request {
         files: vec![(profile, path)],
@@ -231,6 +230,11 @@ pub async fn create(
         return Ok(response);
     }
     run.await.map_err(|error| ServiceError::Internal(format!("an import ended: {error}")))?;
+    outcome(&made)
+}
+
+/// The answer to an import that has come to its end.
+fn outcome(made: &Made) -> Outcome {
     if let Some(Err(failed)) = made.came.get() {
         return Err(failed.clone().into());
     }
@@ -241,7 +245,7 @@ pub async fn create(
     }
     let status = if report.dry_run { StatusCode::OK } else { StatusCode::CREATED };
     let mut response = json(status, &report)?;
-    set(&mut response, "location", &location);
+    set(&mut response, "location", &format!("/v1/imports/{}", made.id));
     Ok(response)
 }
 

@@ -54,6 +54,10 @@ fn invalid() -> serde_json::Value {
     json!({"title": "The request is not acceptable", "detail": detail, "errors": errors})
 }
 
+fn in_progress() -> serde_json::Value {
+    json!({"title": "The same request is still running", "detail": "the same request is still running"})
+}
+
 fn unknown_crs() -> serde_json::Value {
     let detail = format!("unknown coordinate system \"EPSG:2437\": allowed are {}", Crs::names());
     let errors = json!([{"pointer": "/position/crs", "detail": detail}]);
@@ -182,7 +186,8 @@ faults! {
     RulingFaults [FORBIDDEN, NOT_FOUND, MISMATCH];
     UndoFaults [FORBIDDEN, NOT_FOUND, MISMATCH, (409, "conflict", conflict)];
     ImportFaults [
-        FORBIDDEN, TOO_LARGE, MEDIA_TYPE, INVALID, UNKNOWN_CRS, (422, "import-rejected", import_rejected)
+        FORBIDDEN, TOO_LARGE, MEDIA_TYPE, INVALID, UNKNOWN_CRS, MISMATCH, (422, "import-rejected", import_rejected),
+        (409, "in-progress", in_progress)
     ];
     RedrawFaults [FORBIDDEN, NOT_FOUND, INVALID, UNKNOWN_CRS, MISMATCH, (409, "conflict", conflict)];
     /// What stands on a thing keeps it.
