@@ -28,5 +28,6 @@ export const RULES = /** @type {Record<string, Severity>} */ ({
   'load-class-unfit': 'warning',
   'grid-without-leader': 'warning',
   'category-contradicts-owner': 'notice',
+  'category-contradicts-neighbours': 'notice',
   'person-without-area': 'notice',
 });

@@ -19,6 +19,7 @@ pub mod quality;
 pub mod report;
 pub mod resolve;
 pub mod responsibility;
+pub mod runs;
 pub mod seams;
 pub mod task;
 pub mod text;

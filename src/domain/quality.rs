@@ -25,6 +25,8 @@ words! {
         GridWithoutLeader = "grid-without-leader",
         /// A cover of a category that its owner hardly has.
         CategoryContradictsOwner = "category-contradicts-owner",
+        /// A cover that lies in a run of covers of another category of its owner, and in none of its own.
+        CategoryContradictsNeighbours = "category-contradicts-neighbours",
         /// A person with no duty in any area that there is.
         PersonWithoutArea = "person-without-area",
     }
@@ -54,7 +56,9 @@ impl Rule {
             Self::NearDuplicate | Self::OwnerMissing | Self::LoadClassUnfit | Self::GridWithoutLeader => {
                 Severity::Warning
             }
-            Self::CategoryContradictsOwner | Self::PersonWithoutArea => Severity::Notice,
+            Self::CategoryContradictsOwner | Self::CategoryContradictsNeighbours | Self::PersonWithoutArea => {
+                Severity::Notice
+            }
         }
     }
 }

@@ -103,6 +103,7 @@ impl MendOut {
             Mend::Remove(code) => ("DELETE", cover(code), Value::Null),
             Mend::SetOwner(code, owner) => ("PATCH", cover(code), json!({ "owner": owner.as_str() })),
             Mend::SetClass(code, class) => ("PATCH", cover(code), json!({ "spec": { "load_class": class.as_str() } })),
+            Mend::SetCategory(code, category) => ("PATCH", cover(code), json!({ "category": category.to_string() })),
             // In WGS 84, as the address takes it.
             Mend::Redraw(grid) => {
                 let geometry = GeometryOut::new(&grid.outline, Out::default())?;

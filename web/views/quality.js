@@ -58,6 +58,7 @@ const mended = ({ mend: { method, href, body } }) => {
   if (body?.grids) return t('mend.redraw', { code: body.grids[0].code });
   if (method === 'DELETE') return t('mend.remove', { code });
   if (body?.owner) return t('mend.owner', { code, owner: state.things.get(`/v1/organizations/${body.owner}`)?.name ?? body.owner });
+  if (body?.category) return t('mend.category', { code, category: tOr(`category.${body.category}`, body.category) });
   if (body?.spec?.load_class) return t('mend.class', { code, class: body.spec.load_class });
   return `${method} ${href} ${JSON.stringify(body)}`;
 };

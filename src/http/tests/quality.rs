@@ -53,7 +53,7 @@ async fn a_sound_town_lacks_only_a_leader() {
     let town = Town::open().await;
     assert_eq!(town.wrong("").await, pairs([("grid-without-leader", EAST)]));
     let counts = town.get("/v1/quality").key("demo-crew").get().await.body["counts"].clone();
-    assert_eq!(counts.as_object().unwrap().len(), 10);
+    assert_eq!(counts.as_object().unwrap().len(), 11);
     assert_eq!((&counts["grid-without-leader"], &counts["grids-gap"]), (&json!(1), &json!(0)));
     let finding = town.only("grid-without-leader").await;
     assert_eq!((&finding["severity"], &finding["state"]), (&json!("warning"), &json!("open")));
@@ -125,6 +125,59 @@ async fn a_category_that_its_owner_hardly_has_is_noticed() {
         town.create(cover("0101", k)).await;
     }
     assert_eq!(town.wrong("?rule=category-contradicts-owner").await, pairs([("category-contradicts-owner", &strange)]));
+}
+
+#[tokio::test]
+async fn a_category_is_noticed_where_its_neighbours_are_a_run_of_another() {
+    const RULE: &str = "?rule=category-contradicts-neighbours,category-contradicts-owner";
+    let town = Town::open().await;
+    // Two pipes of one owner side by side, 1.8 m apart, with chambers each 40 m.
+    let cover = |category: &str, east_m: f64, north_m: f64| {
+        let at = Position::new(120.372, 36.115).unwrap().offset(east_m, north_m).unwrap();
+        let position = json!({"lon": at.lon(), "lat": at.lat()});
+        json!({"category": category, "owner": "370203-DRA01", "accuracy": "B", "position": position})
+    };
+    for k in 0..7 {
+        let east_m = 40.0 * f64::from(k);
+        if k != 3 {
+            town.create(cover("0102", east_m, 0.0)).await;
+        }
+        town.create(cover("0103", east_m + 15.0, 1.8)).await;
+    }
+    assert!(town.wrong(RULE).await.is_empty());
+    // Another's cover in the gap, one beside the run, and one that was only drawn from memory: none says anything.
+    let with = |mut cover: Value, member: &str, value: &str| {
+        cover[member] = json!(value);
+        cover
+    };
+    let silent = [
+        with(cover("0103", 120.0, 0.0), "owner", "370203-WAT01"),
+        with(cover("0103", 120.0, 0.0), "accuracy", "C"),
+        cover("0103", 120.0, 1.7),
+        cover("0103", 139.0, 0.0),
+    ];
+    for body in silent {
+        let code = town.create(body.clone()).await;
+        assert!(town.wrong(RULE).await.is_empty(), "{body}");
+        let gone = town.ask("DELETE", &format!("/v1/covers/{code}")).key(ADMIN).header("if-match", "*").send("").await;
+        assert_eq!(gone.status, 204);
+    }
+    let wrong = town.create(cover("0103", 120.5, 0.2)).await;
+    let finding = town.only("category-contradicts-neighbours").await;
+    assert_eq!((&finding["subjects"][0]["code"], &finding["severity"]), (&json!(wrong), &json!("notice")));
+    assert_eq!(finding["mend"]["body"], json!({"category": "0102"}));
+    town.mend(&finding).await;
+    assert!(town.wrong(RULE).await.is_empty());
+    // The same where its own category is a run that ends elsewhere, and not where it may be its end.
+    let lone = town.create(cover("0110", 380.0, 60.0)).await;
+    for east_m in [300.0, 340.0, 420.0, 460.0] {
+        town.create(cover("0102", east_m, 60.0)).await;
+    }
+    assert_eq!(town.wrong(RULE).await, pairs([("category-contradicts-neighbours", &lone)]));
+    for north_m in [100.0, 140.0] {
+        town.create(cover("0110", 380.0, north_m)).await;
+    }
+    assert!(town.wrong(RULE).await.is_empty());
 }
 
 /// The town with its grids, people and covers as they should not be.

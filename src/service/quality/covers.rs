@@ -1,8 +1,9 @@
 //! What may be wrong with covers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Finding, Mend, Place, Subject};
+use super::runs::Runs;
+use super::{Finding, Mend, Place, Subject, about, owner, unit};
 use crate::domain::catalog::{CategoryCode, OWNERLESS};
 use crate::domain::id::{CoverCode, DistrictCode, OrgCode};
 use crate::domain::quality::{NEAR_M, Rule, agreed, class_needed, goes_first, is_strange};
@@ -30,14 +31,6 @@ pub(super) struct Pair {
     pub(super) a: CoverView,
     pub(super) b: CoverView,
     metres: f64,
-}
-
-fn owner(cover: &CoverView) -> Option<&OrgCode> {
-    cover.owner.as_ref().map(|owner| &owner.code)
-}
-
-fn unit(cover: &CoverView) -> Option<&OrgCode> {
-    cover.responsible_unit.as_ref().map(|unit| &unit.code)
 }
 
 impl Pair {
@@ -77,6 +70,7 @@ struct Look {
     owned: BTreeMap<OrgCode, BTreeMap<CategoryCode, Tally>>,
     /// How many covers name a unit that the registry does not know, and one of them.
     strangers: BTreeMap<OrgCode, (u32, CoverCode)>,
+    runs: Runs,
 }
 
 /// Looks at every cover that is not removed.
@@ -90,17 +84,13 @@ pub(super) fn check(index: &Index, district: DistrictCode) -> Covers {
     look.finish(index)
 }
 
-fn about(rule: Rule, cover: &CoverView, detail: String) -> Finding {
-    let finding = Finding::new(rule, vec![Subject::Cover(cover.code)], Some(Place::At(cover.position)), detail);
-    finding.of_units([owner(cover), unit(cover)])
-}
-
 impl Look {
     fn at(&mut self, index: &Index, district: DistrictCode, cover: &CoverView) {
         let category = cover.category();
         self.place(index, district, cover);
         match owner(cover) {
             Some(code) => {
+                self.runs.add(cover, code);
                 let of_owner = match self.owned.get_mut(code) {
                     Some(known) => known,
                     None => self.owned.entry(code.clone()).or_default(),
@@ -151,10 +141,15 @@ impl Look {
     }
 
     fn finish(mut self, index: &Index) -> Covers {
+        let misplaced = self.runs.check(index);
+        // Where they lie says more than whose they are.
+        let told: BTreeSet<Subject> = misplaced.iter().flat_map(|finding| finding.subjects.clone()).collect();
+        self.covers.findings.extend(misplaced);
         for (owner, categories) in &self.owned {
             let all = categories.values().map(|tally| tally.count).sum();
             for (category, tally) in categories.iter().filter(|(_, tally)| is_strange(tally.count, all)) {
-                for cover in tally.first.iter().filter_map(|code| index.cover(*code)) {
+                let strange = tally.first.iter().filter(|code| !told.contains(&Subject::Cover(**code)));
+                for cover in strange.filter_map(|code| index.cover(*code)) {
                     let mend = neighbours_owner(index, &cover).filter(|other| other != owner);
                     let mend = mend.map(|owner| Mend::SetOwner(cover.code, owner));
                     let detail = format!("of {all} covers of {owner} only {} are of category {category}", tally.count);

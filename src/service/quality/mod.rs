@@ -5,6 +5,7 @@
 
 mod areas;
 mod covers;
+mod runs;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,11 +15,12 @@ use geo::MultiPolygon;
 use super::error::{Result, ServiceError};
 use super::{Guli, keys};
 use crate::domain::actor::{self, Action, Actor, Resource};
+use crate::domain::catalog::CategoryCode;
 use crate::domain::cover::LoadClass;
 use crate::domain::id::{CoverCode, DistrictCode, GridCode, OrgCode};
 use crate::domain::position::{Position, Wgs84};
 use crate::domain::quality::{Rule, State};
-use crate::index::NamesStamp;
+use crate::index::{CoverView, NamesStamp};
 use crate::store::quality::Ruling;
 use crate::store::{self, people};
 
@@ -75,6 +77,8 @@ pub enum Mend {
     Remove(CoverCode),
     SetOwner(CoverCode, OrgCode),
     SetClass(CoverCode, LoadClass),
+    /// Which gives it another code too.
+    SetCategory(CoverCode, CategoryCode),
     Redraw(Box<Redrawn>),
 }
 
@@ -139,6 +143,19 @@ impl Finding {
         self.units.dedup();
         self
     }
+}
+
+fn owner(cover: &CoverView) -> Option<&OrgCode> {
+    cover.owner.as_ref().map(|owner| &owner.code)
+}
+
+fn unit(cover: &CoverView) -> Option<&OrgCode> {
+    cover.responsible_unit.as_ref().map(|unit| &unit.code)
+}
+
+fn about(rule: Rule, cover: &CoverView, detail: String) -> Finding {
+    let finding = Finding::new(rule, vec![Subject::Cover(cover.code)], Some(Place::At(cover.position)), detail);
+    finding.of_units([owner(cover), unit(cover)])
 }
 
 /// A finding as it is listed.
