@@ -45,14 +45,13 @@ impl Runs {
             (position.lon() - from.lon()) * metres.per_degree_east,
             (position.lat() - from.lat()) * metres.per_degree_north,
         ];
-        let number = match self.owners.get(owner) {
-            Some(number) => *number,
-            None => {
-                let number = u32::try_from(self.owned.len()).unwrap_or(u32::MAX);
-                self.owned.push(HashSet::new());
-                self.owners.insert(owner.clone(), number);
-                number
-            }
+        let number = if let Some(number) = self.owners.get(owner) {
+            *number
+        } else {
+            let number = u32::try_from(self.owned.len()).unwrap_or(u32::MAX);
+            self.owned.push(HashSet::new());
+            self.owners.insert(owner.clone(), number);
+            number
         };
         self.owned[number as usize].insert(cover.category());
         let chambers = self.chambers.entry(cover.category()).or_default();
