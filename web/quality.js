@@ -1,6 +1,6 @@
 // What is wrong with the registry: read, chosen, mended, or accepted as it is.
 import { change, get, once, post, problemOf } from './api.js';
-import { t } from './i18n.js';
+import { language, t } from './i18n.js';
 import { bounds } from './map/geometry.js';
 import { frame } from './map/map.js';
 import { onCovers } from './orders.js';
@@ -41,6 +41,9 @@ async function pages(asked, signal, limit, most) {
   }
 }
 
+/** What is to be read, and in which words. */
+const wanted = () => `${language} ${JSON.stringify(state.asked)}`;
+
 /** @param {Record<string, number>} counts */
 const sum = (counts) => Object.values(counts).reduce((a, b) => a + b, 0);
 
@@ -51,7 +54,7 @@ async function readAll() {
   const { signal } = under;
   const { asked } = state;
   stale = false;
-  read = JSON.stringify(asked);
+  read = wanted();
   try {
     const [found, whole] = await Promise.all([
       pages(asked, signal, PAGE, PAGES),
@@ -86,7 +89,7 @@ export function followFindings() {
     return;
   }
   if (state.view !== 'quality' || state.deciding || state.verdict.step) return;
-  if (stale || read !== JSON.stringify(state.asked)) readAll();
+  if (stale || read !== wanted()) readAll();
 }
 
 let later = 0;

@@ -9,6 +9,7 @@ pub mod actor;
 pub mod catalog;
 pub mod cover;
 pub mod deadline;
+pub mod finding;
 pub mod grid;
 pub mod id;
 pub mod order;

@@ -157,7 +157,7 @@ fn describe(operation: &mut Operation) {
             owner and a work order.\n\n\
             Positions are objects with their coordinate system; `lon`/`x` is always east, `lat`/`y` always north. \
             Errors are RFC 9457 problems: `type` never changes with the language, `title` follows \
-            `Accept-Language` (zh-CN, en), `detail` is English. Lists come in pages: the next one is the same query with `cursor`.",
+            `Accept-Language` (zh-CN, en), `detail` is in English. Lists come in pages: the next one is the same query with `cursor`.",
     ),
     paths(
         resolve::get, resolve::batch, reports::create, reports::track, work_orders::list, work_orders::get,

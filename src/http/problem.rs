@@ -14,8 +14,10 @@ pub struct Problem {
     #[serde(rename = "type")]
     #[schema(examples("https://guli.dev/problems/invalid"))]
     pub kind: String,
+    /// In the language of `Accept-Language`.
     pub title: &'static str,
     pub status: u16,
+    /// What exactly, for whoever wrote the request: always in English.
     pub detail: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ProblemFault>,
@@ -61,7 +63,7 @@ impl From<Fault> for ProblemFault {
     }
 }
 
-/// The language of `title` and `detail`.
+/// The language of texts for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Language {
     #[default]

@@ -15,7 +15,7 @@ use super::edge::Caller;
 use super::openapi::{BodyFaults, Forbidden, NotFound, RulingFaults, say};
 use super::page::{DEFAULT_LIMIT, MOST, bbox, cursor, read_cursor};
 use super::params::Params;
-use super::problem::Outcome;
+use super::problem::{Language, Outcome};
 use super::wire::{self, Out, Source};
 use super::write::{self, InPath};
 use super::{App, body, json as answer_json, to_bytes, words};
@@ -102,7 +102,6 @@ impl MendOut {
         let (method, href, body) = match mend {
             Mend::Remove(code) => ("DELETE", cover(code), Value::Null),
             Mend::SetOwner(code, owner) => ("PATCH", cover(code), json!({ "owner": owner.as_str() })),
-            Mend::SetClass(code, class) => ("PATCH", cover(code), json!({ "spec": { "load_class": class.as_str() } })),
             Mend::SetCategory(code, category) => ("PATCH", cover(code), json!({ "category": category.to_string() })),
             // In WGS 84, as the address takes it.
             Mend::Redraw(grid) => {
@@ -139,13 +138,22 @@ pub struct FindingOut {
     pub state: &'static str,
     pub subjects: Vec<SubjectOut>,
     pub geometry: Option<PlaceOut>,
+    /// A sentence for people, in the language of `Accept-Language`.
     pub detail: String,
     pub mend: Option<MendOut>,
     pub ruling: Option<RulingOut>,
 }
 
+/// How an answer is to look.
+#[derive(Debug, Clone, Copy)]
+struct View {
+    out: Out,
+    language: Language,
+}
+
 impl FindingOut {
-    fn new(Found { finding, state, ruling, .. }: &Found, out: Out) -> Result<Self> {
+    fn new(Found { finding, state, ruling, .. }: &Found, View { out, language }: View) -> Result<Self> {
+        let detail = if language == Language::Chinese { &finding.detail.chinese } else { &finding.detail.english };
         Ok(Self {
             id: finding.id.clone(),
             rule: finding.rule.as_str(),
@@ -153,7 +161,7 @@ impl FindingOut {
             state: state.as_str(),
             subjects: finding.subjects.iter().map(SubjectOut::from).collect(),
             geometry: finding.place.as_ref().map(|place| PlaceOut::new(place, out)).transpose()?,
-            detail: finding.detail.clone(),
+            detail: detail.clone(),
             mend: finding.mend.as_ref().map(MendOut::new).transpose()?,
             ruling: ruling.as_ref().map(|ruling| RulingOut { at: ruling.at, reason: ruling.reason.clone() }),
         })
@@ -203,7 +211,13 @@ fn after(params: &mut Params<'_>) -> Result<Option<Key>> {
 }
 
 /// Answers a query with at most `most` findings a page.
-pub async fn answer(guli: &Guli, actor: &Actor, query: Option<&str>, most: usize) -> Result<QualityOut> {
+pub async fn answer(
+    guli: &Guli,
+    actor: &Actor,
+    query: Option<&str>,
+    most: usize,
+    language: Language,
+) -> Result<QualityOut> {
     let mut params = Params::read(query)?;
     let out = Out::from_params(&mut params)?;
     let crs = wire::crs(params.text("crs").as_deref(), Source::Query, "crs")?;
@@ -236,7 +250,8 @@ pub async fn answer(guli: &Guli, actor: &Actor, query: Option<&str>, most: usize
         let (district, rule, subjects, id) = key(last);
         cursor(&[&district.to_string(), rule.as_str(), &subjects, &id])
     });
-    let items = page.iter().map(|found| FindingOut::new(found, out)).collect::<Result<_>>()?;
+    let view = View { out, language };
+    let items = page.iter().map(|found| FindingOut::new(found, view)).collect::<Result<_>>()?;
     Ok(QualityOut { items, next, counts })
 }
 
@@ -263,9 +278,9 @@ pub async fn answer(guli: &Guli, actor: &Actor, query: Option<&str>, most: usize
         (status = 200, description = "A page, by district, rule and subjects", body = QualityOut), Forbidden, NotFound,
     ),
 )]
-pub async fn list(Shared(app): Shared<App>, caller: Caller, RawQuery(query): RawQuery) -> Outcome {
+pub async fn list(Shared(app): Shared<App>, caller: Caller, language: Language, RawQuery(query): RawQuery) -> Outcome {
     caller.known()?;
-    answer_json(StatusCode::OK, &answer(&app.guli, &caller.0, query.as_deref(), MOST).await?)
+    answer_json(StatusCode::OK, &answer(&app.guli, &caller.0, query.as_deref(), MOST, language).await?)
 }
 
 /// Read a finding
@@ -280,6 +295,7 @@ pub async fn list(Shared(app): Shared<App>, caller: Caller, RawQuery(query): Raw
 pub async fn get(
     Shared(app): Shared<App>,
     caller: Caller,
+    language: Language,
     InPath(id): InPath<String>,
     RawQuery(query): RawQuery,
 ) -> Outcome {
@@ -288,7 +304,7 @@ pub async fn get(
     params.finish("out_crs")?;
     caller.known()?;
     let found = app.guli.finding(&caller.0, &id).await?;
-    answer_json(StatusCode::OK, &FindingOut::new(&found, out)?)
+    answer_json(StatusCode::OK, &FindingOut::new(&found, View { out, language })?)
 }
 
 /// What is said of a finding.
@@ -341,6 +357,7 @@ impl RulingIn {
 pub async fn rule(
     Shared(app): Shared<App>,
     caller: Caller,
+    language: Language,
     InPath(id): InPath<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -355,7 +372,7 @@ pub async fn rule(
     let (verdict, reason) = body::parse::<RulingIn>(&bytes)?.read()?;
     let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency };
     let rendered = move |found: &Found| -> Result<Rendered> {
-        let body = to_bytes(&FindingOut::new(found, out)?)?;
+        let body = to_bytes(&FindingOut::new(found, View { out, language })?)?;
         Ok(Rendered { status: StatusCode::OK.as_u16(), location: None, etag: None, body })
     };
     let render = Render(Arc::new(move |found: &Found| write::rendered(rendered(found))));

@@ -20,6 +20,7 @@ use crate::export::{Ask, Export, Format, Layer};
 use crate::http::history::VersionOut;
 use crate::http::page::Items;
 use crate::http::params::Params;
+use crate::http::problem::Language;
 use crate::http::wire::Audience;
 use crate::http::{area_edit, cover_edit};
 use crate::import::field::Kind;
@@ -134,7 +135,7 @@ pub fn handle(guli: &Arc<Guli>, request: Request, tell: &mut dyn FnMut(Message) 
         }
         Request::Doctor { query } => {
             let owner = owner();
-            let answer = crate::http::quality::answer(guli, &owner, Some(&query), usize::MAX);
+            let answer = crate::http::quality::answer(guli, &owner, Some(&query), usize::MAX, Language::English);
             let answer = runtime.block_on(answer).map_err(failed)?;
             serde_json::to_value(answer).map_err(|error| error.to_string())
         }

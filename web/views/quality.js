@@ -1,7 +1,7 @@
 // What is wrong with the registry, the worst first: everything on the map is in this list too.
 import { html, nothing } from '../vendor/lit-html/lit-html.js';
 import { moment } from '../format.js';
-import { language, t, tOr } from '../i18n.js';
+import { t, tOr } from '../i18n.js';
 import { bounds } from '../map/geometry.js';
 import { frame } from '../map/map.js';
 import { LETTERS } from '../map/pin-layer.js';
@@ -59,7 +59,6 @@ const mended = ({ mend: { method, href, body } }) => {
   if (method === 'DELETE') return t('mend.remove', { code });
   if (body?.owner) return t('mend.owner', { code, owner: state.things.get(`/v1/organizations/${body.owner}`)?.name ?? body.owner });
   if (body?.category) return t('mend.category', { code, category: tOr(`category.${body.category}`, body.category) });
-  if (body?.spec?.load_class) return t('mend.class', { code, class: body.spec.load_class });
   return `${method} ${href} ${JSON.stringify(body)}`;
 };
 
@@ -127,7 +126,7 @@ const line = (/** @type {any} */ finding) => {
       ${mark(finding.severity)}
       <span class="what">
         <strong class="number">${finding.subjects.map((/** @type {any} */ one) => one.code).join(' · ')}</strong>
-        <span lang=${language === 'en' ? nothing : 'en'}>${finding.detail}</span>
+        <span>${finding.detail}</span>
       </span>
     </button>
     ${open ? details(finding) : nothing}

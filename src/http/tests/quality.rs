@@ -87,10 +87,19 @@ async fn what_is_wrong_with_a_cover_is_mended_by_one_request() {
     assert_eq!(missing["items"][0]["mend"]["body"], json!({"owner": "370203-WAT01"}));
     assert!(missing["items"][1]["mend"].is_null());
     town.mend(&missing["items"][0]).await;
+    assert_eq!(town.wrong("?rule=owner-missing").await, pairs([("owner-missing", &lone)]));
+    // A weak cover is not mended by writing that it is strong.
     let unfit = town.only("load-class-unfit").await;
-    assert_eq!(unfit["mend"]["body"], json!({"spec": {"load_class": "D400"}}));
-    town.mend(&unfit).await;
-    assert_eq!(town.wrong("?rule=owner-missing,load-class-unfit").await, pairs([("owner-missing", &lone)]));
+    assert!(unfit["mend"].is_null() && unfit["detail"].as_str().unwrap().contains("inspected"), "{unfit}");
+    // It is said in the language asked for.
+    let uri = format!("/v1/quality/{}", unfit["id"].as_str().unwrap());
+    for (language, words) in [("zh-CN", "现场核查"), ("en", "to be inspected"), ("fr", "to be inspected")] {
+        let one = town.get(&uri).key(ADMIN).header("accept-language", language).get().await.body;
+        assert!(one["detail"].as_str().unwrap().contains(words), "{language} {one}");
+        let uri = "/v1/quality?rule=load-class-unfit";
+        let listed = town.get(uri).key(ADMIN).header("accept-language", language).get().await.body;
+        assert_eq!(listed["items"], json!([one]), "{language}");
+    }
 }
 
 #[tokio::test]

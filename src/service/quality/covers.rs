@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::runs::Runs;
-use super::{Finding, Mend, Place, Subject, about, owner, unit};
+use super::{Finding, Mend, Place, Subject, Words, about, owner, unit};
 use crate::domain::catalog::{CategoryCode, OWNERLESS};
 use crate::domain::id::{CoverCode, DistrictCode, OrgCode};
 use crate::domain::quality::{NEAR_M, Rule, agreed, class_needed, goes_first, is_strange};
@@ -45,11 +45,19 @@ impl Pair {
         }
         let first = goes_first((a.accuracy, a.id), (b.accuracy, b.id));
         let (stays, goes) = if first { (b, a) } else { (a, b) };
-        let detail = format!(
-            "{metres:.2} m apart, from {} and {}: probably one cover; {} is measured better or was there first",
-            of_a.unwrap_or("an unknown source"),
-            of_b.unwrap_or("an unknown source"),
-            stays.code,
+        let detail = Words::new(
+            format!(
+                "{metres:.2} m apart, from {} and {}: probably one cover; {} is measured better or was there first",
+                of_a.unwrap_or("an unknown source"),
+                of_b.unwrap_or("an unknown source"),
+                stays.code,
+            ),
+            format!(
+                "相距 {metres:.2} 米,分别来自 {} 和 {},多半是同一个井盖;{} 测量更准或登记在先",
+                of_a.unwrap_or("未知来源"),
+                of_b.unwrap_or("未知来源"),
+                stays.code,
+            ),
         );
         let subjects = vec![Subject::Cover(a.code), Subject::Cover(b.code)];
         let finding = Finding::new(Rule::NearDuplicate, subjects, Some(Place::At(goes.position)), detail);
@@ -103,7 +111,10 @@ impl Look {
             }
             None if category != OWNERLESS => {
                 let mend = neighbours_owner(index, cover).map(|owner| Mend::SetOwner(cover.code, owner));
-                let detail = "no owner, and its category is not 0114 无主井盖".to_owned();
+                let detail = Words::new(
+                    "no owner, and its category is not 0114 无主井盖",
+                    "没有权属单位,小类又不是 0114 无主井盖",
+                );
                 self.covers.findings.push(about(Rule::OwnerMissing, cover, detail).mended_by(mend));
             }
             None => {}
@@ -114,9 +125,15 @@ impl Look {
             self.strangers.entry(stranger.code.clone()).or_insert((0, cover.code)).0 += 1;
         }
         if let (Some(needed), Some(class)) = (class_needed(category, &cover.spec), cover.spec.load_class) {
-            let detail = format!("{} in a carriageway, which needs {} (GB/T 23858)", class.as_str(), needed.as_str());
-            let mend = Mend::SetClass(cover.code, needed);
-            self.covers.findings.push(about(Rule::LoadClassUnfit, cover, detail).mended_by(Some(mend)));
+            let (class, needed) = (class.as_str(), needed.as_str());
+            // Whether the record is wrong or the cover too weak is seen on site: no request may hide a weak one.
+            let detail = Words::new(
+                format!(
+                    "{class} in a carriageway, which needs {needed} (GB/T 23858): to be inspected, and replaced if so"
+                ),
+                format!("车行道上的等级为 {class},应不低于 {needed}(GB/T 23858):请现场核查,属实则更换井盖"),
+            );
+            self.covers.findings.push(about(Rule::LoadClassUnfit, cover, detail));
         }
         // Each pair once, at its lower code.
         for (other, metres) in index.covers_near(cover.position, NEAR_M) {
@@ -128,14 +145,16 @@ impl Look {
 
     fn place(&mut self, index: &Index, district: DistrictCode, cover: &CoverView) {
         let detail = match index.grid_at(cover.position) {
-            Ok(hit) if hit.grid.code.district() != district => {
-                format!("lies in grid {} of another district", hit.grid.code)
-            }
-            Ok(hit) if hit.distance_m > 0.0 => {
-                format!("lies in no grid: {} is nearest, {:.1} m away", hit.grid.code, hit.distance_m)
-            }
+            Ok(hit) if hit.grid.code.district() != district => Words::new(
+                format!("lies in grid {} of another district", hit.grid.code),
+                format!("位于其他区的网格 {}", hit.grid.code),
+            ),
+            Ok(hit) if hit.distance_m > 0.0 => Words::new(
+                format!("lies in no grid: {} is nearest, {:.1} m away", hit.grid.code, hit.distance_m),
+                format!("不在任何网格内:最近的是 {},相距 {:.1} 米", hit.grid.code, hit.distance_m),
+            ),
             Ok(_) => return,
-            Err(_) => "lies outside every district served here".to_owned(),
+            Err(_) => Words::new("lies outside every district served here", "位于本系统服务的各区之外"),
         };
         self.covers.findings.push(about(Rule::CoverOutsideGrids, cover, detail));
     }
@@ -152,14 +171,20 @@ impl Look {
                 for cover in strange.filter_map(|code| index.cover(*code)) {
                     let mend = neighbours_owner(index, &cover).filter(|other| other != owner);
                     let mend = mend.map(|owner| Mend::SetOwner(cover.code, owner));
-                    let detail = format!("of {all} covers of {owner} only {} are of category {category}", tally.count);
+                    let detail = Words::new(
+                        format!("of {all} covers of {owner} only {} are of category {category}", tally.count),
+                        format!("{owner} 的 {all} 个井盖中,只有 {} 个属于小类 {category}", tally.count),
+                    );
                     self.covers.findings.push(about(Rule::CategoryContradictsOwner, &cover, detail).mended_by(mend));
                 }
             }
         }
         for (code, (count, example)) in self.strangers {
             let place = index.cover(example).map(|cover| Place::At(cover.position));
-            let detail = format!("{count} covers name it, {example} first, and the registry does not know it");
+            let detail = Words::new(
+                format!("{count} covers name it, {example} first, and the registry does not know it"),
+                format!("{count} 个井盖写着它(如 {example}),登记库里却没有"),
+            );
             let subjects = vec![Subject::Organization(code.clone())];
             let finding = Finding::new(Rule::UnitUnreachable, subjects, place, detail);
             self.covers.findings.push(finding.of_units([Some(&code)]));

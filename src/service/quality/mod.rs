@@ -10,73 +10,22 @@ mod runs;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use geo::MultiPolygon;
-
 use super::error::{Result, ServiceError};
 use super::{Guli, keys};
 use crate::domain::actor::{self, Action, Actor, Resource};
 use crate::domain::catalog::CategoryCode;
-use crate::domain::cover::LoadClass;
+pub use crate::domain::finding::{Place, Subject, Words};
 use crate::domain::id::{CoverCode, DistrictCode, GridCode, OrgCode};
-use crate::domain::position::{Position, Wgs84};
 use crate::domain::quality::{Rule, State};
 use crate::index::{CoverView, NamesStamp};
 use crate::store::quality::Ruling;
 use crate::store::{self, people};
-
-/// What a finding is about.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Subject {
-    Cover(CoverCode),
-    /// By its code, such as a grid's 15 digits.
-    Grid(u64),
-    District(DistrictCode),
-    Organization(OrgCode),
-    /// By its identity.
-    Person(String),
-}
-
-impl Subject {
-    /// The word for its kind, and its code.
-    pub fn named(&self) -> (&'static str, String) {
-        match self {
-            Self::Cover(code) => ("cover", code.to_string()),
-            Self::Grid(code) => ("grid", code.to_string()),
-            Self::District(code) => ("district", code.to_string()),
-            Self::Organization(code) => ("organization", code.to_string()),
-            Self::Person(id) => ("person", id.clone()),
-        }
-    }
-}
-
-/// Where it is.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Place {
-    At(Position<Wgs84>),
-    Ground(MultiPolygon<f64>),
-}
-
-impl Place {
-    /// Whether it meets west, south, east, north, by its box.
-    pub fn meets(&self, [west, south, east, north]: [f64; 4]) -> bool {
-        use geo::BoundingRect as _;
-        let (low, high) = match self {
-            Self::At(at) => ((at.lon(), at.lat()), (at.lon(), at.lat())),
-            Self::Ground(outline) => match outline.bounding_rect() {
-                Some(rect) => (rect.min().x_y(), rect.max().x_y()),
-                None => return false,
-            },
-        };
-        low.0 <= east && high.0 >= west && low.1 <= north && high.1 >= south
-    }
-}
 
 /// The edit that would mend it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Mend {
     Remove(CoverCode),
     SetOwner(CoverCode, OrgCode),
-    SetClass(CoverCode, LoadClass),
     /// Which gives it another code too.
     SetCategory(CoverCode, CategoryCode),
     Redraw(Box<Redrawn>),
@@ -99,15 +48,14 @@ pub struct Finding {
     pub rule: Rule,
     pub subjects: Vec<Subject>,
     pub place: Option<Place>,
-    /// A sentence for people, without names of people.
-    pub detail: String,
+    pub detail: Words,
     pub mend: Option<Mend>,
     /// The organisations whose things these are.
     pub units: Vec<OrgCode>,
 }
 
 impl Finding {
-    fn new(rule: Rule, subjects: Vec<Subject>, place: Option<Place>, detail: String) -> Self {
+    fn new(rule: Rule, subjects: Vec<Subject>, place: Option<Place>, detail: Words) -> Self {
         let mut finding = Self { id: String::new(), rule, subjects, place, detail, mend: None, units: Vec::new() };
         finding.id = finding.identity("");
         finding
@@ -153,7 +101,7 @@ fn unit(cover: &CoverView) -> Option<&OrgCode> {
     cover.responsible_unit.as_ref().map(|unit| &unit.code)
 }
 
-fn about(rule: Rule, cover: &CoverView, detail: String) -> Finding {
+fn about(rule: Rule, cover: &CoverView, detail: Words) -> Finding {
     let finding = Finding::new(rule, vec![Subject::Cover(cover.code)], Some(Place::At(cover.position)), detail);
     finding.of_units([owner(cover), unit(cover)])
 }
