@@ -48,7 +48,7 @@ pub struct ChangeOut {
 }
 
 impl ChangeOut {
-    fn new(district: DistrictCode, event: Event) -> Self {
+    pub(super) fn new(district: DistrictCode, event: Event) -> Self {
         let at = match event.kind.split('.').next() {
             Some("work_order") => Some("work-orders"),
             Some("cover") => Some("covers"),

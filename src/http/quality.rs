@@ -12,7 +12,10 @@ use utoipa::ToSchema;
 
 use super::areas::{GeometryOut, pair};
 use super::edge::Caller;
+use super::feed::ChangeOut;
+use super::history::by;
 use super::openapi::{BodyFaults, Forbidden, NotFound, RulingFaults, say};
+use super::order_out::ByOut;
 use super::page::{DEFAULT_LIMIT, MOST, bbox, cursor, read_cursor};
 use super::params::Params;
 use super::problem::{Language, Outcome};
@@ -124,6 +127,17 @@ pub struct RulingOut {
     pub reason: Option<String>,
 }
 
+/// What mended a finding.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MendedOut {
+    pub at: jiff::Timestamp,
+    /// Who made the change.
+    pub by: Option<ByOut>,
+    /// The last change of its subjects, or else of the registry, before it was no longer found; null where the registry
+    /// did not change.
+    pub change: Option<ChangeOut>,
+}
+
 /// Something that is wrong, or may be.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FindingOut {
@@ -142,6 +156,8 @@ pub struct FindingOut {
     pub detail: String,
     pub mend: Option<MendOut>,
     pub ruling: Option<RulingOut>,
+    /// Of a finding that is mended: when, by whom and by which change.
+    pub mended: Option<MendedOut>,
 }
 
 /// How an answer is to look.
@@ -152,7 +168,8 @@ struct View {
 }
 
 impl FindingOut {
-    fn new(Found { finding, state, ruling, .. }: &Found, View { out, language }: View) -> Result<Self> {
+    fn new(guli: &Guli, found: &Found, View { out, language }: View) -> Result<Self> {
+        let Found { district, finding, state, ruling, mended } = found;
         let detail = if language == Language::Chinese { &finding.detail.chinese } else { &finding.detail.english };
         Ok(Self {
             id: finding.id.clone(),
@@ -164,6 +181,11 @@ impl FindingOut {
             detail: detail.clone(),
             mend: finding.mend.as_ref().map(MendOut::new).transpose()?,
             ruling: ruling.as_ref().map(|ruling| RulingOut { at: ruling.at, reason: ruling.reason.clone() }),
+            mended: mended.as_ref().map(|mended| MendedOut {
+                at: mended.at,
+                by: mended.change.as_ref().map(|event| by(guli, event)),
+                change: mended.change.clone().map(|event| ChangeOut::new(*district, event)),
+            }),
         })
     }
 }
@@ -229,8 +251,16 @@ pub async fn answer(
     let bounds = bbox(&mut params, crs)?;
     let after = after(&mut params)?;
     params.finish(KNOWN)?;
-    let mut found = guli.findings(actor, district).await?;
     let among = |asked: bool, empty: bool| asked || empty;
+    let mut found = Vec::new();
+    // What is no more is listed only for who asks for it.
+    if among(states.iter().any(|state| *state != State::Mended), states.is_empty()) {
+        found = guli.findings(actor, district).await?;
+    }
+    if states.contains(&State::Mended) {
+        found.append(&mut guli.mended(actor, district).await?);
+        found.sort_by_cached_key(key);
+    }
     let wanted = |rule: Rule| {
         among(rules.contains(&rule), rules.is_empty())
             && among(severities.contains(&rule.severity()), severities.is_empty())
@@ -251,20 +281,21 @@ pub async fn answer(
         cursor(&[&district.to_string(), rule.as_str(), &subjects, &id])
     });
     let view = View { out, language };
-    let items = page.iter().map(|found| FindingOut::new(found, view)).collect::<Result<_>>()?;
+    let items = page.iter().map(|found| FindingOut::new(guli, found, view)).collect::<Result<_>>()?;
     Ok(QualityOut { items, next, counts })
 }
 
 /// List what is wrong with the registry
 ///
-/// Found anew whenever the registry changes. What is mended is no longer found, so nothing is listed as mended.
+/// Found anew whenever the registry changes. What is mended is listed only when asked for (`state=mended`), with who did it,
+/// when and by which change; what comes back is open again.
 #[utoipa::path(
     get, path = "/v1/quality", operation_id = "findings", tag = "registry", security(("key" = [])),
     params(
         ("district" = Option<String>, Query, description = "Only of this district", example = "370203"),
         ("rule" = Option<String>, Query, description = "Only of these rules", example = "near-duplicate,owner-missing"),
         ("severity" = Option<String>, Query, description = "error, warning, notice"),
-        ("state" = Option<String>, Query, description = "open, accepted, mended"),
+        ("state" = Option<String>, Query, description = "open, accepted, mended; open and accepted unless said"),
         (
             "bbox" = Option<String>, Query,
             description = "west,south,east,north in `crs`", example = "120.37,36.11,120.39,36.13",
@@ -304,7 +335,7 @@ pub async fn get(
     params.finish("out_crs")?;
     caller.known()?;
     let found = app.guli.finding(&caller.0, &id).await?;
-    answer_json(StatusCode::OK, &FindingOut::new(&found, View { out, language })?)
+    answer_json(StatusCode::OK, &FindingOut::new(&app.guli, &found, View { out, language })?)
 }
 
 /// What is said of a finding.
@@ -325,7 +356,7 @@ impl RulingIn {
             Some(State::Accepted) => Verdict::Accept,
             Some(State::Open) => Verdict::Reopen,
             _ => {
-                let detail = format!("{:?} is none of accepted, open: what is mended is no longer found", self.state);
+                let detail = format!("{:?} is none of accepted, open: mended is what is no longer found", self.state);
                 return Err(ServiceError::invalid("/state", detail));
             }
         };
@@ -371,8 +402,9 @@ pub async fn rule(
     let idempotency = write::idempotency(&headers, &caller.0, &format!("/v1/quality/{id}"), &bytes)?;
     let (verdict, reason) = body::parse::<RulingIn>(&bytes)?.read()?;
     let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency };
+    let guli = Arc::clone(&app.guli);
     let rendered = move |found: &Found| -> Result<Rendered> {
-        let body = to_bytes(&FindingOut::new(found, View { out, language })?)?;
+        let body = to_bytes(&FindingOut::new(&guli, found, View { out, language })?)?;
         Ok(Rendered { status: StatusCode::OK.as_u16(), location: None, etag: None, body })
     };
     let render = Render(Arc::new(move |found: &Found| write::rendered(rendered(found))));

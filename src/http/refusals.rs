@@ -108,6 +108,11 @@ fn conflict() -> serde_json::Value {
            "detail": "later changes stand on version 2: the last one is 3"})
 }
 
+fn mended() -> serde_json::Value {
+    json!({"title": "In conflict with what is there",
+           "detail": "finding 5f1d2c3b4a596877 is mended: nothing is left to be said"})
+}
+
 fn void_token() -> serde_json::Value {
     json!({"title": "Gone", "detail": "this tracking token is void: its order was closed long ago"})
 }
@@ -183,7 +188,7 @@ faults! {
         FORBIDDEN, NOT_FOUND, INVALID, UNKNOWN_CRS, OUTSIDE,
         (412, "stale-version", stale), (428, "precondition-required", required)
     ];
-    RulingFaults [FORBIDDEN, NOT_FOUND, MISMATCH];
+    RulingFaults [FORBIDDEN, NOT_FOUND, MISMATCH, (409, "conflict", mended)];
     UndoFaults [FORBIDDEN, NOT_FOUND, MISMATCH, (409, "conflict", conflict)];
     ImportFaults [
         FORBIDDEN, TOO_LARGE, MEDIA_TYPE, INVALID, UNKNOWN_CRS, MISMATCH, (422, "import-rejected", import_rejected),

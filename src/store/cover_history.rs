@@ -6,7 +6,7 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::covers::{FIELDS, Row, bind_fields};
-use super::{Conn, Result, corrupt, each};
+use super::{Conn, ROWS_PER_STATEMENT, Result, corrupt, each};
 use crate::domain::cover::Cover;
 use crate::domain::id::{CoverCode, CoverId, DistrictCode, GridCode};
 
@@ -53,6 +53,34 @@ pub async fn code_of_former(conn: &mut Conn<'_>, former: CoverCode) -> Result<Op
         .bind(former.district().as_i64()).bind(former.number().cast_signed()).fetch_optional(c).await?);
     code.map(|code| CoverCode::from_number(code.unsigned_abs()).ok_or_else(|| corrupt("a cover's code", code)))
         .transpose()
+}
+
+/// The codes that these covers have now, where they have other ones.
+pub async fn successors(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    former: &[CoverCode],
+) -> Result<HashMap<CoverCode, CoverCode>> {
+    let mut found = HashMap::new();
+    for chunk in former.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<(i64, i64)> = each!(&mut *conn, c => {
+            let mut sql = QueryBuilder::<Db>::new(
+                "SELECT v.code, c.code FROM cover_version v JOIN cover c ON c.district = v.district AND c.id = v.id \
+                 WHERE c.code <> v.code AND v.district = ",
+            );
+            sql.push_bind(district.as_i64()).push(" AND v.code IN (");
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|code| { list.push_bind(code.number().cast_signed()); });
+            sql.push(")");
+            sql.build_query_as().fetch_all(c).await?
+        });
+        for (before, now) in rows {
+            let read =
+                |code: i64| CoverCode::from_number(code.unsigned_abs()).ok_or_else(|| corrupt("a cover's code", code));
+            found.insert(read(before)?, read(now)?);
+        }
+    }
+    Ok(found)
 }
 
 /// Every state of a cover, the oldest first; the last is the present.

@@ -1,5 +1,7 @@
 //! Every change, gap-free per district: the feed, the audit and the outbox in one row.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use sqlx::QueryBuilder;
 
@@ -76,6 +78,23 @@ pub async fn numbered(conn: &mut Conn<'_>, district: DistrictCode, numbers: &[i6
         found.extend(events);
     }
     Ok(found)
+}
+
+/// The number of the last event on each of these, where there is one.
+pub async fn last_on(conn: &mut Conn<'_>, district: DistrictCode, subjects: &[&str]) -> Result<HashMap<String, i64>> {
+    let mut last = HashMap::with_capacity(subjects.len());
+    for chunk in subjects.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<(String, i64)> = each!(&mut *conn, c => {
+            let mut sql = QueryBuilder::<Db>::new("SELECT subject, MAX(seq) FROM event WHERE district = ");
+            sql.push_bind(district.as_i64()).push(" AND subject IN (");
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|subject| { list.push_bind(*subject); });
+            sql.push(") GROUP BY subject");
+            sql.build_query_as().fetch_all(c).await?
+        });
+        last.extend(rows);
+    }
+    Ok(last)
 }
 
 /// The last event at or before an instant; time order is the order of the numbers.

@@ -13,6 +13,7 @@ pub mod cover_history;
 pub mod covers;
 mod dialect;
 pub mod events;
+pub mod findings;
 pub mod head;
 pub mod idempotency;
 pub mod imports;

@@ -120,6 +120,11 @@ pub const TABLES: &[Table] = tables! {
         district: integer, source: text, external_id: text, cover: bytes, digest: bytes, original_x: real,
         original_y: real, original_crs: text, import: bytes, row_number: integer,
     }
+    finding by (district, id) {
+        district: integer, id: text, rule: text, subjects: text, lon: maybe_real, lat: maybe_real,
+        outline: maybe_bytes, english: text, chinese: text, found_seq: integer, mended_at: maybe_integer,
+        mended_seq: maybe_integer,
+    }
     quality_state by (district, id) {
         district: integer, id: text, state: text, reason: maybe_text, actor: text, at: integer,
     }

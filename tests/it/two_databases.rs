@@ -224,6 +224,7 @@ async fn tell(database: &DatabaseUrl, home: &Home, seed: u64) -> Vec<(String, Va
     edits(&mut story).await;
     units_and_people(&mut story).await;
     random::tell(&mut story, seed).await;
+    mended(&mut story).await;
     story.get("demo-planner", "/v1/quality?state=accepted").await;
     api_keys(&mut story).await;
     [told, story.end().await].concat()
@@ -367,6 +368,20 @@ async fn quality(story: &mut Story) {
     }
     story.get("demo-crew", "/v1/quality?state=accepted").await;
     walk(story, "/v1/quality", "limit=5", 3).await;
+}
+
+/// A finding is mended, and comes back.
+async fn mended(story: &mut Story) {
+    let admin = [("authorization", "Bearer demo-admin"), ("if-match", "*")];
+    let found = story.get("demo-admin", "/v1/quality?rule=owner-missing&limit=1").await;
+    let href = found["items"][0]["subjects"][0]["href"].as_str().unwrap().to_owned();
+    let path = format!("/v1/quality/{}", found["items"][0]["id"].as_str().unwrap());
+    for (owner, state) in [(json!("370203-WAT01"), "mended"), (Value::Null, "open")] {
+        let body = json!({ "owner": owner });
+        assert_eq!(story.ask(Method::PATCH, &href, &admin, Some(&body)).await.status, 200);
+        let mended = story.get("demo-admin", "/v1/quality?state=mended").await;
+        assert_eq!(story.get("demo-admin", &path).await["state"], state, "{mended}");
+    }
 }
 
 async fn layers(story: &mut Story) {

@@ -189,6 +189,56 @@ async fn a_category_is_noticed_where_its_neighbours_are_a_run_of_another() {
     assert!(town.wrong(RULE).await.is_empty());
 }
 
+#[tokio::test]
+async fn what_is_mended_is_listed_with_who_did_it_and_open_again_when_it_comes_back() {
+    let town = Town::open().await;
+    let lone = town.create(json!({"category": "0110", "position": {"lon": 120.377, "lat": 36.1205}})).await;
+    let finding = town.only("owner-missing").await;
+    assert!(finding["mended"].is_null());
+    let id = finding["id"].as_str().unwrap().to_owned();
+    let owner = async |owner: Value| {
+        let ask = town.ask("PATCH", &format!("/v1/covers/{lone}")).key(ADMIN).header("if-match", "*");
+        let got = ask.json(json!({"owner": owner})).await;
+        assert_eq!(got.status, 200, "{}", got.body);
+        got
+    };
+    // Accepted, then mended, by an edit that nobody called a mend.
+    town.say(ADMIN, &id, json!({"state": "accepted", "reason": "being asked for"})).await;
+    let edited = owner(json!("370203-WAT01")).await;
+    let mended = pairs([("owner-missing", &lone)]);
+    assert_eq!(town.wrong("?state=mended").await, mended);
+    assert_eq!(town.wrong("?state=mended&rule=near-duplicate").await, []);
+    assert_eq!(town.wrong("?rule=owner-missing").await, []);
+    let seen = town.get(&format!("/v1/quality/{id}")).key(ADMIN).get().await.body;
+    let change = &seen["mended"]["change"];
+    assert_eq!((&seen["state"], &seen["mend"], &seen["ruling"]), (&json!("mended"), &Value::Null, &Value::Null));
+    assert_eq!(seen["geometry"], finding["geometry"]);
+    assert_eq!(seen["mended"]["by"], json!({"role": "admin", "unit": null}));
+    assert_eq!(seen["mended"]["at"], change["at"]);
+    assert_eq!(
+        (&change["kind"], &change["code"], &change["version"]),
+        (&json!("cover.updated"), &json!(lone), &json!(2))
+    );
+    assert_eq!(format!("370203:{}", change["seq"]), edited.header("guli-feed"));
+    // Nothing is left to be said of it.
+    assert_eq!(town.say(ADMIN, &id, json!({"state": "open"})).await.fault().0, 409);
+    let all = town.wrong("?state=open,accepted,mended").await;
+    assert_eq!(all, pairs([("owner-missing", &lone), ("grid-without-leader", EAST)]));
+    // It comes back, and is open whatever was said of it before.
+    owner(Value::Null).await;
+    assert_eq!(town.only("owner-missing").await["state"], "open");
+    assert_eq!(town.wrong("?state=mended").await, []);
+    // A cover that gets another code is the same cover.
+    let patch = town.ask("PATCH", &format!("/v1/covers/{lone}")).key(ADMIN).header("if-match", "*");
+    let now = patch.json(json!({"category": "0114"})).await.body["code"].clone();
+    town.post("/v1/covers")
+        .key(ADMIN)
+        .json(json!({"category": "0114", "position": {"lon": 120.376, "lat": 36.1205}}))
+        .await;
+    let seen = town.get(&format!("/v1/quality/{id}")).key(ADMIN).get().await.body;
+    assert_eq!((&seen["state"], &seen["mended"]["change"]["code"]), (&json!("mended"), &now));
+}
+
 /// The town with its grids, people and covers as they should not be.
 async fn broken() -> Town {
     Town::seeded(async |writer| {
@@ -377,6 +427,14 @@ async fn grids_that_overlap_or_leave_a_gap_are_mended_by_one_call_each() {
         let done = town.post(mend["href"].as_str().unwrap()).key("demo-planner").json(mend["body"].clone()).await;
         assert_eq!(done.status, 200, "{rule} {}", done.body);
         assert!(town.wrong(&format!("?rule={rule}")).await.is_empty());
+        let mended = town.get(&format!("/v1/quality?state=mended&rule={rule}")).key(ADMIN).get().await.body;
+        let was = &mended["items"][0]["mended"];
+        assert_eq!(
+            (&was["change"]["kind"], &was["by"]["role"]),
+            (&json!("grid.updated"), &json!("planner")),
+            "{mended}"
+        );
+        assert_eq!(mended["items"][0]["geometry"]["type"], "MultiPolygon");
     }
     let east = town.get(&format!("/v1/grids/{EAST}")).key(ADMIN).get().await.body;
     assert_eq!(east["supervising_department"]["code"], "370203005-K01");

@@ -31,6 +31,11 @@ impl Guli {
         if let Err(refusal) = actor::authorize(&asking.actor, Action::RuleOnFinding, resource) {
             return Answer::Refused(ServiceError::refused(refusal, format!("finding {id}")));
         }
+        if found.state == State::Mended {
+            return Answer::Refused(ServiceError::Conflict(format!(
+                "finding {id} is mended: nothing is left to be said"
+            )));
+        }
         let (context, logged, district) = (Arc::clone(&self.context), Arc::clone(&self.context), found.district);
         let done = self.writer.alone(
             district,

@@ -1,14 +1,17 @@
 //! The quality check of the registry (数据质量): what is wrong with it, where, and what would mend it.
 //!
-//! Everything is found anew from the index when the registry has changed, and kept until it changes again. What is
-//! kept in the database is only what somebody said of a finding.
+//! Everything is found anew from the index when the registry has changed, and kept until it changes again. The database
+//! keeps what was found, until something mends it and from then on, and what somebody said of it.
 
 mod areas;
 mod covers;
+mod life;
 mod runs;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+
+use jiff::Timestamp;
 
 use super::error::{Result, ServiceError};
 use super::{Guli, keys};
@@ -18,6 +21,7 @@ pub use crate::domain::finding::{Place, Subject, Words};
 use crate::domain::id::{CoverCode, DistrictCode, GridCode, OrgCode};
 use crate::domain::quality::{Rule, State};
 use crate::index::{CoverView, NamesStamp};
+use crate::store::events::Event;
 use crate::store::quality::Ruling;
 use crate::store::{self, people};
 
@@ -80,6 +84,11 @@ impl Finding {
         (self.rule, codes.join(","), self.id.clone())
     }
 
+    /// Who may not know of people learns of no identity either.
+    fn is_for(&self, reads_people: bool) -> bool {
+        reads_people || self.rule != Rule::PersonWithoutArea
+    }
+
     fn mended_by(mut self, mend: Option<Mend>) -> Self {
         self.mend = mend;
         self
@@ -114,6 +123,16 @@ pub struct Found {
     pub state: State,
     /// What was said of it last.
     pub ruling: Option<Ruling>,
+    /// Of what is mended.
+    pub mended: Option<Mended>,
+}
+
+/// What mended a finding.
+#[derive(Debug, Clone)]
+pub struct Mended {
+    pub at: Timestamp,
+    /// The change of the registry since which it is no more; `None` where the registry did not change.
+    pub change: Option<Event>,
 }
 
 /// Findings of a district, and the registry that they were found in.
@@ -121,6 +140,8 @@ pub struct Found {
 struct Kept {
     stamp: (NamesStamp, Option<u64>),
     findings: Arc<Vec<Arc<Finding>>>,
+    /// Whether the database knows of them.
+    is_stored: bool,
 }
 
 /// What was found last. Held while a district is checked, so that whoever asks meanwhile waits for that answer.
@@ -137,27 +158,49 @@ impl Guli {
         Ok(found)
     }
 
-    /// One finding.
-    pub async fn finding(&self, actor: &Actor, id: &str) -> Result<Found> {
-        let found = self.findings(actor, None).await?.into_iter().find(|found| found.finding.id == id);
-        found.ok_or_else(|| ServiceError::NotFound(format!("finding {id}")))
+    /// What was wrong there and is no more, in the same order.
+    pub async fn mended(&self, actor: &Actor, asked: Option<DistrictCode>) -> Result<Vec<Found>> {
+        let mut found = Vec::new();
+        for district in self.cover_districts(actor, asked)? {
+            let reads_people = self.reads_findings(actor, district)?;
+            self.check(district).await?;
+            let mended = self.mended_in(district).await?.into_iter();
+            let mut mended: Vec<Found> = mended.filter(|found| found.finding.is_for(reads_people)).collect();
+            mended.sort_by_cached_key(|found| found.finding.order());
+            found.append(&mut mended);
+        }
+        Ok(found)
     }
 
-    async fn findings_in(&self, actor: &Actor, district: DistrictCode) -> Result<Vec<Found>> {
+    /// One finding.
+    pub async fn finding(&self, actor: &Actor, id: &str) -> Result<Found> {
+        let is_it = |found: &Found| found.finding.id == id;
+        if let Some(found) = self.findings(actor, None).await?.into_iter().find(is_it) {
+            return Ok(found);
+        }
+        let mended = self.mended(actor, None).await?.into_iter().find(is_it);
+        mended.ok_or_else(|| ServiceError::NotFound(format!("finding {id}")))
+    }
+
+    /// Whether who may read findings of a district may read those of people too.
+    fn reads_findings(&self, actor: &Actor, district: DistrictCode) -> Result<bool> {
         let hidden = |refusal| ServiceError::refused(refusal, format!("district {district}"));
         self.serves(district)?;
         actor::authorize(actor, Action::ReadCovers, Resource::District(district)).map_err(hidden)?;
-        let reads_people = actor::authorize(actor, Action::ReadPeople, Resource::District(district)).is_ok();
+        Ok(actor::authorize(actor, Action::ReadPeople, Resource::District(district)).is_ok())
+    }
+
+    async fn findings_in(&self, actor: &Actor, district: DistrictCode) -> Result<Vec<Found>> {
+        let reads_people = self.reads_findings(actor, district)?;
         let findings = self.check(district).await?;
         let mut reader = self.store.read().await?;
         let rulings = store::quality::rulings(&mut reader.conn(), district).await?;
         let mut rulings: HashMap<String, Ruling> = rulings.into_iter().map(|r| (r.id.clone(), r)).collect();
-        // Who may not know of people learns of no identity either.
-        let shown = findings.iter().filter(|finding| reads_people || finding.rule != Rule::PersonWithoutArea);
+        let shown = findings.iter().filter(|finding| finding.is_for(reads_people));
         let found = shown.map(|finding| {
             let ruling = rulings.remove(&finding.id);
             let state = ruling.as_ref().map_or(State::Open, |ruling| ruling.state);
-            Found { district, finding: Arc::clone(finding), state, ruling }
+            Found { district, finding: Arc::clone(finding), state, ruling, mended: None }
         });
         Ok(found.collect())
     }
@@ -169,7 +212,10 @@ impl Guli {
         // The stamp first: what changes while it is looked at is looked at again.
         let index = &self.context.index;
         let stamp = (index.names_stamp(district).ok_or_else(gone)?, index.registry_seq(district));
-        if let Some(kept) = checked.get(&district).filter(|kept| kept.stamp == stamp) {
+        if let Some(kept) = checked.get_mut(&district).filter(|kept| kept.stamp == stamp) {
+            if !kept.is_stored {
+                kept.is_stored = self.keep(district, stamp.1, &kept.findings).await;
+            }
             return Ok(Arc::clone(&kept.findings));
         }
         let context = Arc::clone(&self.context);
@@ -196,7 +242,8 @@ impl Guli {
         let mut findings = looked.await.map_err(failed)?;
         findings.sort_by_cached_key(Finding::order);
         let findings = Arc::new(findings.into_iter().map(Arc::new).collect::<Vec<_>>());
-        checked.insert(district, Kept { stamp, findings: Arc::clone(&findings) });
+        let is_stored = self.keep(district, stamp.1, &findings).await;
+        checked.insert(district, Kept { stamp, findings: Arc::clone(&findings), is_stored });
         Ok(findings)
     }
 }

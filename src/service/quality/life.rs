@@ -1,0 +1,162 @@
+//! The life of a finding: known once it was found, mended once it is no longer so, and open again when it comes back.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::{Finding, Found, Mended};
+use crate::domain::finding::Subject;
+use crate::domain::id::{CoverCode, DistrictCode};
+use crate::domain::quality::State;
+use crate::service::{Context, Guli};
+use crate::store::events::Event;
+use crate::store::findings::{self, Kept, Known};
+use crate::store::{Conn, Result as StoreResult, cover_history, events, head};
+
+type Findings = Arc<Vec<Arc<Finding>>>;
+
+/// How what is found differs from what is known.
+struct Difference {
+    found: Vec<Arc<Finding>>,
+    gone: Vec<Known>,
+}
+
+impl Difference {
+    fn of(known: Vec<Known>, findings: &[Arc<Finding>]) -> Self {
+        let open: HashSet<&str> =
+            known.iter().filter(|known| !known.is_mended).map(|known| known.id.as_str()).collect();
+        let found = findings.iter().filter(|finding| !open.contains(finding.id.as_str())).cloned().collect();
+        let now: HashSet<&str> = findings.iter().map(|finding| finding.id.as_str()).collect();
+        let is_gone = |known: &Known| !known.is_mended && !now.contains(known.id.as_str());
+        Self { found, gone: known.iter().filter(|known| is_gone(known)).cloned().collect() }
+    }
+
+    fn is_none(&self) -> bool {
+        self.found.is_empty() && self.gone.is_empty()
+    }
+}
+
+impl Guli {
+    /// Keeps what was found in the registry of that number, and what is no more; whether it is kept. Who reads is
+    /// answered all the same where it cannot be: it is tried again at the next reading.
+    pub(super) async fn keep(&self, district: DistrictCode, registry_seq: Option<u64>, findings: &Findings) -> bool {
+        let kept = self.try_to_keep(district, registry_seq, Arc::clone(findings)).await;
+        kept.unwrap_or_else(|error| {
+            tracing::warn!(%error, %district, "what the quality check found is not kept yet");
+            false
+        })
+    }
+
+    async fn try_to_keep(
+        &self,
+        district: DistrictCode,
+        registry_seq: Option<u64>,
+        findings: Findings,
+    ) -> StoreResult<bool> {
+        let known = findings::known(&mut self.store.read().await?.conn(), district).await?;
+        if Difference::of(known, &findings).is_none() {
+            return Ok(true);
+        }
+        let context = Arc::clone(&self.context);
+        let work = self.writer.patiently(
+            district,
+            move |conn| {
+                Box::pin(async move { keep(&context, &mut conn.conn(), district, registry_seq, &findings).await })
+            },
+            |kept| kept,
+        );
+        work.await
+    }
+
+    /// Those of a district that are no more.
+    pub(super) async fn mended_in(&self, district: DistrictCode) -> StoreResult<Vec<Found>> {
+        let mut reader = self.store.read().await?;
+        let conn = &mut reader.conn();
+        let rows = findings::mended(conn, district).await?;
+        let mut numbers: Vec<i64> = rows.iter().filter_map(|(_, mending)| mending.seq).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let changes = events::numbered(conn, district, &numbers).await?;
+        let changes: HashMap<i64, Event> = changes.into_iter().map(|event| (event.seq, event)).collect();
+        let found = rows.into_iter().map(|(kept, mending)| {
+            let change = mending.seq.and_then(|seq| changes.get(&seq)).cloned();
+            let mut finding = Finding::new(kept.rule, kept.subjects, kept.place, kept.detail);
+            finding.id = kept.id;
+            let mended = Some(Mended { at: mending.at, change });
+            Found { district, finding: Arc::new(finding), state: State::Mended, ruling: None, mended }
+        });
+        Ok(found.collect())
+    }
+}
+
+/// Only what was found in the registry as it is: a server that is behind would bring back what another one mended.
+async fn keep(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    registry_seq: Option<u64>,
+    findings: &[Arc<Finding>],
+) -> StoreResult<bool> {
+    let Some(head) = head::lock(conn, district).await? else { return Ok(false) };
+    if Some(head.registry_seq.unsigned_abs()) != registry_seq {
+        return Ok(false);
+    }
+    let difference = Difference::of(findings::known(conn, district).await?, findings);
+    let found = difference.found.iter().map(|finding| Kept {
+        id: finding.id.clone(),
+        rule: finding.rule,
+        subjects: finding.subjects.clone(),
+        place: finding.place.clone(),
+        detail: finding.detail.clone(),
+        found_seq: head.seq,
+    });
+    findings::put(conn, district, &found.collect::<Vec<_>>()).await?;
+    let mut mendings: BTreeMap<_, Vec<String>> = BTreeMap::new();
+    let changes = changes_of(conn, district, head.seq, &difference.gone).await?;
+    for (known, change) in difference.gone.into_iter().zip(changes) {
+        let at = change.as_ref().map_or_else(|| context.clock.now(), Event::at);
+        mendings.entry((at, change.map(|event| event.seq))).or_default().push(known.id);
+    }
+    findings::mend(conn, district, &mendings).await?;
+    Ok(true)
+}
+
+/// For each of these the last change of what it is about since it was found; where that did not change, the last one of
+/// the registry, such as a person who stands for a grid now.
+async fn changes_of(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    head: i64,
+    gone: &[Known],
+) -> StoreResult<Vec<Option<Event>>> {
+    let ids: Vec<&str> = gone.iter().map(|known| known.id.as_str()).collect();
+    let kept = findings::of(conn, district, &ids).await?;
+    let kept: HashMap<&str, &Kept> = kept.iter().map(|kept| (kept.id.as_str(), kept)).collect();
+    let covers = kept.values().flat_map(|kept| &kept.subjects).filter_map(|subject| match subject {
+        Subject::Cover(code) => Some(*code),
+        _ => None,
+    });
+    let now = cover_history::successors(conn, district, &covers.collect::<Vec<_>>()).await?;
+    let codes = |known: &Known| -> Vec<String> {
+        let subjects = kept.get(known.id.as_str()).map_or(&[][..], |kept| &kept.subjects);
+        let successors = subjects.iter().filter_map(|subject| match subject {
+            Subject::Cover(code) => now.get(code).map(CoverCode::to_string),
+            _ => None,
+        });
+        subjects.iter().map(|subject| subject.named().1).chain(successors).collect()
+    };
+    let all: HashSet<String> = gone.iter().flat_map(codes).collect();
+    let last = events::last_on(conn, district, &all.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+    let of_registry = events::last_of_registry(conn, district, head).await?;
+    let numbers = gone.iter().map(|known| {
+        let since = |seq: &i64| *seq > known.found_seq;
+        let own = codes(known).iter().filter_map(|code| last.get(code)).copied().filter(since).max();
+        own.or(of_registry.filter(since))
+    });
+    let numbers: Vec<Option<i64>> = numbers.collect();
+    let mut distinct: Vec<i64> = numbers.iter().flatten().copied().collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let events = events::numbered(conn, district, &distinct).await?;
+    let events: HashMap<i64, Event> = events.into_iter().map(|event| (event.seq, event)).collect();
+    Ok(numbers.into_iter().map(|number| events.get(&number?).cloned()).collect())
+}
