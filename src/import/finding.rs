@@ -90,6 +90,11 @@ impl Finding {
         Self { row, line, severity: code.severity(), code, column: column.map(str::to_owned), detail: detail.into() }
     }
 
+    /// Leaves only what kind of fault it is and where: the sentence may quote a name or a phone.
+    pub fn forget_value(&mut self) {
+        "not kept: it may quote somebody's name or phone".clone_into(&mut self.detail);
+    }
+
     pub const fn is_error(&self) -> bool {
         matches!(self.severity, Severity::Error)
     }

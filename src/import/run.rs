@@ -123,7 +123,7 @@ pub fn run(guli: &Arc<Guli>, request: &Request, progress: &mut dyn FnMut(&Progre
     let mut reports = Vec::with_capacity(request.files.len());
     for (profile, path) in &request.files {
         let report = run.file(profile, path)?;
-        run.keep(&report);
+        run.keep(&report, profile.kind);
         // What follows a refused area or organisation would only miss it, row by row.
         let stop = report.rejected && !matches!(profile.kind, Kind::Covers | Kind::People);
         reports.push(report);
@@ -218,10 +218,15 @@ impl Tally {
 
 impl Run<'_> {
     /// Keeps the report. What it tells of has happened, so that an error is no reason to say that it has not.
-    fn keep(&self, report: &Report) {
-        let id = report.id.parse().map(ImportId);
-        if let (Mode::Apply, Some(district), Ok(id)) = (self.request.mode, self.district, id) {
-            let text = serde_json::to_string(report).unwrap_or_default();
+    fn keep(&self, report: &Report, kind: Kind) {
+        // A file that changed nothing has no identity but the one that was asked for.
+        let id = report.id.parse().ok().map(ImportId).or(self.request.id);
+        if let (Mode::Apply, Some(district), Some(id)) = (self.request.mode, self.district, id) {
+            let mut report = report.clone();
+            if kind == Kind::People {
+                report.findings.iter_mut().for_each(Finding::forget_value);
+            }
+            let text = serde_json::to_string(&report).unwrap_or_default();
             let kept = self.handle.block_on(self.guli.keep_report(district, id, &self.request.by, text));
             if let Err(error) = kept {
                 tracing::warn!(%error, import = %id, "the report of an import could not be kept");

@@ -215,11 +215,33 @@ async fn an_import_is_told_of_after_the_server_ended_and_made_once_under_its_key
     assert_eq!(send(&town, "another-key-of-16", BAD).await.fault().1, "import-rejected");
     assert_eq!(send(&town, "another-key-of-16", GOOD).await.body["counts"]["unchanged"], 2);
 
+    let same = town.import(ADMIN, "?source=370203-WAT01", &[("file", Some("covers.csv"), GOOD)]).await;
     let at = first.header("location").to_owned();
     let town = town.reopened().await;
+    let read = town.get(same.header("location")).key(ADMIN).get().await;
+    assert_eq!((read.status.as_u16(), &read.body), (200, &same.body), "a file that changed nothing");
     let read = town.get(&at).key(ADMIN).get().await;
     assert_eq!((read.status.as_u16(), &read.body), (200, &first.body));
     let again = send(&town, key, GOOD).await;
     assert_eq!((again.header("idempotent-replayed"), &again.body), ("true", &first.body));
     assert_eq!(town.get(&at).key("demo-planner").get().await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_file_says_of_people_is_not_kept() {
+    let town = Town::open().await;
+    // The phone stands where the area should.
+    let people = format!(
+        "external_id,name,phone,duty,area\n1,王海,370203005001,patrol,19900001234\n2,张三,19900005678,patrol,{EAST}\n"
+    );
+    let file = [("file", Some("people.csv"), &*people)];
+    let got = town.import(ADMIN, "?kind=people&source=370203005-K01&keep_going=true", &file).await;
+    assert_eq!(got.status, 201, "{}", got.body);
+    assert!(got.body["findings"][0]["detail"].as_str().unwrap().contains("19900001234"), "{}", got.body);
+    let at = got.header("location").to_owned();
+    let town = town.reopened().await;
+    let kept = town.get(&at).key(ADMIN).get().await;
+    assert_eq!((kept.status.as_u16(), &kept.body["findings"][0]["row"]), (200, &json!(1)), "{}", kept.body);
+    assert_eq!(kept.body["findings"][0]["column"], got.body["findings"][0]["column"]);
+    assert!(!String::from_utf8_lossy(&kept.bytes).contains("1990000"), "{}", kept.body);
 }
