@@ -167,3 +167,19 @@ async fn duties_are_given_back_and_names_are_not() {
     assert_eq!(town.get(&other).key(ADMIN).get().await.status, 410);
     assert_eq!(town.post(&format!("{other}/history/2/undo")).key(ADMIN).send("").await.fault().1, "gone");
 }
+
+#[tokio::test]
+async fn who_may_not_know_of_people_is_not_told_which_of_them_mended_a_finding() {
+    let town = Town::open().await;
+    let path = "/v1/quality?rule=grid-without-leader";
+    let found = town.get(path).key(ADMIN).get().await.body;
+    let east = found["items"].as_array().unwrap().iter().any(|found| found["subjects"][0]["code"] == EAST);
+    assert!(east, "{found}");
+    let made = town.post("/v1/people").key(ADMIN).json(new_person()).await;
+    for (key, change) in [(ADMIN, made.body["code"].clone()), ("demo-planner", Value::Null)] {
+        let mended = town.get(&format!("{path}&state=mended")).key(key).get().await.body;
+        let mended = &mended["items"][0]["mended"];
+        assert_eq!(mended["change"]["code"], change, "{key} {mended}");
+        assert!(mended["at"].is_string(), "{key} {mended}");
+    }
+}

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{Finding, Found, Mended};
+use super::{Finding, Findings, Found, Mended};
 use crate::domain::finding::Subject;
 use crate::domain::id::{CoverCode, DistrictCode};
 use crate::domain::quality::State;
@@ -11,8 +11,6 @@ use crate::service::{Context, Guli};
 use crate::store::events::Event;
 use crate::store::findings::{self, Kept, Known};
 use crate::store::{Conn, Result as StoreResult, cover_history, events, head};
-
-type Findings = Arc<Vec<Arc<Finding>>>;
 
 /// How what is found differs from what is known.
 struct Difference {

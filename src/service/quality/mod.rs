@@ -135,11 +135,23 @@ pub struct Mended {
     pub change: Option<Event>,
 }
 
+/// Which names and which change of the registry something was found in.
+type Stamp = (NamesStamp, Option<u64>);
+
+type Findings = Arc<Vec<Arc<Finding>>>;
+
+impl Mended {
+    /// Who may not know of people is not told which of them it was.
+    fn hide_people(&mut self) {
+        self.change.take_if(|event| event.kind.starts_with("person."));
+    }
+}
+
 /// Findings of a district, and the registry that they were found in.
 #[derive(Debug)]
 struct Kept {
-    stamp: (NamesStamp, Option<u64>),
-    findings: Arc<Vec<Arc<Finding>>>,
+    stamp: Stamp,
+    findings: Findings,
     /// Whether the database knows of them.
     is_stored: bool,
 }
@@ -166,6 +178,9 @@ impl Guli {
             self.check(district).await?;
             let mended = self.mended_in(district).await?.into_iter();
             let mut mended: Vec<Found> = mended.filter(|found| found.finding.is_for(reads_people)).collect();
+            if !reads_people {
+                mended.iter_mut().filter_map(|found| found.mended.as_mut()).for_each(Mended::hide_people);
+            }
             mended.sort_by_cached_key(|found| found.finding.order());
             found.append(&mut mended);
         }
@@ -205,18 +220,28 @@ impl Guli {
         Ok(found.collect())
     }
 
-    /// The findings of a district as it is now.
-    async fn check(&self, district: DistrictCode) -> Result<Arc<Vec<Arc<Finding>>>> {
+    /// The findings of a district as it is now, which the database is told of.
+    async fn check(&self, district: DistrictCode) -> Result<Findings> {
+        let (stamp, findings, is_stored) = self.looked_at(district).await?;
+        // Without the lock: the district's lane may be busy, and nobody else's check waits for it.
+        if !is_stored && self.keep(district, stamp.1, &findings).await {
+            let mut checked = self.checked.0.lock().await;
+            if let Some(kept) = checked.get_mut(&district).filter(|kept| kept.stamp == stamp) {
+                kept.is_stored = true;
+            }
+        }
+        Ok(findings)
+    }
+
+    /// The findings of a district as it is now, the registry that they are of, and whether the database knows of them.
+    async fn looked_at(&self, district: DistrictCode) -> Result<(Stamp, Findings, bool)> {
         let gone = || ServiceError::NotFound(format!("district {district}"));
         let mut checked = self.checked.0.lock().await;
         // The stamp first: what changes while it is looked at is looked at again.
         let index = &self.context.index;
         let stamp = (index.names_stamp(district).ok_or_else(gone)?, index.registry_seq(district));
-        if let Some(kept) = checked.get_mut(&district).filter(|kept| kept.stamp == stamp) {
-            if !kept.is_stored {
-                kept.is_stored = self.keep(district, stamp.1, &kept.findings).await;
-            }
-            return Ok(Arc::clone(&kept.findings));
+        if let Some(kept) = checked.get(&district).filter(|kept| kept.stamp == stamp) {
+            return Ok((stamp, Arc::clone(&kept.findings), kept.is_stored));
         }
         let context = Arc::clone(&self.context);
         let looked = tokio::task::spawn_blocking(move || {
@@ -242,8 +267,7 @@ impl Guli {
         let mut findings = looked.await.map_err(failed)?;
         findings.sort_by_cached_key(Finding::order);
         let findings = Arc::new(findings.into_iter().map(Arc::new).collect::<Vec<_>>());
-        let is_stored = self.keep(district, stamp.1, &findings).await;
-        checked.insert(district, Kept { stamp, findings: Arc::clone(&findings), is_stored });
-        Ok(findings)
+        checked.insert(district, Kept { stamp, findings: Arc::clone(&findings), is_stored: false });
+        Ok((stamp, findings, false))
     }
 }
