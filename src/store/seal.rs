@@ -2,7 +2,6 @@
 //! that lies beside it (0600), by XChaCha20-Poly1305 with a random nonce.
 
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
@@ -39,15 +38,15 @@ impl Seal {
     pub fn make(path: &Path) -> Result<Self> {
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|e| StoreError::Setup(format!("no random numbers: {e}")))?;
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(format!(".{}", std::process::id()));
-        let beside = Path::new(&beside);
-        let file = std::fs::File::options().create_new(true).write(true).mode(0o600).open(beside);
-        file.and_then(|mut file| file.write_all(&key).and_then(|()| file.sync_all())).map_err(|e| setup(path, &e))?;
-        let linked = std::fs::hard_link(beside, path);
-        std::fs::remove_file(beside).map_err(|e| setup(path, &e))?;
-        match linked {
-            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(setup(path, &e)),
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Readable by its owner alone, and gone if it does not become the key file.
+        let file = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
+            file.write_all(&key)?;
+            file.as_file().sync_all()?;
+            Ok(file)
+        });
+        match file.map_err(|e| setup(path, &e))?.persist_noclobber(path) {
+            Err(e) if e.error.kind() != std::io::ErrorKind::AlreadyExists => Err(setup(path, &e.error)),
             _ => Self::read(path)?.ok_or_else(|| setup(path, &std::io::ErrorKind::NotFound.into())),
         }
     }

@@ -70,6 +70,7 @@ impl WriteConn {
         }
     }
 
+    /// Begins the transaction of a piece of work of its own.
     pub async fn begin(&mut self) -> Result<()> {
         self.set_open(true);
         answered(dialect::begin(self.conn())).await

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::undo::LastChange;
 use super::{Asking, Begun, Change, Open, check, hold};
 use crate::domain::actor::{self, Action, Actor, Resource};
 use crate::domain::catalog::CategoryCode;
@@ -241,16 +242,9 @@ async fn undo(
     if let Err(refused) = may {
         return Ok(Err(refused));
     }
-    if version != cover.version {
-        let detail = if (1..cover.version).contains(&version) {
-            ServiceError::Conflict(format!(
-                "later changes stand on version {version}: the last one is {}",
-                cover.version
-            ))
-        } else {
-            ServiceError::NotFound(format!("version {version} of cover {code}"))
-        };
-        return Ok(Err(detail));
+    let last = LastChange { seq: state.seq, version: cover.version };
+    if let Err(refused) = last.is(version, &format!("cover {code}")) {
+        return Ok(Err(refused));
     }
     let states = cover_history::states(conn, code.district(), cover.id).await?;
     let before = states.iter().rev().nth(1).map(|before| CoverDraft::of(&before.cover));
