@@ -8,6 +8,7 @@
 //!
 //! How often the right cover is named is measured by `cargo bench --bench resolve_accuracy`.
 
+mod bare_sql;
 mod growth;
 mod hello;
 mod import;

@@ -124,7 +124,7 @@ pub(crate) async fn open(file: &Path, read_only: bool) -> Result<SqliteConnectio
     let options = options
         .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
         .synchronous(sqlx::sqlite::SqliteSynchronous::Full)
-        .pragma("cache_size", "-65536")
+        .pragma("cache_size", "-16384")
         .pragma("wal_autocheckpoint", "8192");
     Ok(options.connect().await?)
 }

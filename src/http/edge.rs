@@ -125,7 +125,8 @@ fn min_feed(headers: &HeaderMap) -> Result<Option<(DistrictCode, i64)>, ServiceE
 async fn wait_for(app: &App, headers: &HeaderMap) -> Result<(), ServiceError> {
     let Some((district, number)) = min_feed(headers)? else { return Ok(()) };
     // What is served elsewhere says so by itself.
-    if app.guli.serves(district).is_err() || app.guli.comes_to(district, number).await {
+    // Apart: hardly anybody waits, and every request would carry the room for it.
+    if app.guli.serves(district).is_err() || Box::pin(app.guli.comes_to(district, number)).await {
         return Ok(());
     }
     Err(ServiceError::NotYet(format!("this server has not come to {district}:{number} yet")))

@@ -91,7 +91,14 @@ impl Moment {
 impl Guli {
     /// The moment `as_of`, for what is asked about; `None` is now.
     pub async fn moment(&self, as_of: Option<Timestamp>, reach: Reach) -> Result<Moment> {
-        let Some(instant) = as_of else { return Ok(Moment::Now) };
+        match as_of {
+            None => Ok(Moment::Now),
+            // Apart: reading a whole district takes a future of many kilobytes, which every other answer would carry.
+            Some(instant) => Box::pin(self.then(instant, reach)).await,
+        }
+    }
+
+    async fn then(&self, instant: Timestamp, reach: Reach) -> Result<Moment> {
         if instant > self.context.clock.now() {
             return Err(ServiceError::parameter("as_of", format!("{instant} is still to come")));
         }

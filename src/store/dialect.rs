@@ -1,6 +1,6 @@
 //! The statements that must differ, in pairs.
 
-use sqlx::{AssertSqlSafe, FromRow as _, PgConnection};
+use sqlx::{AssertSqlSafe, FromRow as _, PgConnection, SqliteConnection};
 
 use super::head::Head;
 use super::{Conn, Result, each};
@@ -13,6 +13,14 @@ pub(super) async fn begin(mut conn: Conn<'_>) -> Result<()> {
         Conn::Postgres(c) => sqlx::raw_sql("BEGIN ISOLATION LEVEL READ COMMITTED").execute(&mut **c).await.map(drop)?,
     }
     Ok(())
+}
+
+/// Begins a commit group on `SQLite` and reads the head, which nobody else can change: once to the connection's thread and
+/// back.
+pub(super) async fn begin_group_in_file(conn: &mut SqliteConnection, district: DistrictCode) -> Result<Option<Head>> {
+    const SQL: &str = "BEGIN IMMEDIATE; \
+                       SELECT seq, registry_seq, day, day_counter, last_time FROM district_head WHERE district = $1";
+    Ok(sqlx::query_as(SQL).bind(district.as_i64()).fetch_optional(conn).await?)
 }
 
 /// Begins a commit group on `PostgreSQL` and locks the head, in one round trip. All of a group's statements go by a key:

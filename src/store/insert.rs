@@ -1,11 +1,11 @@
 //! Many rows of a table, told column by column.
 //!
-//! `SQLite` gets them as `VALUES`, a statement for each number of rows. `PostgreSQL` gets each column as an array: one
+//! `SQLite` gets them as `VALUES`, a text for each number of rows. `PostgreSQL` gets each column as an array: one
 //! statement for any number of rows, which is parsed and planned once instead of for every size of a commit group.
 
 use std::borrow::Cow;
 
-use sqlx::{AssertSqlSafe, PgConnection, Postgres, QueryBuilder, Sqlite};
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{Conn, ROWS_PER_STATEMENT, Result};
 
@@ -106,14 +106,15 @@ impl Rows<'_> {
         write(conn, Writing::Apart, [self]).await
     }
 
-    fn head(&self) -> String {
+    fn head(&self, insert: &str) -> String {
         let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
-        format!("INSERT INTO {} (district, {}) ", self.table, names.join(", "))
+        format!("{insert} INTO {} (district, {}) ", self.table, names.join(", "))
     }
 
-    /// The statement with rows of values.
-    fn values(&self, rows: std::ops::Range<usize>) -> QueryBuilder<Sqlite> {
-        let mut sql = QueryBuilder::new(self.head());
+    /// Adds the statement with rows of values.
+    fn push_values(&self, sql: &mut QueryBuilder<Sqlite>, rows: std::ops::Range<usize>) {
+        // An error ends the transaction anyway: said so, no page is put aside for taking the statement alone back.
+        sql.push(self.head("INSERT OR ROLLBACK"));
         sql.push_values(rows, |mut list, row| {
             list.push_bind(self.district);
             for (_, column) in &self.columns {
@@ -126,15 +127,16 @@ impl Rows<'_> {
             }
         });
         sql.push(self.closing());
-        sql
     }
 
-    /// The statement with a parameter for the district and one for each column, the first of them `$first`.
+    /// The statement with a parameter for the district and one for each column, the first of them `$first`. The arrays
+    /// are taken apart side by side among what is selected: after `FROM` the server would first copy each of them.
     fn arrays(&self, first: usize) -> String {
-        let array =
-            |(place, (_, column)): (usize, &(&str, Column<'_>))| format!("${}{}", first + 1 + place, column.array());
+        let array = |(place, (_, column)): (usize, &(&str, Column<'_>))| {
+            format!("unnest(${}{})", first + 1 + place, column.array())
+        };
         let arrays: Vec<String> = self.columns.iter().enumerate().map(array).collect();
-        format!("{}SELECT ${first}, * FROM unnest({}){}", self.head(), arrays.join(", "), self.closing())
+        format!("{}SELECT ${first}::bigint, {}{}", self.head("INSERT"), arrays.join(", "), self.closing())
     }
 
     fn closing(&self) -> String {
@@ -142,33 +144,49 @@ impl Rows<'_> {
     }
 }
 
-/// How the rows of one transaction are written.
+/// How `PostgreSQL` is given the rows of one transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Writing {
     /// All tables by one statement: the server is a round trip away.
     Together,
-    /// A statement for each table. `SQLite` has no way to go, and Citus takes no statement that inserts into several.
+    /// A statement for each table: Citus takes none that inserts into several.
     Apart,
 }
+
+/// Rows that `SQLite` is given by one text. Each text goes to the thread of the connection and back; one for every mixture
+/// of more rows would have to be read each time.
+const FEW: usize = 16;
 
 /// Writes rows of several tables, none of which needs another.
 pub async fn write<'a>(conn: &mut Conn<'_>, writing: Writing, rows: impl IntoIterator<Item = Rows<'a>>) -> Result<()> {
     let rows: Vec<Rows<'a>> = rows.into_iter().filter(|rows| rows.count > 0).collect();
     match conn {
-        Conn::Sqlite(c) => {
-            for rows in rows {
-                for from in (0..rows.count).step_by(ROWS_PER_STATEMENT) {
-                    let mut sql = rows.values(from..rows.count.min(from + ROWS_PER_STATEMENT));
-                    sql.build().execute(&mut **c).await?;
-                }
-            }
-        }
+        Conn::Sqlite(c) => in_file(c, &rows).await?,
         Conn::Postgres(c) if writing == Writing::Apart => {
             for rows in rows {
                 together(c, vec![rows]).await?;
             }
         }
         Conn::Postgres(c) => together(c, rows).await?,
+    }
+    Ok(())
+}
+
+async fn in_file(conn: &mut SqliteConnection, rows: &[Rows<'_>]) -> Result<()> {
+    let is_few = rows.iter().map(|rows| rows.count).sum::<usize>() <= FEW;
+    let mut sql = QueryBuilder::new("");
+    for rows in rows {
+        for from in (0..rows.count).step_by(ROWS_PER_STATEMENT) {
+            rows.push_values(&mut sql, from..rows.count.min(from + ROWS_PER_STATEMENT));
+            if is_few {
+                sql.push("; ");
+            } else {
+                std::mem::replace(&mut sql, QueryBuilder::new("")).build().execute(&mut *conn).await?;
+            }
+        }
+    }
+    if is_few && !rows.is_empty() {
+        sql.build().execute(conn).await?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::{Connection as _, Postgres, SqliteConnection};
 
-use super::head::{self, Head};
+use super::head::Head;
 use super::{Conn, Result, StoreError, Writing, dialect};
 use crate::domain::id::DistrictCode;
 
@@ -79,12 +79,8 @@ impl WriteConn {
     /// Begins the transaction that holds one commit group, and locks the head of its district; `None` if it has none.
     pub async fn begin_group(&mut self, district: DistrictCode) -> Result<Option<Head>> {
         self.set_open(true);
-        let mut conn = self.conn();
-        match &mut conn {
-            Conn::Sqlite(_) => {
-                dialect::begin(self.conn()).await?;
-                head::lock(&mut self.conn(), district).await
-            }
+        match &mut self.conn() {
+            Conn::Sqlite(c) => dialect::begin_group_in_file(c, district).await,
             Conn::Postgres(c) => dialect::begin_group(c, district).await,
         }
     }

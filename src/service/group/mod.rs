@@ -61,7 +61,7 @@ pub(super) async fn run(
     {
         return Ok(Ran::Behind);
     }
-    let first = head.seq + 1;
+    let before = head.seq;
     let now = head.advance(context.clock.now());
     let settled: Vec<Option<Result<Settled>>> = commands
         .iter()
@@ -72,7 +72,11 @@ pub(super) async fn run(
         .collect();
     let slots: Vec<&Slot> = commands.iter().filter_map(|c| c.idempotency.as_ref().map(|i| &i.slot)).collect();
     let kept = idempotency::find(conn, district, &slots).await?;
-    let (covers, codes) = needed(context, commands, &settled);
+    let (mut covers, codes) = needed(context, commands, &settled);
+    // With everything before this group in memory, a cover without an open order there has none.
+    if context.progress.of(district) == Some(before) {
+        covers.retain(|&cover| context.index.order_on(cover).is_some());
+    }
     let loaded = orders::load(conn, district, &covers, &codes).await?;
     let catalog = context.index.catalog(district).unwrap_or_default();
     let mut group = Group::new(context, district, &catalog, head, now, kept, loaded);
@@ -81,7 +85,7 @@ pub(super) async fn run(
         answers.push(group.decide(conn, command, settled).await?);
     }
     group.write(conn, writing).await?;
-    let events = (first, group.head.seq);
+    let events = (before + 1, group.head.seq);
     Ok(Ran::Decided((answers, Effects { changed: group.changed(), events })))
 }
 
