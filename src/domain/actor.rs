@@ -5,6 +5,7 @@
 use super::cover::words;
 use super::id::{DistrictCode, GridCode, KeyId, OrgCode, SubdistrictCode};
 use super::order::{ActionKind, Assignee};
+use super::said::{Said, say};
 
 words! {
     /// Roles (角色).
@@ -56,11 +57,17 @@ pub enum Scope {
 }
 
 /// Why a scope cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a scope looks like unit:370203-WAT01, grid:370203005001001, subdistrict:370203005 or district:370203, got {0:?}"
-)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScopeError(String);
+
+impl From<ScopeError> for Said {
+    fn from(ScopeError(got): ScopeError) -> Self {
+        say!(
+            "a scope looks like unit:370203-WAT01, grid:370203005001001, subdistrict:370203005 or district:370203, got {got:?}",
+            "作用范围形如 unit:370203-WAT01、grid:370203005001001、subdistrict:370203005 或 district:370203，收到 {got:?}"
+        )
+    }
+}
 
 impl std::str::FromStr for Scope {
     type Err = ScopeError;

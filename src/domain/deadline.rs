@@ -12,6 +12,7 @@ use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::catalog::DamageCode;
+use super::said::{Said, say};
 
 /// The promise to every resident (半小时).
 pub const PROMISE: SignedDuration = SignedDuration::from_mins(30);
@@ -57,9 +58,17 @@ const SHIFTS_MIN: [(i64, i64); 2] = [(0, 210), (270, 540)];
 const WORKING_DAY_MIN: u32 = 480;
 
 /// Why a limit cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a limit looks like 30min, 4h, 3d, 8wh or 2wd, got {0:?}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitError(String);
+
+impl From<LimitError> for Said {
+    fn from(LimitError(got): LimitError) -> Self {
+        say!(
+            "a limit looks like 30min, 4h, 3d, 8wh or 2wd, got {got:?}",
+            "时限形如 30min、4h、3d、8wh 或 2wd，收到 {got:?}"
+        )
+    }
+}
 
 impl FromStr for Limit {
     type Err = LimitError;

@@ -1,22 +1,9 @@
-//! What a finding of the quality check says: what it is about, where that is, and a sentence for people.
+//! What a finding of the quality check is about, and where that is.
 
 use geo::MultiPolygon;
 
 use super::id::{CoverCode, DistrictCode, OrgCode};
 use super::position::{Position, Wgs84};
-
-/// A sentence for people, without names of people, in each language.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Words {
-    pub english: String,
-    pub chinese: String,
-}
-
-impl Words {
-    pub fn new(english: impl Into<String>, chinese: impl Into<String>) -> Self {
-        Self { english: english.into(), chinese: chinese.into() }
-    }
-}
 
 /// What a finding is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

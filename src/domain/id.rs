@@ -12,24 +12,9 @@ use uuid::Uuid;
 
 use super::catalog::{self, CategoryCode};
 
-/// Why a text is not the code that it should be.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CodeError {
-    #[error("{what} needs {needs} digits, got {got}")]
-    Length { what: &'static str, needs: u32, got: usize },
-    #[error("{0} may hold digits only")]
-    NotDigits(&'static str),
-    #[error("cover code needs 16 digits (GB/T 30428.2) or 17 (GB/T 47678.5), got {0}")]
-    CoverLength(usize),
-    #[error("{0} is not a category of GB/T 30428.2 or GB/T 47678.5")]
-    UnknownCategory(String),
-    #[error("sequence 000000 is reserved")]
-    ReservedSequence,
-    #[error("{0} code mistyped: last digit does not match")]
-    CheckDigit(&'static str),
-    #[error("{what} code looks like {example}, got {got:?}")]
-    Shape { what: &'static str, example: &'static str, got: String },
-}
+mod error;
+
+pub use error::{CodeError, CodeKind};
 
 macro_rules! uuid_id {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
@@ -57,7 +42,7 @@ uuid_id! {
 }
 
 /// Digits of a code as people write it: spaces and hyphens are theirs to use.
-fn digits(what: &'static str, text: &str) -> Result<String, CodeError> {
+fn digits(what: CodeKind, text: &str) -> Result<String, CodeError> {
     let digits: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(CodeError::NotDigits(what));
@@ -66,7 +51,7 @@ fn digits(what: &'static str, text: &str) -> Result<String, CodeError> {
 }
 
 macro_rules! area_code {
-    ($($(#[$doc:meta])* $name:ident $what:literal $len:literal),* $(,)?) => {$(
+    ($($(#[$doc:meta])* $name:ident $what:ident $len:literal),* $(,)?) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(u64);
@@ -96,13 +81,13 @@ macro_rules! area_code {
             type Err = CodeError;
 
             fn from_str(text: &str) -> Result<Self, CodeError> {
-                let digits = digits($what, text)?;
+                let digits = digits(CodeKind::$what, text)?;
                 digits
                     .parse()
                     .ok()
                     .filter(|_| digits.len() == $len)
                     .and_then(Self::from_number)
-                    .ok_or(CodeError::Length { what: $what, needs: $len, got: digits.len() })
+                    .ok_or(CodeError::Length { what: CodeKind::$what, needs: $len, got: digits.len() })
             }
         }
 
@@ -116,13 +101,13 @@ macro_rules! area_code {
 
 area_code! {
     /// A district (区县), six digits of GB/T 2260: `370203`.
-    DistrictCode "district code" 6,
+    DistrictCode District 6,
     /// A sub-district (街道), nine digits of GB/T 10114.
-    SubdistrictCode "sub-district code" 9,
+    SubdistrictCode Subdistrict 9,
     /// A community (社区), twelve digits of GB/T 10114.
-    CommunityCode "community code" 12,
+    CommunityCode Community 12,
     /// A responsibility grid (责任网格), fifteen digits.
-    GridCode "grid code" 15,
+    GridCode Grid 15,
 }
 
 impl DistrictCode {
@@ -233,7 +218,7 @@ impl FromStr for CoverCode {
     type Err = CodeError;
 
     fn from_str(text: &str) -> Result<Self, CodeError> {
-        let digits = digits("cover code", text)?;
+        let digits = digits(CodeKind::Cover, text)?;
         let category = match digits.len() {
             16 => CategoryCode::from_str(&digits[6..10])?,
             17 => digits[6..11]
@@ -243,7 +228,7 @@ impl FromStr for CoverCode {
                 .ok_or_else(|| CodeError::UnknownCategory(digits[6..11].to_owned()))?,
             other => return Err(CodeError::CoverLength(other)),
         };
-        let sequence = digits[digits.len() - 6..].parse().map_err(|_| CodeError::NotDigits("cover code"))?;
+        let sequence = digits[digits.len() - 6..].parse().map_err(|_| CodeError::NotDigits(CodeKind::Cover))?;
         Self::new(digits[..6].parse()?, category, sequence)
     }
 }
@@ -285,7 +270,7 @@ fn mod_11_10(digits: impl Iterator<Item = u32>) -> u32 {
 }
 
 macro_rules! dated_code {
-    ($($(#[$doc:meta])* $name:ident $prefix:literal $what:literal $example:literal),* $(,)?) => {$(
+    ($($(#[$doc:meta])* $name:ident $prefix:literal $what:ident $example:literal),* $(,)?) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name { district: DistrictCode, day: Day, counter: u32 }
@@ -328,16 +313,20 @@ macro_rules! dated_code {
             type Err = CodeError;
 
             fn from_str(text: &str) -> Result<Self, CodeError> {
-                let shape = || CodeError::Shape { what: $what, example: $example, got: text.chars().take(40).collect() };
+                let shape = || CodeError::Shape {
+                    what: CodeKind::$what,
+                    example: $example,
+                    got: text.chars().take(40).collect(),
+                };
                 let upper = text.trim().to_ascii_uppercase();
-                let digits = digits($what, upper.strip_prefix($prefix).ok_or_else(shape)?).map_err(|_| shape())?;
+                let digits = digits(CodeKind::$what, upper.strip_prefix($prefix).ok_or_else(shape)?).map_err(|_| shape())?;
                 // 6 + 6 + at least 5 + the check digit; no district has 10⁹ orders a day.
                 if !(18..=22).contains(&digits.len()) {
                     return Err(shape());
                 }
                 let (body, check) = digits.split_at(digits.len() - 1);
                 if mod_11_10(body.bytes().map(|b| u32::from(b - b'0'))).to_string() != check {
-                    return Err(CodeError::CheckDigit($what));
+                    return Err(CodeError::CheckDigit(CodeKind::$what));
                 }
                 Ok(Self {
                     district: body[..6].parse()?,
@@ -351,9 +340,9 @@ macro_rules! dated_code {
 
 dated_code! {
     /// A work order's code (工单编号): `WO-370203-261123-00042-3`.
-    OrderCode "WO" "order" "WO-370203-261123-00042-3",
+    OrderCode "WO" Order "WO-370203-261123-00042-3",
     /// A report's code (上报编号). It opens nothing: tracking needs the [`TrackingToken`].
-    ReportCode "RP" "report" "RP-370203-261123-00042-3",
+    ReportCode "RP" Report "RP-370203-261123-00042-3",
 }
 
 /// An organisation's code: `370203-WAT01`, or a sub-district's section `370203005-K01`.
@@ -388,7 +377,7 @@ impl FromStr for OrgCode {
             Ok(Self(text.to_owned()))
         } else {
             Err(CodeError::Shape {
-                what: "organization",
+                what: CodeKind::Organization,
                 example: "370203-WAT01",
                 got: text.chars().take(40).collect(),
             })
@@ -442,12 +431,8 @@ impl FromStr for TrackingToken {
     type Err = CodeError;
 
     fn from_str(text: &str) -> Result<Self, CodeError> {
-        let shape = || CodeError::Shape {
-            what: "tracking",
-            example: "370203 and 26 letters or digits",
-            // The token is a secret: what was sent is not repeated.
-            got: format!("{} characters", text.len()),
-        };
+        // The token is a secret: what was sent is not repeated.
+        let shape = || CodeError::Token { got: text.len() };
         let upper = text.to_ascii_uppercase();
         if !upper.is_ascii() || upper.len() != 32 {
             return Err(shape());
@@ -474,6 +459,7 @@ impl FromStr for TrackingToken {
 
 #[cfg(test)]
 mod tests {
+    use super::super::said::english;
     use super::*;
 
     #[test]
@@ -482,7 +468,7 @@ mod tests {
         assert_eq!(CommunityCode::of(grid).to_string(), "370203033002");
         assert_eq!(SubdistrictCode::of(CommunityCode::of(grid)).to_string(), "370203033");
         assert_eq!(grid.district().to_string(), "370203");
-        assert_eq!("37020303300205".parse::<GridCode>().unwrap_err().to_string(), "grid code needs 15 digits, got 14");
+        assert_eq!(english("37020303300205".parse::<GridCode>().unwrap_err()), "grid code needs 15 digits, got 14");
     }
 
     #[test]
@@ -495,7 +481,7 @@ mod tests {
             ("3702030103000000", "sequence 000000 is reserved"),
             ("3702030199000001", "0199 is not a category of GB/T 30428.2 or GB/T 47678.5"),
         ] {
-            assert_eq!(text.parse::<CoverCode>().unwrap_err().to_string(), error);
+            assert_eq!(english(text.parse::<CoverCode>().unwrap_err()), error);
         }
         let code: CoverCode = "3702030130000340".parse().unwrap();
         assert_eq!(code.code_2026(), "37020301022000340");
@@ -516,7 +502,7 @@ mod tests {
             }
         }
         assert_eq!(
-            "WO-370203-261123-00043-3".parse::<OrderCode>().unwrap_err().to_string(),
+            english("WO-370203-261123-00043-3".parse::<OrderCode>().unwrap_err()),
             "order code mistyped: last digit does not match"
         );
     }

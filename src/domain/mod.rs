@@ -2,7 +2,7 @@
 //!
 //! Nothing in here is async, reads a clock, draws a random number, speaks SQL, JSON or HTTP:
 //! a function that needs the time is given `now`, a transition takes an order and gives the next
-//! one or a refusal. Reading order: [`id`], [`position`], [`catalog`], [`cover`], [`grid`],
+//! one or a refusal. Reading order: [`said`], [`id`], [`position`], [`catalog`], [`cover`], [`grid`],
 //! [`organization`], [`actor`], [`resolve`], [`deadline`], [`task`], [`order`], [`report`].
 
 pub mod actor;
@@ -21,6 +21,7 @@ pub mod report;
 pub mod resolve;
 pub mod responsibility;
 pub mod runs;
+pub mod said;
 pub mod seams;
 pub mod task;
 pub mod text;

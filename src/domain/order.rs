@@ -12,6 +12,10 @@ use super::id::{CommunityCode, CoverCode, CoverId, DistrictCode, GridCode, Order
 use super::position::{Position, Wgs84};
 use super::task::{GUARD_LIMIT, Task, TaskKind, TaskStatus, VERIFY_LIMIT};
 
+mod illegal;
+
+pub use illegal::Illegal;
+
 words! {
     /// Where an order stands; overdue is derived from its limits.
     Status {
@@ -110,15 +114,6 @@ pub struct Order {
     /// The state of the registry that it was resolved at.
     pub registry_seq: u64,
     pub tasks: Vec<Task>,
-}
-
-/// Why a transition does not happen. The order is unchanged.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Illegal {
-    #[error("{} is not possible while the order is {}", action.as_str(), status.as_str())]
-    Now { action: ActionKind, status: Status },
-    #[error("damage {0} is not in this district's table")]
-    UnknownDamage(DamageCode),
 }
 
 /// What an action brings with it.

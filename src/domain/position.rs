@@ -2,6 +2,8 @@
 
 use std::marker::PhantomData;
 
+use super::said::{Said, say};
+
 /// Geographic WGS 84 (EPSG:4326): degrees, longitude east and latitude north.
 /// CGCS2000 (EPSG:4490) is the same here; the drift of ~3 cm a year is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,14 +14,27 @@ pub struct Wgs84;
 pub struct Plane;
 
 /// Why a pair of numbers is no position.
-#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum PositionError {
-    #[error("{axis} must be a finite number")]
     NotFinite { axis: Axis },
-    #[error("{axis} must lie between {min} and {max}, got {got}")]
     OutOfRange { axis: Axis, min: f64, max: f64, got: f64 },
-    #[error("lat must lie between -90 and 90, got {lat}: are lon and lat swapped?")]
     Swapped { lat: f64 },
+}
+
+impl From<PositionError> for Said {
+    fn from(error: PositionError) -> Self {
+        match error {
+            PositionError::NotFinite { axis } => say!("{axis} must be a finite number", "{axis} 必须是有限的数"),
+            PositionError::OutOfRange { axis, min, max, got } => say!(
+                "{axis} must lie between {min} and {max}, got {got}",
+                "{axis} 必须在 {min} 到 {max} 之间，收到 {got}"
+            ),
+            PositionError::Swapped { lat } => say!(
+                "lat must lie between -90 and 90, got {lat}: are lon and lat swapped?",
+                "lat 必须在 -90 到 90 之间，收到 {lat}：lon 和 lat 是否写反了？"
+            ),
+        }
+    }
 }
 
 impl PositionError {
@@ -171,6 +186,7 @@ mod tests {
     use geo::{Distance as _, Geodesic, Point};
     use proptest::prelude::*;
 
+    use super::super::said::english;
     use super::*;
 
     proptest! {
@@ -193,7 +209,7 @@ mod tests {
             (181.0, 36.0, "lon must lie between -180 and 180, got 181"),
             (36.12, 120.38, "lat must lie between -90 and 90, got 120.38: are lon and lat swapped?"),
         ] {
-            assert_eq!(Position::new(lon, lat).unwrap_err().to_string(), error);
+            assert_eq!(english(Position::new(lon, lat).unwrap_err()), error);
         }
     }
 }

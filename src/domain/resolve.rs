@@ -50,6 +50,7 @@ use std::cmp::Ordering;
 use super::catalog::CategoryCode;
 use super::cover::{Accuracy, Status};
 use super::position::{Position, Wgs84};
+use super::said::{Said, say};
 
 #[cfg(test)]
 mod calibration;
@@ -68,12 +69,24 @@ const GRATE: u16 = 104;
 const STEPS: f64 = 1e6;
 
 /// Why a pin cannot be resolved as asked.
-#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum PinError {
-    #[error("accuracy_m must lie between 0 and 1000, got {0}")]
     Accuracy(f64),
-    #[error("limit must lie between 1 and 50, got {0}")]
     Limit(usize),
+}
+
+impl From<PinError> for Said {
+    fn from(error: PinError) -> Self {
+        match error {
+            PinError::Accuracy(got) => say!(
+                "accuracy_m must lie between 0 and 1000, got {got}",
+                "accuracy_m 必须在 0 到 1000 之间，收到 {got}"
+            ),
+            PinError::Limit(got) => {
+                say!("limit must lie between 1 and 50, got {got}", "limit 必须在 1 到 50 之间，收到 {got}")
+            }
+        }
+    }
 }
 
 impl PinError {

@@ -3,13 +3,24 @@
 
 use std::fmt;
 
+use super::said::{Said, say};
+
 /// Why a text is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TextError {
-    #[error("at most {max} characters, got {got}")]
     TooLong { max: usize, got: usize },
-    #[error("the character U+0000 is not allowed")]
     Nul,
+}
+
+impl From<TextError> for Said {
+    fn from(error: TextError) -> Self {
+        match error {
+            TextError::TooLong { max, got } => {
+                say!("at most {max} characters, got {got}", "最多 {max} 个字符，收到 {got} 个")
+            }
+            TextError::Nul => say!("the character U+0000 is not allowed", "不允许使用字符 U+0000"),
+        }
+    }
 }
 
 /// A text of at most `MAX` characters without U+0000.

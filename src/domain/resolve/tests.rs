@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::said::english;
 use super::*;
 
 fn category(number: u16) -> CategoryCode {
@@ -79,7 +80,7 @@ fn what_no_pin_may_say_is_named() {
         (10.0, 0, "limit must lie between 1 and 50, got 0"),
         (10.0, 51, "limit must lie between 1 and 50, got 51"),
     ] {
-        assert_eq!(Pin::new(at, accuracy, None, limit).unwrap_err().to_string(), error);
+        assert_eq!(english(Pin::new(at, accuracy, None, limit).unwrap_err()), error);
     }
 }
 
