@@ -4,19 +4,39 @@ use proj::Proj;
 
 use super::{Crs, bd09, gcj02, mercator};
 use crate::domain::position::{Axis, Position, PositionError, Wgs84};
+use crate::domain::said::{Said, say};
 
 /// Why numbers are no position in the coordinate system that they were declared in.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum CrsError {
     /// Not finite, or out of the range that any position has.
-    #[error(transparent)]
-    Position(#[from] PositionError),
+    Position(PositionError),
     /// Finite, but far from where the system is used: most often another system, or exchanged axes.
-    #[error("{axis} of {crs} must lie between {min} and {max}, got {got}{}", hint(*crs, *got))]
     OutsideArea { crs: Crs, axis: Axis, min: f64, max: f64, got: f64 },
     /// PROJ refused.
-    #[error("{crs} could not be converted: {reason}")]
     Projection { crs: Crs, reason: String },
+}
+
+impl From<PositionError> for CrsError {
+    fn from(error: PositionError) -> Self {
+        Self::Position(error)
+    }
+}
+
+impl From<CrsError> for Said {
+    fn from(error: CrsError) -> Self {
+        match error {
+            CrsError::Position(error) => error.into(),
+            CrsError::OutsideArea { crs, axis, min, max, got } => say!(
+                "{axis} of {crs} must lie between {min} and {max}, got {got}{hint}",
+                "{crs} 的 {axis} 必须在 {min} 到 {max} 之间，收到 {got}{hint}",
+                hint = hint(crs, got),
+            ),
+            CrsError::Projection { crs, reason } => {
+                say!("{crs} could not be converted: {reason}", "{crs} 坐标无法转换：{reason}")
+            }
+        }
+    }
 }
 
 impl CrsError {
@@ -31,13 +51,19 @@ impl CrsError {
 }
 
 /// The two mistakes that the number itself gives away.
-fn hint(crs: Crs, got: f64) -> &'static str {
+fn hint(crs: Crs, got: f64) -> Said {
     match crs {
-        Crs::Gk120 if (40_000_000.0..41_000_000.0).contains(&got) => ": with the zone number it is EPSG:4528",
-        Crs::Gk40 if (0.0..1_000_000.0).contains(&got) => ": without the zone number it is EPSG:4549",
-        Crs::Gk120 | Crs::Gk40 if got.abs() <= 180.0 => ": is it in degrees?",
-        Crs::Gk120 if (1_900_000.0..6_200_000.0).contains(&got) => ": x is east, y is north",
-        _ => "",
+        Crs::Gk120 if (40_000_000.0..41_000_000.0).contains(&got) => {
+            say!(": with the zone number it is EPSG:4528", "：带带号的是 EPSG:4528")
+        }
+        Crs::Gk40 if (0.0..1_000_000.0).contains(&got) => {
+            say!(": without the zone number it is EPSG:4549", "：不带带号的是 EPSG:4549")
+        }
+        Crs::Gk120 | Crs::Gk40 if got.abs() <= 180.0 => say!(": is it in degrees?", "：是否以度为单位？"),
+        Crs::Gk120 if (1_900_000.0..6_200_000.0).contains(&got) => {
+            say!(": x is east, y is north", "：x 向东，y 向北")
+        }
+        _ => Said::new("", ""),
     }
 }
 

@@ -40,6 +40,8 @@ pub mod outline;
 pub use converter::{Converter, CrsError};
 pub use service::CrsService;
 
+use crate::domain::said::{Said, say};
+
 /// A coordinate system that Guli speaks: a closed list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Crs {
@@ -70,10 +72,16 @@ pub enum CrsKind {
 }
 
 /// A name that is not on the list.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown coordinate system {got:?}: allowed are {}", Crs::names())]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownCrs {
     pub got: String,
+}
+
+impl From<UnknownCrs> for Said {
+    fn from(UnknownCrs { got }: UnknownCrs) -> Self {
+        let names = Crs::names();
+        say!("unknown coordinate system {got:?}: allowed are {names}", "未知的坐标系 {got:?}，可用的有 {names}")
+    }
 }
 
 impl Crs {
@@ -157,6 +165,7 @@ pub(crate) const VECTORS: [[(f64, f64); 4]; 6] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::said::english;
 
     #[test]
     fn names_are_read_in_any_case() {
@@ -168,7 +177,7 @@ mod tests {
             assert_eq!(text.parse(), Ok(Crs::Gcj02));
         }
         assert_eq!(
-            "EPSG:2437".parse::<Crs>().unwrap_err().to_string(),
+            english("EPSG:2437".parse::<Crs>().unwrap_err()),
             "unknown coordinate system \"EPSG:2437\": allowed are EPSG:4326, EPSG:4490, EPSG:4549, EPSG:4528, EPSG:3857, GCJ-02, BD-09"
         );
         assert!("".parse::<Crs>().is_err());

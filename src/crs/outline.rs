@@ -3,7 +3,8 @@
 use geo::{MultiPolygon, Orient as _, Validation as _, orient::Direction};
 use geojson::{Geometry, GeometryValue, Position};
 
-use super::{Crs, CrsService};
+use super::{Crs, CrsError, CrsService};
+use crate::domain::said::{Said, say};
 
 /// More vertices than any real area has (the demo's district has 570). Finding a crossing compares
 /// every edge with every other, so the number is looked at first.
@@ -13,24 +14,66 @@ pub const MAX_VERTICES: usize = 20_000;
 pub const MAX_PUBLIC_VERTICES: usize = 2_000;
 
 /// Why a geometry is no outline.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum OutlineError {
-    #[error("an area needs a Polygon or MultiPolygon, got {0}")]
     NotAPolygon(&'static str),
-    #[error("the geometry is empty")]
     Empty,
-    #[error("{got} vertices; at most {most} are read")]
     TooManyVertices { got: usize, most: usize },
-    #[error("{what} has {got} positions; a ring needs at least 4")]
-    TooFewPositions { what: String, got: usize },
-    #[error("{what} is not closed: its first and last positions differ")]
-    Unclosed { what: String },
-    #[error("position {index} of {what} has {got} numbers instead of 2 or 3")]
-    Ordinates { what: String, index: usize, got: usize },
-    #[error("position {index} of {what}: {reason}")]
-    Position { what: String, index: usize, reason: String },
-    #[error("{0}")]
+    TooFewPositions { ring: Ring, got: usize },
+    Unclosed { ring: Ring },
+    Ordinates { ring: Ring, index: usize, got: usize },
+    Position { ring: Ring, index: usize, reason: CrsError },
     Invalid(String),
+}
+
+/// Which ring of a geometry, both counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ring {
+    polygon: usize,
+    ring: usize,
+}
+
+impl From<Ring> for Said {
+    fn from(Ring { polygon, ring }: Ring) -> Self {
+        say!("ring {ring} of polygon {polygon}", "第 {polygon} 个多边形的第 {ring} 个环")
+    }
+}
+
+impl From<OutlineError> for Said {
+    fn from(error: OutlineError) -> Self {
+        match error {
+            OutlineError::NotAPolygon(got) => say!(
+                "an area needs a Polygon or MultiPolygon, got {got}",
+                "区域边界应为 Polygon 或 MultiPolygon，收到 {got}"
+            ),
+            OutlineError::Empty => say!("the geometry is empty", "几何图形为空"),
+            OutlineError::TooManyVertices { got, most } => {
+                say!("{got} vertices; at most {most} are read", "有 {got} 个顶点，最多读取 {most} 个")
+            }
+            OutlineError::TooFewPositions { ring, got } => say!(
+                "{ring} has {got} positions; a ring needs at least 4",
+                "{ring}只有 {got} 个点，至少需要 4 个",
+                ring = ring,
+            ),
+            OutlineError::Unclosed { ring } => say!(
+                "{ring} is not closed: its first and last positions differ",
+                "{ring}没有闭合：首尾两点不同",
+                ring = ring,
+            ),
+            OutlineError::Ordinates { ring, index, got } => say!(
+                "position {index} of {ring} has {got} numbers instead of 2 or 3",
+                "{ring}中序号为 {index} 的点有 {got} 个数，应为 2 个或 3 个",
+                ring = ring,
+            ),
+            OutlineError::Position { ring, index, reason } => say!(
+                "position {index} of {ring}: {reason}",
+                "{ring}中序号为 {index} 的点：{reason}",
+                ring = ring,
+                reason = reason,
+            ),
+            OutlineError::Invalid(reason) => say!("{reason}", "几何图形无效：{reason}"),
+        }
+    }
 }
 
 /// The outline that a geometry in `crs` draws.
@@ -65,8 +108,7 @@ pub fn outline_of(
     for (p, rings) in polygons.iter().enumerate() {
         let mut lines = Vec::with_capacity(rings.len());
         for (r, positions) in rings.iter().enumerate() {
-            let what = || format!("ring {} of polygon {}", r + 1, p + 1);
-            lines.push(ring(positions, crs, service, &what)?);
+            lines.push(line(positions, crs, service, Ring { polygon: p + 1, ring: r + 1 })?);
         }
         let interiors = lines.split_off(1);
         converted.extend(lines.pop().map(|exterior| geo::Polygon::new(exterior, interiors)));
@@ -76,28 +118,25 @@ pub fn outline_of(
     Ok(outline.orient(Direction::Default))
 }
 
-fn ring(
+fn line(
     positions: &[Position],
     crs: Crs,
     service: CrsService,
-    what: &dyn Fn() -> String,
+    ring: Ring,
 ) -> Result<geo::LineString<f64>, OutlineError> {
     if positions.len() < 4 {
-        return Err(OutlineError::TooFewPositions { what: what(), got: positions.len() });
+        return Err(OutlineError::TooFewPositions { ring, got: positions.len() });
     }
     if positions.first() != positions.last() {
-        return Err(OutlineError::Unclosed { what: what() });
+        return Err(OutlineError::Unclosed { ring });
     }
     let mut coords = Vec::with_capacity(positions.len());
     for (index, position) in positions.iter().enumerate() {
         if !(2..=3).contains(&position.len()) {
-            return Err(OutlineError::Ordinates { what: what(), index, got: position.len() });
+            return Err(OutlineError::Ordinates { ring, index, got: position.len() });
         }
-        let at = service.to_wgs84(crs, position[0], position[1]).map_err(|error| OutlineError::Position {
-            what: what(),
-            index,
-            reason: error.to_string(),
-        })?;
+        let misplaced = |reason| OutlineError::Position { ring, index, reason };
+        let at = service.to_wgs84(crs, position[0], position[1]).map_err(misplaced)?;
         coords.push(geo::Coord { x: at.lon(), y: at.lat() });
     }
     // Vertices less than a millimetre apart have become one.
@@ -107,16 +146,19 @@ fn ring(
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use geo::Area as _;
 
     use super::*;
+    use crate::domain::said::english;
 
-    fn read(text: &str) -> Result<MultiPolygon<f64>, String> {
+    fn read(text: &str) -> Result<MultiPolygon<f64>, Cow<'static, str>> {
         let geometry: Geometry = serde_json::from_str(text).unwrap();
-        outline(&geometry, Crs::Wgs84, CrsService::new()).map_err(|error| error.to_string())
+        outline(&geometry, Crs::Wgs84, CrsService::new()).map_err(english)
     }
 
-    fn polygon(rings: &str) -> Result<MultiPolygon<f64>, String> {
+    fn polygon(rings: &str) -> Result<MultiPolygon<f64>, Cow<'static, str>> {
         read(&format!(r#"{{"type":"Polygon","coordinates":{rings}}}"#))
     }
 

@@ -4,6 +4,7 @@
 //! `WebMercatorQuad`; within a tile, units of 1/4096 count to the east and to the south.
 
 use crate::crs::mercator;
+use crate::domain::said::{Said, say};
 
 /// Units along a tile's side.
 pub const EXTENT: i32 = 4_096;
@@ -23,12 +24,17 @@ pub struct Tile {
 }
 
 /// Which part of an address lies outside the square, and what it may be.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{part} must lie between 0 and {most}, got {got:?}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutOfRange {
     pub part: &'static str,
     most: u32,
     got: String,
+}
+
+impl From<OutOfRange> for Said {
+    fn from(OutOfRange { part, most, got }: OutOfRange) -> Self {
+        say!("{part} must lie between 0 and {most}, got {got:?}", "{part} 必须在 0 到 {most} 之间，收到 {got:?}")
+    }
 }
 
 impl Tile {
