@@ -18,6 +18,7 @@ use crate::crs::CrsService;
 use crate::domain::catalog::{Catalog, CategoryCode};
 use crate::domain::id::{CommunityCode, CoverCode, DistrictCode, GridCode, OrgCode, SubdistrictCode};
 use crate::domain::position::{Position, Wgs84};
+use crate::domain::said::{Said, say};
 
 /// Who holds a cover's code.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub struct Holder {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Near {
     /// What a clerk finds it by: its code and source, or its row and file.
-    pub name: String,
+    pub name: Said,
     pub metres: f64,
 }
 
@@ -136,7 +137,7 @@ impl<'a> Checker<'a> {
         if self.inside(self.crs.to_wgs84(original.crs, original.north, original.east).ok()) {
             for finding in row.findings.iter_mut().filter(|finding| finding.code == FindingCode::PositionInvalid) {
                 finding.code = FindingCode::AxesSwapped;
-                EXCHANGED.clone_into(&mut finding.detail);
+                finding.detail = exchanged();
             }
         }
     }
@@ -160,8 +161,7 @@ impl<'a> Checker<'a> {
     fn table_line(&mut self, code: &str, faults: &mut Faults<'_>) {
         self.seen.text(code, Field::Code, faults);
         if self.world.district.is_none() {
-            let detail = "there is no district yet: import its outline first";
-            faults.add(FindingCode::ParentMissing, Field::Code, detail);
+            faults.add(FindingCode::ParentMissing, Field::Code, no_district());
         }
     }
 
@@ -183,14 +183,16 @@ impl<'a> Checker<'a> {
         self.seen.code(area.code.number(), Field::Code, faults);
         self.in_district(area.code.district(), Some(&area.outline), Field::Code, faults);
         let parent = SubdistrictCode::of(area.code);
-        faults.parent(self.world.subdistricts.contains(&parent), Field::Code, "sub-district", &parent);
+        let missing = || say!("sub-district {parent} does not exist", "街道 {parent} 不存在");
+        faults.parent(self.world.subdistricts.contains(&parent), Field::Code, missing);
     }
 
     fn grid(&mut self, grid: &GridDraft, faults: &mut Faults<'_>) {
         self.seen.code(grid.area.code.number(), Field::Code, faults);
         self.in_district(grid.area.code.district(), Some(&grid.area.outline), Field::Code, faults);
         let parent = CommunityCode::of(grid.area.code);
-        faults.parent(self.world.communities.contains(&parent), Field::Code, "community", &parent);
+        let missing = || say!("community {parent} does not exist", "社区 {parent} 不存在");
+        faults.parent(self.world.communities.contains(&parent), Field::Code, missing);
         self.exists(grid.supervising_department.as_ref(), Field::SupervisingDepartment, faults);
     }
 
@@ -205,20 +207,22 @@ impl<'a> Checker<'a> {
         self.seen.text(&key, Field::ExternalId, faults);
         self.exists(person.organization.as_ref(), Field::Organization, faults);
         let (world, area) = (&self.world, &person.area);
-        match area {
-            AreaCode::Subdistrict(code) => {
-                faults.parent(world.subdistricts.contains(code), Field::Area, "sub-district", code);
-            }
-            AreaCode::Community(code) => {
-                faults.parent(world.communities.contains(code), Field::Area, "community", code);
-            }
-            AreaCode::Grid(code) => faults.parent(world.grids.contains(code), Field::Area, "grid", code),
-        }
+        let exists = match area {
+            AreaCode::Subdistrict(code) => world.subdistricts.contains(code),
+            AreaCode::Community(code) => world.communities.contains(code),
+            AreaCode::Grid(code) => world.grids.contains(code),
+        };
+        faults.parent(exists, Field::Area, || match area {
+            AreaCode::Subdistrict(code) => say!("sub-district {code} does not exist", "街道 {code} 不存在"),
+            AreaCode::Community(code) => say!("community {code} does not exist", "社区 {code} 不存在"),
+            AreaCode::Grid(code) => say!("grid {code} does not exist", "责任网格 {code} 不存在"),
+        });
     }
 
     pub(super) fn exists(&self, organization: Option<&OrgCode>, field: Field, faults: &mut Faults<'_>) {
         if let Some(code) = organization {
-            faults.parent(self.world.organizations.contains(code), field, "organization", code);
+            let missing = || say!("organization {code} does not exist", "单位 {code} 不存在");
+            faults.parent(self.world.organizations.contains(code), field, missing);
         }
     }
 
@@ -230,10 +234,13 @@ impl<'a> Checker<'a> {
         faults: &mut Faults<'_>,
     ) {
         match &self.world.district {
-            None => faults.parent(false, field, "district", &code),
+            None => faults.parent(false, field, || say!("district {code} does not exist", "行政区 {code} 不存在")),
             Some(served) if served.code != code => faults.add(FindingCode::CodeInvalid, field, not_served(code)),
             Some(served) if outline.is_some_and(|outline| !served.meets(outline)) => {
-                let detail = "the outline lies nowhere near the district: is the coordinate system right?";
+                let detail = say!(
+                    "the outline lies nowhere near the district: is the coordinate system right?",
+                    "边界不在本行政区附近：坐标系是否正确？"
+                );
                 faults.add(FindingCode::OutsideDistrict, field, detail);
             }
             Some(_) => {}
@@ -242,10 +249,16 @@ impl<'a> Checker<'a> {
 }
 
 /// What is said of swapped axes.
-pub(super) const EXCHANGED: &str = "inside the district if the two numbers are exchanged";
+pub(super) fn exchanged() -> Said {
+    say!("inside the district if the two numbers are exchanged", "两个数对调后就在本行政区内")
+}
 
-fn not_served(code: DistrictCode) -> String {
-    format!("district {code} is not served here")
+pub(super) fn no_district() -> Said {
+    say!("there is no district yet: import its outline first", "还没有行政区：请先导入它的边界")
+}
+
+fn not_served(code: DistrictCode) -> Said {
+    say!("district {code} is not served here", "本系统不服务行政区 {code}")
 }
 
 /// Where the findings of a row go.
@@ -256,14 +269,14 @@ pub(super) struct Faults<'r> {
 }
 
 impl Faults<'_> {
-    pub(super) fn add(&mut self, code: FindingCode, field: Field, detail: impl Into<String>) {
+    pub(super) fn add(&mut self, code: FindingCode, field: Field, detail: impl Into<Said>) {
         let label = self.profile.label(field);
         self.findings.push(Finding::new(self.at, code, Some(label), detail));
     }
 
-    pub(super) fn parent(&mut self, exists: bool, field: Field, what: &str, code: &dyn std::fmt::Display) {
+    pub(super) fn parent(&mut self, exists: bool, field: Field, missing: impl FnOnce() -> Said) {
         if !exists {
-            self.add(FindingCode::ParentMissing, field, format!("{what} {code} does not exist"));
+            self.add(FindingCode::ParentMissing, field, missing());
         }
     }
 }

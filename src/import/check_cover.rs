@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 
-use super::check::{Checker, EXCHANGED, Faults, Near};
+use super::check::{Checker, Faults, Holder, Near, exchanged, no_district};
 use super::draft::CoverDraft;
 use super::field::Field;
 use super::finding::FindingCode;
-use super::neighbours::Neighbours;
+use super::neighbours::{Neighbours, Seen};
 use super::profile::Profile;
 use super::seen::SeenKeys;
 use crate::domain::catalog::{CategoryCode, OWNERLESS};
 use crate::domain::id::{CoverCode, OrgCode};
+use crate::domain::said::say;
 
 /// Nearer than this, two covers of one category from two sources are probably one, in metres.
 const NEAR_M: f64 = 1.0;
@@ -53,16 +54,19 @@ pub(super) fn cover(checker: &mut Checker<'_>, draft: &CoverDraft, faults: &mut 
     checker.covers.keys.text(&draft.external_id, Field::ExternalId, faults);
     codes(checker, draft, faults);
     if !checker.world.catalog.enables(draft.category) {
-        let detail = format!("category {} is not in this district's table", draft.category);
+        let category = draft.category;
+        let detail = say!("category {category} is not in this district's table", "本区的小类表中没有 {category}");
         faults.add(FindingCode::CategoryUnknown, category_field(faults.profile), detail);
     }
     checker.exists(draft.owner.as_ref(), Field::Owner, faults);
     checker.exists(draft.responsible_unit.as_ref(), Field::ResponsibleUnit, faults);
     if draft.owner.is_none() && draft.category != OWNERLESS {
-        faults.add(FindingCode::OwnerMissing, Field::Owner, "no owner, and its category is not 0114 无主井盖");
+        let detail = say!("no owner, and its category is not 0114 无主井盖", "没有权属单位，小类又不是 0114 无主井盖");
+        faults.add(FindingCode::OwnerMissing, Field::Owner, detail);
     }
     if let Some(year) = draft.spec.installed.filter(|year| *year > checker.world.year) {
-        faults.add(FindingCode::ValueInvalid, Field::Installed, format!("{year} is still to come"));
+        let detail = say!("{year} is still to come", "{year} 年还没有到");
+        faults.add(FindingCode::ValueInvalid, Field::Installed, detail);
     }
     if place(checker, draft, faults) {
         near_duplicate(checker, draft, faults);
@@ -72,8 +76,18 @@ pub(super) fn cover(checker: &mut Checker<'_>, draft: &CoverDraft, faults: &mut 
 fn codes(checker: &mut Checker<'_>, draft: &CoverDraft, faults: &mut Faults<'_>) {
     let coded = *checker.covers.coded.entry(draft.category).or_insert(draft.code.is_some());
     if coded != draft.code.is_some() {
-        let (this, others) = if coded { ("has none", "have codes") } else { ("has one", "have none") };
-        let detail = format!("{this}, but others of category {} in this file {others}: all or none", draft.category);
+        let category = draft.category;
+        let detail = if coded {
+            say!(
+                "has none, but others of category {category} in this file have codes: all or none",
+                "没有编码，而本文件中小类 {category} 的其他井盖有编码：要么都有，要么都没有"
+            )
+        } else {
+            say!(
+                "has one, but others of category {category} in this file have none: all or none",
+                "有编码，而本文件中小类 {category} 的其他井盖没有编码：要么都有，要么都没有"
+            )
+        };
         faults.add(FindingCode::CodeInvalid, Field::Code, detail);
     }
     let Some(code) = draft.code else { return };
@@ -83,10 +97,13 @@ fn codes(checker: &mut Checker<'_>, draft: &CoverDraft, faults: &mut Faults<'_>)
 }
 
 fn held_by_another(checker: &Checker<'_>, code: CoverCode, draft: &CoverDraft, faults: &mut Faults<'_>) {
-    if let Some(holder) = (checker.world.holder)(code)
-        && (Some(&holder.source) != faults.profile.source.as_ref() || holder.external_id != draft.external_id)
+    if let Some(Holder { source, external_id }) = (checker.world.holder)(code)
+        && (Some(&source) != faults.profile.source.as_ref() || external_id != draft.external_id)
     {
-        let detail = format!("{code} is the code of record {} of {}", holder.external_id, holder.source);
+        let detail = say!(
+            "{code} is the code of record {external_id} of {source}",
+            "{code} 是 {source} 的记录 {external_id} 的编码"
+        );
         faults.add(FindingCode::CodeRepeated, Field::Code, detail);
     }
 }
@@ -99,13 +116,14 @@ fn place(checker: &Checker<'_>, draft: &CoverDraft, faults: &mut Faults<'_>) -> 
     let (east, _) = faults.profile.position_fields();
     let given = draft.original;
     if checker.inside(checker.crs.to_wgs84(given.crs, given.north, given.east).ok()) {
-        faults.add(FindingCode::AxesSwapped, east, EXCHANGED);
+        faults.add(FindingCode::AxesSwapped, east, exchanged());
     } else if let Some(district) = &checker.world.district {
-        let (lon, lat) = (draft.position.lon(), draft.position.lat());
-        let detail = format!("lon {lon}, lat {lat} lies outside district {}", district.code);
+        let (lon, lat, code) = (draft.position.lon(), draft.position.lat(), district.code);
+        let detail =
+            say!("lon {lon}, lat {lat} lies outside district {code}", "lon {lon}、lat {lat} 在行政区 {code} 之外");
         faults.add(FindingCode::OutsideDistrict, east, detail);
     } else {
-        faults.add(FindingCode::ParentMissing, east, "there is no district yet: import its outline first");
+        faults.add(FindingCode::ParentMissing, east, no_district());
     }
     false
 }
@@ -115,12 +133,19 @@ fn near_duplicate(checker: &mut Checker<'_>, draft: &CoverDraft, faults: &mut Fa
     let registered = (checker.world.nearest)(draft.category, draft.position, source);
     let number = checker.covers.source(source);
     let seen = checker.covers.places.as_ref().and_then(|p| p.nearest(draft.category, draft.position, number, NEAR_M));
-    let file_of = |file: u16| checker.covers.files.get(usize::from(file)).map_or("this file", String::as_str);
-    let seen = seen.map(|(seen, metres)| Near { name: format!("row {} of {}", seen.row, file_of(seen.file)), metres });
+    let seen = seen.map(|(Seen { row, file, .. }, metres)| {
+        let name = if let Some(file) = checker.covers.files.get(usize::from(file)) {
+            say!("row {row} of {file}", "{file} 第 {row} 条记录")
+        } else {
+            say!("row {row} of this file", "本文件第 {row} 条记录")
+        };
+        Near { name, metres }
+    });
     let nearest = registered.into_iter().chain(seen).min_by(|a, b| a.metres.total_cmp(&b.metres));
     if let Some(Near { name, metres }) = nearest.filter(|near| near.metres <= NEAR_M) {
         let (east, _) = faults.profile.position_fields();
-        faults.add(FindingCode::NearDuplicate, east, format!("{metres:.2} m from {name}"));
+        let detail = say!("{metres:.2} m from {name}", "相距 {metres:.2} 米：{name}", name = name);
+        faults.add(FindingCode::NearDuplicate, east, detail);
     }
     let file = u16::try_from(checker.covers.files.len().saturating_sub(1)).unwrap_or(u16::MAX);
     if let Some(places) = &mut checker.covers.places {

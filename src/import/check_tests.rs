@@ -80,7 +80,7 @@ fn each_imperfection_of_a_cover_has_its_finding() {
         let got: Vec<_> = rows[0]
             .findings
             .iter()
-            .map(|f| format!("{} {}: {}", f.code.as_str(), f.column.as_deref().unwrap_or("-"), f.detail))
+            .map(|f| format!("{} {}: {}", f.code.as_str(), f.column.as_deref().unwrap_or("-"), f.detail.english))
             .collect();
         assert_eq!(got.join("; "), said);
         assert_eq!(rows[0].is_rejected(), rows[0].findings.iter().any(Finding::is_error), "{row}");
@@ -131,8 +131,8 @@ fn nothing_repeats_within_a_file_or_against_the_registry() {
         codes(&rows),
         ["2:3 code_repeated", "3:4 code_repeated", "5:6 code_repeated", "5:6 code_repeated", "6:7 code_invalid"]
     );
-    assert_eq!(rows[1].findings[0].detail, "it stands in row 1 already");
-    assert_eq!(rows[4].findings[1].detail, "3702030101000009 is the code of record mine of 370203-WAT01");
+    assert_eq!(rows[1].findings[0].detail.english, "it stands in row 1 already");
+    assert_eq!(rows[4].findings[1].detail.english, "3702030101000009 is the code of record mine of 370203-WAT01");
     // The next file begins anew.
     assert!(
         checked(
@@ -150,7 +150,7 @@ fn near_duplicates_are_found_in_the_registry_and_in_the_run() {
     let nearest = |category: CategoryCode, at: Position<Wgs84>, source: Option<&OrgCode>| {
         assert!(source.is_some() && category.number() == 101);
         let near = Position::new(120.31, 36.1).unwrap();
-        Some(Near { name: "3702030101000007 of 370203-DRA01".to_owned(), metres: near.distance_m(at) })
+        Some(Near { name: Said::new("3702030101000007 of 370203-DRA01", ""), metres: near.distance_m(at) })
     };
     let mut checker = Checker::remembering(world(&nobody, &nearest), CrsService::new());
     let text = "external_id,lon,lat,category,owner\na,120.31,36.100005,0101,370203-WAT01\nb,120.38,36.12,0101,370203-WAT01\nc,120.38,36.12,0101,370203-WAT01\n";
@@ -158,13 +158,13 @@ fn near_duplicates_are_found_in_the_registry_and_in_the_run() {
     let rows = checked(&mut checker, &water, text);
     // The same source's own neighbours are its own affair.
     assert_eq!(codes(&rows), ["1:2 near_duplicate"]);
-    assert_eq!(rows[0].findings[0].detail, "0.55 m from 3702030101000007 of 370203-DRA01");
+    assert_eq!(rows[0].findings[0].detail.english, "0.55 m from 3702030101000007 of 370203-DRA01");
     assert!(rows[0].draft.is_some());
     let drain = profile("drain.csv", Kind::Covers, "370203-DRA01");
     let rows =
         checked(&mut checker, &drain, "external_id,lon,lat,category,owner\nz,120.380003,36.12,0101,370203-WAT01\n");
     assert_eq!(codes(&rows), ["1:2 near_duplicate"]);
-    assert!(rows[0].findings[0].detail.ends_with(" of water.csv"), "{rows:?}");
+    assert!(rows[0].findings[0].detail.english.ends_with(" of water.csv"), "{rows:?}");
 }
 
 #[test]

@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering;
 
 use csv::{ErrorKind, StringRecord};
 
-use super::encoding::{Budget, Decoder};
+use super::encoding::{Budget, Decoder, unreadable};
 use super::field::Field;
 use super::finding::{Finding, FindingCode};
 use super::profile::Profile;
 use super::record::{RawRecord, Reader, Step, encoding_finding, malformed};
+use crate::domain::said::say;
 
 /// What one record may be long in bytes: more is a quotation mark that is never closed.
 const RECORD_LIMIT: usize = 1 << 20;
@@ -55,7 +56,7 @@ impl<R: Read> CsvReader<R> {
     fn read_header(&mut self, profile: &Profile) -> Result<(), Vec<Finding>> {
         let at = match self.read_cells() {
             Ok(Some(line)) => (0, line),
-            Ok(None) => return Err(vec![malformed((0, 1), "the file is empty")]),
+            Ok(None) => return Err(vec![malformed((0, 1), say!("the file is empty", "文件是空的"))]),
             Err(finding) => return Err(vec![finding]),
         };
         self.header = self.cells.iter().map(|name| name.trim().to_owned()).collect();
@@ -68,7 +69,9 @@ impl<R: Read> CsvReader<R> {
             let mut places = self.header.iter().enumerate().filter(|(_, header)| *header == name).map(|(i, _)| i);
             match (places.next(), places.next()) {
                 (Some(index), None) => self.slots.push((*field, index)),
-                (Some(_), Some(_)) => findings.push(malformed(at, format!("there are two columns named {name}"))),
+                (Some(_), Some(_)) => {
+                    findings.push(malformed(at, say!("there are two columns named {name}", "有两列名为 {name}")));
+                }
                 (None, _) if !profile.by_default || needed(profile, *field) => findings.push(self.missing(at, name)),
                 (None, _) => {}
             }
@@ -78,7 +81,8 @@ impl<R: Read> CsvReader<R> {
 
     fn missing(&self, at: (u64, u64), name: &str) -> Finding {
         let columns: String = self.header.join(", ").chars().take(300).collect();
-        Finding::new(at, FindingCode::ColumnMissing, Some(name), format!("the file's columns are: {columns}"))
+        let detail = say!("the file's columns are: {columns}", "文件中的列有：{columns}");
+        Finding::new(at, FindingCode::ColumnMissing, Some(name), detail)
     }
 
     /// Reads the next row and says on which line it begins.
@@ -93,9 +97,10 @@ impl<R: Read> CsvReader<R> {
                 Ok(Some(self.rows.position().line().saturating_sub(inside + 1).max(1)))
             }
             Err(error) => {
-                let detail = match error.kind() {
-                    ErrorKind::Io(error) => error.to_string(),
-                    _ => error.to_string(),
+                let detail = if let ErrorKind::Io(error) = error.kind() {
+                    unreadable(error)
+                } else {
+                    say!("{error}", "无法按 CSV 解析：{error}")
                 };
                 Err(malformed((self.row + 1, before), detail))
             }
@@ -129,7 +134,8 @@ impl<R: Read> Reader for CsvReader<R> {
         }
         if self.cells.len() != self.header.len() {
             let (got, want) = (self.cells.len(), self.header.len());
-            return Step::Fault(malformed(record.at(), format!("{got} cells where the header has {want}")));
+            let detail = say!("{got} cells where the header has {want}", "有 {got} 个单元格，表头有 {want} 个");
+            return Step::Fault(malformed(record.at(), detail));
         }
         for (field, index) in &self.slots {
             if let Some(text) = self.cells.get(*index) {

@@ -46,7 +46,7 @@ fn gb18030_with_chinese_headers_and_a_bom_read_alike() {
         let finding = &rows[1].findings[0];
         assert_eq!(finding.column.as_deref(), Some("状态"));
         assert_eq!(
-            finding.detail,
+            finding.detail.english,
             "unknown word \"坏\"; allowed: 不详, 在用, 废弃, planned, in_service, abandoned, removed"
         );
     }
@@ -75,7 +75,7 @@ fn headers_that_do_not_fit_are_named() {
     let missing = rows("编号,北坐标,状态\nW1,1,在用\n".as_bytes(), &water());
     assert_eq!(codes(&missing), ["0:1 column_missing", "0:1 column_missing"]);
     assert_eq!(missing[0].findings[0].column.as_deref(), Some("东坐标"));
-    assert_eq!(missing[0].findings[0].detail, "the file's columns are: 编号, 北坐标, 状态");
+    assert_eq!(missing[0].findings[0].detail.english, "the file's columns are: 编号, 北坐标, 状态");
     let twice = WATER.replace("备注", "状态");
     assert_eq!(codes(&rows(twice.as_bytes(), &water())), ["0:1 malformed"]);
     assert_eq!(codes(&rows(b"", &water())), ["0:1 malformed"]);
@@ -99,7 +99,7 @@ fn a_row_of_another_length_is_one_fault_and_an_endless_one_the_last() {
     endless.push_str(&"a,120.38,36.12,0101\n".repeat(200_000));
     let found = rows(endless.as_bytes(), &covers("x.csv"));
     assert_eq!(found.len(), 1);
-    assert!(found[0].findings[0].detail.contains("never closed"), "{found:?}");
+    assert!(found[0].findings[0].detail.english.contains("never closed"), "{found:?}");
 }
 
 #[test]
@@ -144,7 +144,8 @@ fn every_bad_value_names_its_column() {
     ] {
         let found = rows(format!("{header}{row}\n").as_bytes(), &covers("x.csv"));
         let finding = &found[0].findings[0];
-        let got = format!("{} {}: {}", finding.code.as_str(), finding.column.as_deref().unwrap_or("-"), finding.detail);
+        let column = finding.column.as_deref().unwrap_or("-");
+        let got = format!("{} {column}: {}", finding.code.as_str(), finding.detail.english);
         assert_eq!(got, said);
         assert!(found[0].is_rejected() && found[0].findings.len() == 1, "{found:?}");
     }

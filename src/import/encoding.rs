@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use encoding_rs::{Decoder as Decode, Encoding, GB18030, UTF_8};
 
+use crate::domain::said::{Said, say};
+
 const WINDOW: usize = 64 * 1024;
 
 /// How many more bytes may be read before the record at hand counts as endless (a quote that is
@@ -38,6 +40,20 @@ enum State {
     Ascii,
     Decoding(Box<Decode>),
     End,
+}
+
+/// A record that is longer than any can be.
+#[derive(Debug, thiserror::Error)]
+#[error("a record without end")]
+struct Endless;
+
+/// Why a file cannot be read on.
+pub(super) fn unreadable(error: &io::Error) -> Said {
+    if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Endless>) {
+        say!("a record without end: is a quotation mark never closed?", "记录没有结尾：是否有引号没有闭合？")
+    } else {
+        say!("{error}", "文件无法读取：{error}")
+    }
 }
 
 impl<R: Read> Decoder<R> {
@@ -190,7 +206,7 @@ impl<R: Read> Read for Decoder<R> {
         self.consume(n);
         let left = self.budget.load(Ordering::Relaxed);
         if left < n {
-            return Err(io::Error::other("a record without end: is a quotation mark never closed?"));
+            return Err(io::Error::other(Endless));
         }
         self.budget.store(left - n, Ordering::Relaxed);
         Ok(n)

@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 use comfy_table::{Cell, Color};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 use crate::domain::cover::words;
+use crate::domain::said::{Language, Said, say};
 
 words! {
     /// What is wrong. Stable: programs and the answer key of the demo district rely on it.
@@ -81,23 +83,75 @@ pub struct Finding {
     /// The file's name of the column or property at fault.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
-    pub detail: String,
+    #[serde(flatten, with = "sentence")]
+    pub detail: Said,
+}
+
+/// A sentence in a report: `detail` is English, `detail_zh` Chinese.
+mod sentence {
+    use std::borrow::Cow;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::domain::said::Said;
+
+    #[derive(Serialize, Deserialize)]
+    struct Both<'a> {
+        detail: Cow<'a, str>,
+        /// Reports kept by earlier versions have none.
+        detail_zh: Option<Cow<'a, str>>,
+    }
+
+    pub(super) fn serialize<S: Serializer>(said: &Said, serializer: S) -> Result<S::Ok, S::Error> {
+        let Said { english, chinese } = said;
+        Both { detail: Cow::Borrowed(english), detail_zh: Some(Cow::Borrowed(chinese)) }.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Said, D::Error> {
+        let Both { detail, detail_zh } = Both::deserialize(deserializer)?;
+        let english = detail.into_owned();
+        let chinese = detail_zh.map_or_else(|| english.clone(), Cow::into_owned);
+        Ok(Said::new(english, chinese))
+    }
 }
 
 impl Finding {
-    pub fn new(at: (u64, u64), code: FindingCode, column: Option<&str>, detail: impl Into<String>) -> Self {
+    pub fn new(at: (u64, u64), code: FindingCode, column: Option<&str>, detail: impl Into<Said>) -> Self {
         let (row, line) = at;
         Self { row, line, severity: code.severity(), code, column: column.map(str::to_owned), detail: detail.into() }
     }
 
     /// Leaves only what kind of fault it is and where: the sentence may quote a name or a phone.
     pub fn forget_value(&mut self) {
-        "not kept: it may quote somebody's name or phone".clone_into(&mut self.detail);
+        self.detail = say!("not kept: it may quote somebody's name or phone", "不予保留：其中可能有姓名或电话");
     }
 
     pub const fn is_error(&self) -> bool {
         matches!(self.severity, Severity::Error)
     }
+}
+
+/// Lines of rows, each with its findings as reports have them, in one language: `detail` is what is said in it.
+pub fn rows_in(language: Language, lines: &str) -> String {
+    let mut said = String::with_capacity(lines.len());
+    for line in lines.lines() {
+        said.push_str(&row_in(language, line).unwrap_or_else(|| line.to_owned()));
+        said.push('\n');
+    }
+    said
+}
+
+/// `None` where nothing is to be changed.
+fn row_in(language: Language, line: &str) -> Option<String> {
+    // Most rows have no finding, and need not be parsed.
+    let mut row: Value = line.contains("\"detail_zh\"").then(|| serde_json::from_str(line).ok())??;
+    for finding in row["findings"].as_array_mut()?.iter_mut().filter_map(Value::as_object_mut) {
+        let chinese = finding.remove("detail_zh");
+        if let (Language::Chinese, Some(chinese)) = (language, chinese) {
+            finding.insert("detail".to_owned(), chinese);
+        }
+    }
+    Some(row.to_string())
 }
 
 /// A table of the findings for a terminal, and a last line if there are more than `limit`.
@@ -110,7 +164,7 @@ pub fn table(findings: &[Finding], limit: usize, coloured: bool) -> String {
             Cell::new(finding.line),
             Cell::new(finding.code.as_str()).fg(colour),
             Cell::new(finding.column.as_deref().unwrap_or_default()),
-            Cell::new(&finding.detail),
+            Cell::new(&finding.detail.english),
         ]);
     }
     let mut text = table.to_string();
@@ -128,15 +182,34 @@ mod tests {
     #[test]
     fn a_finding_reads_as_json_and_as_a_line() {
         let findings = [
-            Finding::new((3, 4), FindingCode::ValueInvalid, Some("状态"), "unknown word \"坏\""),
-            Finding::new((5, 6), FindingCode::OwnerMissing, None, "no owner"),
+            Finding::new((3, 4), FindingCode::ValueInvalid, Some("状态"), say!("unknown word", "无法识别")),
+            Finding::new((5, 6), FindingCode::OwnerMissing, None, say!("no owner", "没有权属单位")),
         ];
         assert_eq!(
             serde_json::to_string(&findings).unwrap(),
-            r#"[{"row":3,"line":4,"severity":"error","code":"value_invalid","column":"状态","detail":"unknown word \"坏\""},{"row":5,"line":6,"severity":"warning","code":"owner_missing","detail":"no owner"}]"#
+            r#"[{"row":3,"line":4,"severity":"error","code":"value_invalid","column":"状态","detail":"unknown word","detail_zh":"无法识别"},{"row":5,"line":6,"severity":"warning","code":"owner_missing","detail":"no owner","detail_zh":"没有权属单位"}]"#
         );
+        let read: Vec<Finding> = serde_json::from_str(&serde_json::to_string(&findings).unwrap()).unwrap();
+        assert_eq!(read, findings);
         let plain = table(&findings, 1, false);
         assert!(plain.contains("value_invalid") && plain.ends_with("… and 1 more"), "{plain}");
         assert!(table(&findings, 9, true).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn rows_are_said_in_one_language() {
+        let detail = "\"findings\":[{\"code\":\"x\",\"detail\":\"lon is needed\",\"detail_zh\":\"缺少 lon\"}]";
+        let lines = format!("{{\"row\":1}}\n{{{detail},\"row\":2}}\n");
+        for (language, said) in [(Language::English, "lon is needed"), (Language::Chinese, "缺少 lon")] {
+            let one = format!("{{\"findings\":[{{\"code\":\"x\",\"detail\":\"{said}\"}}],\"row\":2}}");
+            assert_eq!(rows_in(language, &lines), format!("{{\"row\":1}}\n{one}\n"));
+        }
+    }
+
+    #[test]
+    fn a_report_that_was_kept_in_one_language_is_read() {
+        let kept = r#"{"row":3,"line":4,"severity":"error","code":"value_missing","detail":"lon is needed"}"#;
+        let finding: Finding = serde_json::from_str(kept).unwrap();
+        assert_eq!(finding.detail, Said::new("lon is needed", "lon is needed"));
     }
 }

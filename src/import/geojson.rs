@@ -9,12 +9,13 @@ use std::io::{BufRead, Read};
 
 use geojson::{Feature, JsonObject, JsonValue, feature};
 
-use super::encoding::Decoder;
+use super::encoding::{Decoder, unreadable};
 use super::field::Field;
 use super::finding::Finding;
 use super::profile::Profile;
 use super::record::{RawRecord, Reader, Step, encoding_finding, malformed};
 use super::scan::{Cut, Scan};
+use crate::domain::said::say;
 
 /// The features of a `GeoJSON` file.
 pub(super) struct GeoJsonReader<R: Read> {
@@ -34,7 +35,7 @@ impl<R: Read> GeoJsonReader<R> {
     fn cut(&mut self) -> Result<bool, Finding> {
         loop {
             let at = (self.row + 1, self.scan.line);
-            let piece = self.input.fill_buf().map_err(|error| malformed(at, error.to_string()))?;
+            let piece = self.input.fill_buf().map_err(|error| malformed(at, unreadable(&error)))?;
             if piece.is_empty() {
                 return Ok(false);
             }
@@ -53,11 +54,13 @@ impl<R: Read> GeoJsonReader<R> {
         self.ended = true;
         let at = (self.row + 1, self.scan.line);
         if !self.scan.is_whole() {
-            return Step::Fatal(malformed(at, format!("the file ends too early, after {} features", self.row)));
+            let row = self.row;
+            let detail = say!("the file ends too early, after {row} features", "文件没有完整结束，到此有 {row} 个要素");
+            return Step::Fatal(malformed(at, detail));
         }
         let frame: JsonObject = match serde_json::from_slice(&self.scan.frame) {
             Ok(frame) => frame,
-            Err(error) => return Step::Fatal(malformed((0, 1), format!("no GeoJSON: {error}"))),
+            Err(error) => return Step::Fatal(malformed((0, 1), say!("no GeoJSON: {error}", "不是 GeoJSON：{error}"))),
         };
         match (frame.get("type").and_then(JsonValue::as_str), self.scan.has_features()) {
             (Some("FeatureCollection"), true) => Step::End,
@@ -66,7 +69,10 @@ impl<R: Read> GeoJsonReader<R> {
                 let text = std::mem::take(&mut self.scan.frame);
                 fill(record, &text, &self.slots)
             }
-            _ => Step::Fatal(malformed((0, 1), "no FeatureCollection with features")),
+            _ => {
+                let detail = say!("no FeatureCollection with features", "不是含有 features 的 FeatureCollection");
+                Step::Fatal(malformed((0, 1), detail))
+            }
         }
     }
 }
@@ -108,7 +114,9 @@ pub(super) fn fill(record: &mut RawRecord, text: &[u8], slots: &[(Field, String)
     }
     let feature: Feature = match serde_json::from_str(text) {
         Ok(feature) => feature,
-        Err(error) => return Step::Fault(malformed(at, format!("no GeoJSON feature: {error}"))),
+        Err(error) => {
+            return Step::Fault(malformed(at, say!("no GeoJSON feature: {error}", "不是 GeoJSON 要素：{error}")));
+        }
     };
     let properties = feature.properties.unwrap_or_default();
     for (field, name) in slots {

@@ -44,7 +44,7 @@ fn a_truncated_file_is_malformed_at_its_end() {
         let rows = found(&text[..cut]);
         let last = codes(&rows).pop().unwrap();
         assert!(last.ends_with("malformed"), "{cut} {rows:?}");
-        assert!(rows.last().unwrap().findings[0].detail.starts_with("the file ends too early"), "{rows:?}");
+        assert!(rows.last().unwrap().findings[0].detail.english.starts_with("the file ends too early"), "{rows:?}");
     }
 }
 

@@ -3,13 +3,13 @@
 
 use std::io::{BufRead, Read};
 
-use super::encoding::Decoder;
+use super::encoding::{Decoder, unreadable};
 use super::field::Field;
 use super::finding::Finding;
 use super::geojson::{fill, slots};
 use super::profile::Profile;
 use super::record::{RawRecord, Reader, Step, malformed};
-use super::scan::FEATURE_LIMIT;
+use super::scan::{FEATURE_LIMIT, too_long};
 
 const SEPARATOR: u8 = 0x1E;
 
@@ -35,7 +35,7 @@ impl<R: Read> GeoJsonSeqReader<R> {
         self.text.clear();
         loop {
             let at = (self.row + 1, self.line);
-            let piece = self.input.fill_buf().map_err(|error| malformed(at, error.to_string()))?;
+            let piece = self.input.fill_buf().map_err(|error| malformed(at, unreadable(&error)))?;
             let Some(first) = piece.first() else { return Ok(!self.text.is_empty()) };
             let delimiter = *self.delimiter.get_or_insert(if *first == SEPARATOR { SEPARATOR } else { b'\n' });
             let end = piece.iter().position(|byte| *byte == delimiter);
@@ -43,7 +43,7 @@ impl<R: Read> GeoJsonSeqReader<R> {
             self.text.extend_from_slice(&piece[..used]);
             self.input.consume(used);
             if self.text.len() > FEATURE_LIMIT {
-                return Err(malformed(at, "a feature of more than 64 MiB"));
+                return Err(malformed(at, too_long()));
             }
             if end.is_some() {
                 return Ok(true);

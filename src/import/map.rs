@@ -14,6 +14,7 @@ use crate::crs::CrsService;
 use crate::domain::grid::DutyKind;
 use crate::domain::id::{CodeError, GridCode};
 use crate::domain::organization::OrgKind;
+use crate::domain::said::{Said, say};
 
 /// Characters that a name or an external id may have.
 pub(super) const MAX_TEXT: usize = 200;
@@ -49,7 +50,7 @@ pub(super) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    pub(super) fn fault(&mut self, code: FindingCode, field: Field, detail: impl Into<String>) {
+    pub(super) fn fault(&mut self, code: FindingCode, field: Field, detail: impl Into<Said>) {
         let label = self.profile.label(field);
         self.findings.push(Finding::new(self.record.at(), code, Some(label), detail));
     }
@@ -68,7 +69,8 @@ impl<'a> Reading<'a> {
     pub(super) fn need(&mut self, field: Field) -> Option<&'a str> {
         let text = self.raw(field);
         if text.is_none() {
-            self.fault(FindingCode::ValueMissing, field, format!("{} is needed", field.as_str()));
+            let name = field.as_str();
+            self.fault(FindingCode::ValueMissing, field, say!("{name} is needed", "缺少 {name}"));
         }
         text
     }
@@ -78,7 +80,7 @@ impl<'a> Reading<'a> {
         match crate::domain::text::Text::<MAX_TEXT>::new(text?) {
             Ok(text) => Some(text.into_string()),
             Err(error) => {
-                self.fault(FindingCode::ValueInvalid, field, error.to_string());
+                self.fault(FindingCode::ValueInvalid, field, error);
                 None
             }
         }
@@ -94,7 +96,7 @@ impl<'a> Reading<'a> {
         match text?.parse() {
             Ok(code) => Some(code),
             Err(error) => {
-                self.fault(FindingCode::CodeInvalid, field, format!("{error}: {}", quoted(text.unwrap_or_default())));
+                self.fault(FindingCode::CodeInvalid, field, wrong_code(error, text.unwrap_or_default()));
                 None
             }
         }
@@ -110,7 +112,9 @@ impl<'a> Reading<'a> {
                 self.profile.words(field).map(|words| words.keys().map(String::as_str).collect()).unwrap_or_default();
             theirs.sort_unstable();
             let allowed = theirs.into_iter().chain(own).collect::<Vec<_>>().join(", ");
-            self.fault(FindingCode::ValueInvalid, field, format!("unknown word {}; allowed: {allowed}", quoted(text)));
+            let got = quoted(text);
+            let detail = say!("unknown word {got}; allowed: {allowed}", "无法识别 {got}，可用的有：{allowed}");
+            self.fault(FindingCode::ValueInvalid, field, detail);
         }
         value
     }
@@ -124,10 +128,8 @@ impl<'a> Reading<'a> {
     fn area_with<C>(&mut self, code: Option<C>) -> Option<AreaDraft<C>> {
         let name = self.need_text(Field::Name);
         let outline = match &self.record.geometry {
-            Some(geometry) => {
-                crate::crs::outline::outline(geometry, self.profile.crs, self.crs).map_err(|error| error.to_string())
-            }
-            None => Err("an area needs a geometry".to_owned()),
+            Some(geometry) => crate::crs::outline::outline(geometry, self.profile.crs, self.crs).map_err(Said::from),
+            None => Err(say!("an area needs a geometry", "区域需要几何图形")),
         };
         let outline = outline.map_err(|detail| {
             self.findings.push(Finding::new(self.record.at(), FindingCode::GeometryInvalid, Some("geometry"), detail));
@@ -139,6 +141,12 @@ impl<'a> Reading<'a> {
 /// A foreign text in a message, cut to a bearable length.
 pub(super) fn quoted(text: &str) -> String {
     format!("{:?}", text.chars().take(40).collect::<String>())
+}
+
+/// What is wrong with a code, and what it is.
+pub(super) fn wrong_code(error: CodeError, text: &str) -> Said {
+    let got = quoted(text);
+    say!("{error}: {got}", "{error}：{got}", error = error)
 }
 
 fn grid(reading: &mut Reading<'_>) -> Option<Draft> {
@@ -168,7 +176,11 @@ fn organization(reading: &mut Reading<'_>) -> Option<Draft> {
     let credit_code = reading.raw(Field::CreditCode).map(str::to_ascii_uppercase);
     if let Some(got) = credit_code.as_deref().filter(|c| c.len() != 18 || !c.bytes().all(|b| b.is_ascii_alphanumeric()))
     {
-        let detail = format!("a 统一社会信用代码 has 18 letters and digits, got {}", quoted(got));
+        let got = quoted(got);
+        let detail = say!(
+            "a 统一社会信用代码 has 18 letters and digits, got {got}",
+            "统一社会信用代码应为 18 位字母或数字，收到 {got}"
+        );
         reading.fault(FindingCode::ValueInvalid, Field::CreditCode, detail);
     }
     Some(Draft::Organization(OrganizationDraft { code: code?, name: name?, kind: kind?, credit_code }))

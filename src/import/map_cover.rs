@@ -5,11 +5,12 @@ use geojson::GeometryValue;
 use super::draft::{CoverDraft, Original};
 use super::field::{Field, Format};
 use super::finding::{Finding, FindingCode};
-use super::map::{Reading, quoted};
+use super::map::{Reading, quoted, wrong_code};
 use crate::domain::catalog::CategoryCode;
 use crate::domain::cover::{Accuracy, LoadClass, Material, Place, Shape, Spec, Status};
 use crate::domain::id::{CodeError, CoverCode};
 use crate::domain::position::{Position, Wgs84};
+use crate::domain::said::say;
 
 pub(super) fn cover(reading: &mut Reading<'_>) -> Option<CoverDraft> {
     let external_id = reading.need_text(Field::ExternalId);
@@ -51,7 +52,7 @@ fn code_and_category(reading: &mut Reading<'_>) -> (Option<CoverCode>, Option<Ca
                 CodeError::UnknownCategory(_) => FindingCode::CategoryUnknown,
                 _ => FindingCode::CodeInvalid,
             };
-            reading.fault(kind, Field::Code, format!("{error}: {}", quoted(text)));
+            reading.fault(kind, Field::Code, wrong_code(error, text));
             None
         }
     });
@@ -59,7 +60,7 @@ fn code_and_category(reading: &mut Reading<'_>) -> (Option<CoverCode>, Option<Ca
         (Some(text), _) => match text.parse::<CategoryCode>() {
             Ok(category) => Some(category),
             Err(error) => {
-                reading.fault(FindingCode::CategoryUnknown, Field::Category, error.to_string());
+                reading.fault(FindingCode::CategoryUnknown, Field::Category, error);
                 None
             }
         },
@@ -67,18 +68,16 @@ fn code_and_category(reading: &mut Reading<'_>) -> (Option<CoverCode>, Option<Ca
         // A code that cannot be read has its finding already.
         (None, None) if text.is_some() => None,
         (None, None) => {
-            reading.fault(
-                FindingCode::ValueMissing,
-                Field::Category,
-                "a category is needed, or a code that contains it",
-            );
+            let detail = say!("a category is needed, or a code that contains it", "缺少小类，或者包含小类的井盖编码");
+            reading.fault(FindingCode::ValueMissing, Field::Category, detail);
             None
         }
     };
     if let (Some(code), Some(category)) = (code, category)
         && code.category() != category
     {
-        reading.fault(FindingCode::CodeInvalid, Field::Code, format!("category {category} contradicts code {code}"));
+        let detail = say!("category {category} contradicts code {code}", "小类 {category} 与编码 {code} 矛盾");
+        reading.fault(FindingCode::CodeInvalid, Field::Code, detail);
     }
     (code, category)
 }
@@ -105,7 +104,7 @@ fn position(reading: &mut Reading<'_>) -> Option<(Position<Wgs84>, Original)> {
                 }
                 None => east_field,
             };
-            reading.fault(FindingCode::PositionInvalid, field, error.to_string());
+            reading.fault(FindingCode::PositionInvalid, field, error);
             let finite = original.east.is_finite() && original.north.is_finite();
             reading.misplaced = finite.then_some(original);
             None
@@ -126,7 +125,8 @@ fn number(reading: &mut Reading<'_>, field: Field) -> Option<f64> {
     let text = reading.need(field)?;
     let number = text.parse().ok();
     if number.is_none() {
-        reading.fault(FindingCode::PositionInvalid, field, format!("{} is not a number", quoted(text)));
+        let got = quoted(text);
+        reading.fault(FindingCode::PositionInvalid, field, say!("{got} is not a number", "{got} 不是数字"));
     }
     number
 }
@@ -139,10 +139,15 @@ fn point(reading: &mut Reading<'_>) -> Option<Original> {
             return Some(Original { east: coordinates[0], north: coordinates[1], crs: reading.profile.crs });
         }
         Some(GeometryValue::Point { coordinates }) => {
-            (FindingCode::PositionInvalid, format!("a position has 2 or 3 numbers, got {}", coordinates.len()))
+            let got = coordinates.len();
+            let detail = say!("a position has 2 or 3 numbers, got {got}", "坐标应有 2 个或 3 个数，收到 {got} 个");
+            (FindingCode::PositionInvalid, detail)
         }
-        Some(other) => (FindingCode::GeometryInvalid, format!("a cover needs a Point, got {}", other.type_name())),
-        None => (FindingCode::ValueMissing, "a cover needs a position".to_owned()),
+        Some(other) => {
+            let got = other.type_name();
+            (FindingCode::GeometryInvalid, say!("a cover needs a Point, got {got}", "井盖应为 Point，收到 {got}"))
+        }
+        None => (FindingCode::ValueMissing, say!("a cover needs a position", "缺少井盖的位置")),
     };
     reading.findings.push(Finding::new(at, code, Some("geometry"), detail));
     None
@@ -183,8 +188,10 @@ fn whole(reading: &mut Reading<'_>, field: Field, min: f64, max: f64, scale: f64
             Some(value as u16)
         }
         _ => {
-            let kind = if scale > 1.0 { "number" } else { "whole number" };
-            let detail = format!("{} is no {kind} from {min} to {max}", quoted(text));
+            let kind = if scale > 1.0 { say!("number", "数") } else { say!("whole number", "整数") };
+            let got = quoted(text);
+            let detail =
+                say!("{got} is no {kind} from {min} to {max}", "{got} 不是 {min} 到 {max} 的{kind}", kind = kind);
             reading.fault(FindingCode::ValueInvalid, field, detail);
             None
         }

@@ -30,6 +30,7 @@ use serde::Deserialize;
 use super::field::{Field, Format, Kind, allowed_words};
 use crate::crs::{Crs, CrsKind};
 use crate::domain::id::OrgCode;
+use crate::domain::said::{Said, english, say};
 
 /// Why a file of profiles is refused; the text names file, profile and key.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +122,7 @@ impl Profiles {
                 |reason: String| ProfileError::Invalid { path: path.to_owned(), profile: name.clone(), reason };
             let raw: RawProfile =
                 table.try_into().map_err(|error: toml::de::Error| invalid(error.message().to_owned()))?;
-            let profile = Profile::checked(raw).map_err(&invalid)?;
+            let profile = Profile::checked(raw).map_err(|reason| invalid(english(reason).into_owned()))?;
             if profiles.iter().any(|other| other.name == profile.name) {
                 return Err(invalid("name: there is another profile of this name".to_owned()));
             }
@@ -162,11 +163,12 @@ impl Profile {
     ///
     /// # Errors
     /// The key and what is wrong with it.
-    pub fn from_json(mapping: serde_json::Map<String, serde_json::Value>, file: &str) -> Result<Self, String> {
+    pub fn from_json(mapping: serde_json::Map<String, serde_json::Value>, file: &str) -> Result<Self, Said> {
         let mut mapping = mapping;
         mapping.entry("name").or_insert_with(|| file.into());
         mapping.insert("file".to_owned(), file.into());
-        let raw = serde_json::from_value(serde_json::Value::Object(mapping)).map_err(|error| error.to_string())?;
+        let raw = serde_json::from_value(serde_json::Value::Object(mapping))
+            .map_err(|error| say!("{error}", "无法解析导入配置：{error}"))?;
         Self::checked(raw)
     }
 
@@ -213,16 +215,16 @@ impl Profile {
         }
     }
 
-    fn checked(raw: RawProfile) -> Result<Self, String> {
+    fn checked(raw: RawProfile) -> Result<Self, Said> {
         let kind =
             Kind::parse(&raw.kind).ok_or_else(|| unknown("kind", &raw.kind, Kind::ALL.iter().map(|k| k.as_str())))?;
-        let crs = raw.crs.map_or(Ok(Crs::default()), |name| name.parse()).map_err(|error| format!("crs: {error}"))?;
+        let crs = raw.crs.map_or(Ok(Crs::default()), |name| name.parse()).map_err(|error| at("crs", error))?;
         let by_default = raw.columns.is_empty();
         let mut profile = Self {
             format: format_of(&raw.file, raw.format.as_deref())?,
             encoding: raw.encoding.as_deref().map(encoding_of).transpose()?,
             delimiter: raw.delimiter.as_deref().map_or(Ok(b','), delimiter_of)?,
-            source: raw.source.map(|text| text.parse().map_err(|e| format!("source: {e}"))).transpose()?,
+            source: raw.source.map(|text| text.parse().map_err(|error| at("source", error))).transpose()?,
             columns: if by_default { own_names(kind, crs) } else { vec![None; Field::COUNT] },
             constants: vec![None; Field::COUNT],
             values: HashMap::new(),
@@ -238,16 +240,19 @@ impl Profile {
         for (key, value) in raw.constants {
             let field = field_of(kind, "constants", &key)?;
             if !by_default && profile.column(field).is_some() {
-                return Err(format!("constants.{key}: the field has a column already"));
+                return Err(say!(
+                    "constants.{key}: the field has a column already",
+                    "constants.{key}：该字段已经有对应的列"
+                ));
             }
-            allowed(kind, field, &value).map_err(|reason| format!("constants.{key}: {reason}"))?;
+            allowed(kind, field, &value).map_err(|reason| at(&format!("constants.{key}"), reason))?;
             profile.columns[field as usize] = None;
             profile.constants[field as usize] = Some(value);
         }
         for (key, words) in raw.values {
             let field = field_of(kind, "values", &key)?;
             for (word, value) in words.iter().filter(|(_, value)| !value.is_empty()) {
-                allowed(kind, field, value).map_err(|reason| format!("values.{key}.{word}: {reason}"))?;
+                allowed(kind, field, value).map_err(|reason| at(&format!("values.{key}.{word}"), reason))?;
             }
             profile.values.insert(field, words);
         }
@@ -256,36 +261,57 @@ impl Profile {
     }
 
     /// Whether everything that a row needs can come from somewhere.
-    fn complete(&self) -> Result<(), String> {
+    fn complete(&self) -> Result<(), Said> {
+        let kind = self.kind.as_str();
         if let Some(field) = self.kind.required().iter().find(|field| !self.has(**field)) {
-            return Err(format!("columns.{}: {} need this field", field.as_str(), self.kind.as_str()));
+            return Err(self.needs(*field));
         }
         if self.kind.is_area() && self.format == Format::Csv {
-            return Err(format!("format: {} have an outline, which csv cannot hold", self.kind.as_str()));
+            return Err(say!(
+                "format: {kind} have an outline, which csv cannot hold",
+                "format：{kind} 带有边界，CSV 无法容纳"
+            ));
         }
         if self.source.is_none() && matches!(self.kind, Kind::Covers | Kind::People) {
-            return Err(format!("source: {} need the organisation whose records they are", self.kind.as_str()));
+            return Err(at("source", self.needs_source()));
         }
         if self.kind != Kind::Covers {
             return Ok(());
         }
         if !self.has(Field::Category) && !self.has(Field::Code) {
-            return Err("columns.category: covers need this field, or a code that contains it".to_owned());
+            return Err(say!(
+                "columns.category: covers need this field, or a code that contains it",
+                "columns.category：covers 需要该字段，或者包含小类的井盖编码"
+            ));
         }
         self.complete_position()
     }
 
-    fn complete_position(&self) -> Result<(), String> {
+    /// That its records must be somebody's.
+    pub fn needs_source(&self) -> Said {
+        let kind = self.kind.as_str();
+        say!("{kind} need the organisation whose records they are", "{kind} 需要写明记录属于哪个单位")
+    }
+
+    fn needs(&self, field: Field) -> Said {
+        let (kind, field) = (self.kind.as_str(), field.as_str());
+        say!("columns.{field}: {kind} need this field", "columns.{field}：{kind} 需要该字段")
+    }
+
+    fn complete_position(&self) -> Result<(), Said> {
         let (east, north) = self.position_fields();
         for other in [Field::X, Field::Y, Field::Lon, Field::Lat] {
             if other != east && other != north && self.has(other) {
                 let (other, crs, east, north) = (other.as_str(), self.crs, east.as_str(), north.as_str());
-                return Err(format!("columns.{other}: positions in {crs} are {east} and {north}"));
+                return Err(say!(
+                    "columns.{other}: positions in {crs} are {east} and {north}",
+                    "columns.{other}：{crs} 的坐标写作 {east} 和 {north}"
+                ));
             }
         }
         for (one, twin) in [(east, north), (north, east)] {
             if !self.has(one) && (self.format == Format::Csv || self.has(twin)) {
-                return Err(format!("columns.{}: covers need this field", one.as_str()));
+                return Err(self.needs(one));
             }
         }
         Ok(())
@@ -306,50 +332,65 @@ fn own_names(kind: Kind, crs: Crs) -> Vec<Option<String>> {
     columns
 }
 
-fn unknown<'a>(key: &str, got: &str, allowed: impl IntoIterator<Item = &'a str>) -> String {
-    format!("{key}: {got:?} is unknown; allowed: {}", allowed.into_iter().collect::<Vec<_>>().join(", "))
+/// What is wrong, at its key.
+fn at(key: &str, reason: impl Into<Said>) -> Said {
+    say!("{key}: {reason}", "{key}：{reason}", reason = reason.into())
 }
 
-fn field_of(kind: Kind, table: &str, key: &str) -> Result<Field, String> {
+fn unknown<'a>(key: &str, got: &str, allowed: impl IntoIterator<Item = &'a str>) -> Said {
+    let allowed = allowed.into_iter().collect::<Vec<_>>().join(", ");
+    say!("{key}: {got:?} is unknown; allowed: {allowed}", "{key}：无法识别 {got:?}，可用的有：{allowed}")
+}
+
+fn field_of(kind: Kind, table: &str, key: &str) -> Result<Field, Said> {
     Field::parse(key).filter(|field| kind.fields().contains(field)).ok_or_else(|| {
-        let fields: Vec<_> = kind.fields().iter().map(|field| field.as_str()).collect();
-        format!("{table}.{key}: {} have no such field; they have {}", kind.as_str(), fields.join(", "))
+        let fields = kind.fields().iter().map(|field| field.as_str()).collect::<Vec<_>>().join(", ");
+        let kind = kind.as_str();
+        say!(
+            "{table}.{key}: {kind} have no such field; they have {fields}",
+            "{table}.{key}：{kind} 没有该字段，有的是：{fields}"
+        )
     })
 }
 
-fn allowed(kind: Kind, field: Field, value: &str) -> Result<(), String> {
+fn allowed(kind: Kind, field: Field, value: &str) -> Result<(), Said> {
     match allowed_words(kind, field) {
         Some(words) if !words.contains(&value) => {
-            Err(format!("{value:?} is not one of Guli's words: {}", words.join(", ")))
+            let words = words.join(", ");
+            Err(say!("{value:?} is not one of Guli's words: {words}", "{value:?} 不在 Guli 的用词之内：{words}"))
         }
         _ => Ok(()),
     }
 }
 
-fn format_of(file: &Path, named: Option<&str>) -> Result<Format, String> {
+fn format_of(file: &Path, named: Option<&str>) -> Result<Format, Said> {
     let all = || Format::ALL.iter().map(|format| format.as_str());
     if let Some(name) = named {
         return Format::parse(name).ok_or_else(|| unknown("format", name, all()));
     }
     let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     Format::by_extension(extension).ok_or_else(|| {
-        format!(
-            "file: {} says no format by its extension: name one ({})",
-            file.display(),
-            all().collect::<Vec<_>>().join(", ")
+        let (file, all) = (file.display(), all().collect::<Vec<_>>().join(", "));
+        say!(
+            "file: {file} says no format by its extension: name one ({all})",
+            "file：从 {file} 的扩展名看不出格式，请写明（{all}）"
         )
     })
 }
 
-fn encoding_of(label: &str) -> Result<&'static Encoding, String> {
-    Encoding::for_label(label.as_bytes())
-        .ok_or_else(|| format!("encoding: {label:?} is unknown; for instance UTF-8, GB18030"))
+fn encoding_of(label: &str) -> Result<&'static Encoding, Said> {
+    Encoding::for_label(label.as_bytes()).ok_or_else(|| {
+        say!(
+            "encoding: {label:?} is unknown; for instance UTF-8, GB18030",
+            "encoding：无法识别 {label:?}，例如 UTF-8、GB18030"
+        )
+    })
 }
 
-fn delimiter_of(text: &str) -> Result<u8, String> {
+fn delimiter_of(text: &str) -> Result<u8, Said> {
     match text.as_bytes() {
         [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n' | 0) => Ok(*byte),
-        _ => Err(format!("delimiter: {text:?} is not one ASCII character")),
+        _ => Err(say!("delimiter: {text:?} is not one ASCII character", "delimiter：{text:?} 不是单个 ASCII 字符")),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::field::Field;
 use super::finding::{Finding, FindingCode};
+use crate::domain::said::{Said, say};
 
 /// One record, reused from row to row: the cells are slices of one text.
 #[derive(Debug)]
@@ -68,11 +69,14 @@ impl RawRecord {
 /// The finding for a record with bytes that the encoding does not know, which the decoder has
 /// replaced by U+FFFD. A U+FFFD in the file itself is the scar of an earlier such accident.
 pub(super) fn encoding_finding(at: (u64, u64), column: Option<&str>) -> Finding {
-    let detail = "bytes that are no text in the file's encoding: name it in the profile";
+    let detail = say!(
+        "bytes that are no text in the file's encoding: name it in the profile",
+        "有字节不符合文件的编码：请在导入配置中写明编码"
+    );
     Finding::new(at, FindingCode::EncodingInvalid, column, detail)
 }
 
 /// The finding that says why the file cannot be read on.
-pub(super) fn malformed(at: (u64, u64), detail: impl Into<String>) -> Finding {
+pub(super) fn malformed(at: (u64, u64), detail: Said) -> Finding {
     Finding::new(at, FindingCode::Malformed, None, detail)
 }

@@ -17,6 +17,7 @@ use crate::domain::catalog::CategoryCode;
 use crate::domain::cover::Cover;
 use crate::domain::id::{CoverCode, CoverId, DistrictCode, OrgCode};
 use crate::domain::position::{Position, Wgs84};
+use crate::domain::said::say;
 use crate::service::Guli;
 use crate::service::error::ServiceError;
 use crate::service::import::{AT_ONCE, ImportFile, Outcome, STEP};
@@ -110,7 +111,8 @@ impl<'r> Lookup<'r> {
                     asked.inspect_err(|error| tracing::warn!(%error, "a neighbour's source is not known")).ok()?;
                 let theirs = asked.get(&view.code)?.split_once('/')?.0.to_owned();
                 let other = source.is_none_or(|source| source.as_str() != theirs);
-                other.then(|| Near { name: format!("{} of {theirs}", view.code), metres })
+                let code = view.code;
+                other.then(|| Near { name: say!("{code} of {theirs}", "{theirs} 的 {code}"), metres })
             },
         )
     }
@@ -122,11 +124,20 @@ impl<'r> Lookup<'r> {
         let code = self.guli.context.index.cover_by_id(known.cover)?.code;
         let (field, detail) = match draft.code {
             Some(other) if other != code => {
-                (Field::Code, format!("this record was imported as {code}; its code cannot become {other}"))
+                let detail = say!(
+                    "this record was imported as {code}; its code cannot become {other}",
+                    "该记录导入时的编码是 {code}，不能改为 {other}"
+                );
+                (Field::Code, detail)
             }
             None if draft.category != code.category() => {
                 let field = if profile.has(Field::Category) { Field::Category } else { Field::Code };
-                (field, format!("this record was imported as {code}; its category cannot become {}", draft.category))
+                let category = draft.category;
+                let detail = say!(
+                    "this record was imported as {code}; its category cannot become {category}",
+                    "该记录导入时的编码是 {code}，小类不能改为 {category}"
+                );
+                (field, detail)
             }
             _ => return None,
         };
@@ -250,7 +261,10 @@ impl CoverRun {
         };
         self.sequences.insert(category, last + 1);
         CoverCode::new(district, category, last + 1).map_err(|_| {
-            let detail = format!("category {category} has no free sequence left below 1,000,000");
+            let detail = say!(
+                "category {category} has no free sequence left below 1,000,000",
+                "小类 {category} 在 1,000,000 以内已没有可用的顺序号"
+            );
             RunError::Service(ServiceError::invalid("/category", detail))
         })
     }

@@ -1,5 +1,7 @@
 //! Cuts a `GeoJSON` text at the brackets of its `features`, without parsing it.
 
+use crate::domain::said::{Said, say};
+
 /// What one feature may be long in bytes.
 pub(super) const FEATURE_LIMIT: usize = 64 << 20;
 
@@ -38,7 +40,11 @@ pub(super) struct Scan {
 pub(super) enum Cut {
     Nothing,
     Feature,
-    Bad(&'static str),
+    Bad(Said),
+}
+
+pub(super) fn too_long() -> Said {
+    say!("a feature of more than 64 MiB", "单个要素超过 64 MiB")
 }
 
 impl Scan {
@@ -145,7 +151,7 @@ impl Scan {
 
     fn take_frame(&mut self, byte: u8) -> Cut {
         if self.frame.len() >= FEATURE_LIMIT {
-            return Cut::Bad("no features in the first 64 MiB");
+            return Cut::Bad(say!("no features in the first 64 MiB", "前 64 MiB 中没有 features"));
         }
         let was_in_string = self.in_string;
         let structure = self.follow(byte);
@@ -182,8 +188,8 @@ impl Scan {
                 self.phase = Phase::Between { value_may_come: true };
                 Cut::Nothing
             }
-            b',' => Cut::Bad("a comma without a feature before it"),
-            _ if !value_may_come => Cut::Bad("a comma is missing between two features"),
+            b',' => Cut::Bad(say!("a comma without a feature before it", "逗号前没有要素")),
+            _ if !value_may_come => Cut::Bad(say!("a comma is missing between two features", "两个要素之间缺少逗号")),
             _ => {
                 self.feature.clear();
                 self.feature_line = self.line;
@@ -195,7 +201,7 @@ impl Scan {
 
     fn take_feature(&mut self, byte: u8, scalar: bool) -> Cut {
         if self.feature.len() >= FEATURE_LIMIT {
-            return Cut::Bad("a feature of more than 64 MiB");
+            return Cut::Bad(too_long());
         }
         if scalar && !self.in_string && matches!(byte, b',' | b']') {
             self.phase = Phase::Between { value_may_come: false };
@@ -204,7 +210,7 @@ impl Scan {
             return Cut::Feature;
         }
         if scalar && !self.in_string && matches!(byte, b'{' | b'[' | b'}') {
-            return Cut::Bad("brackets that do not match in features");
+            return Cut::Bad(say!("brackets that do not match in features", "features 中的括号不配对"));
         }
         let structure = self.follow(byte);
         self.feature.push(byte);

@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use super::check::Faults;
 use super::field::Field;
 use super::finding::FindingCode;
+use crate::domain::said::say;
 
 /// Codes and external ids of one file, each with the row where it stood first.
 ///
@@ -34,6 +35,7 @@ impl SeenKeys {
 fn note(seen: &mut HashMap<u64, u64>, key: u64, field: Field, faults: &mut Faults<'_>) {
     let first = *seen.entry(key).or_insert(faults.at.0);
     if first != faults.at.0 {
-        faults.add(FindingCode::CodeRepeated, field, format!("it stands in row {first} already"));
+        let detail = say!("it stands in row {first} already", "与第 {first} 条记录重复");
+        faults.add(FindingCode::CodeRepeated, field, detail);
     }
 }
