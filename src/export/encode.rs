@@ -10,6 +10,7 @@ use super::row::{At, Cell, Row, columns};
 use super::{Ask, Format, Layer};
 use crate::crs::{Crs, CrsService};
 use crate::domain::position::Position;
+use crate::domain::said::english;
 use crate::service::error::{Result, ServiceError};
 
 /// West, south, east, north of what was written, in its own coordinate system.
@@ -199,7 +200,7 @@ impl Writer {
 
     /// East and north as they go out, with at most 1e-8° or 1 mm.
     fn pair(&mut self, lon: f64, lat: f64) -> Result<(f64, f64)> {
-        let at = Position::new(lon, lat).map_err(|e| ServiceError::Internal(format!("a boundary: {e}")))?;
+        let at = Position::new(lon, lat).map_err(|e| ServiceError::Internal(format!("a boundary: {}", english(e))))?;
         let (x, y) = match self.crs {
             Crs::Wgs84 => (at.lon(), at.lat()),
             crs => CrsService::new().from_wgs84(crs, at).map_err(|e| ServiceError::parameter("out_crs", e))?,

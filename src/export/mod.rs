@@ -20,11 +20,12 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::crs::Crs;
-use crate::domain::actor::{self, Action, Actor, OrderFilter, Refusal, Resource};
+use crate::domain::actor::{self, Action, Actor, OrderFilter, Resource};
 use crate::domain::catalog::CategoryCode;
 use crate::domain::cover;
 use crate::domain::id::{DistrictCode, GridCode, OrgCode};
 use crate::domain::order;
+use crate::domain::said::say;
 use crate::service::Guli;
 use crate::service::error::{Result, ServiceError};
 use crate::service::moment::{Moment, Reach};
@@ -275,12 +276,13 @@ fn districts(guli: &Guli, actor: &Actor, ask: &Ask) -> Result<Vec<DistrictCode>>
         _ => return Ok(asked.map_or_else(|| guli.districts(), |district| vec![district])),
     };
     if actor.is_anonymous() {
-        return Err(ServiceError::refused(Refusal::Unauthenticated, ""));
+        return Err(ServiceError::unauthenticated());
     }
     let may = |district| actor::authorize(actor, action, Resource::District(district));
     if let Some(district) = asked {
         guli.serves(district)?;
-        may(district).map_err(|refusal| ServiceError::refused(refusal, format!("district {district}")))?;
+        may(district)
+            .map_err(|refusal| ServiceError::refused(refusal, say!("district {district}", "行政区 {district}")))?;
         return Ok(vec![district]);
     }
     let found: Vec<_> = guli.districts().into_iter().filter(|district| may(*district).is_ok()).collect();

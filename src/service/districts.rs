@@ -8,6 +8,7 @@ use super::{Context, Guli};
 use crate::domain::grid::District;
 use crate::domain::id::DistrictCode;
 use crate::domain::position::{Position, Wgs84};
+use crate::domain::said::say;
 use crate::index::Index;
 use crate::store::{Result, areas};
 
@@ -33,13 +34,12 @@ impl Context {
             return None;
         }
         if !self.known.has(district) {
-            let unknown = || ServiceError::NotYet("districts are still being loaded".to_owned());
-            return (!self.progress.is_loaded()).then(unknown);
+            return (!self.progress.is_loaded()).then(|| ServiceError::NotYet(super::loading()));
         }
         // It is being loaded, or is another process's.
         let own = self.districts.serve(district);
         Some(if own {
-            ServiceError::NotYet(format!("district {district} is being loaded"))
+            ServiceError::NotYet(say!("district {district} is being loaded", "行政区 {district} 正在加载"))
         } else {
             ServiceError::OtherDistrict(district)
         })
@@ -55,7 +55,7 @@ impl Context {
             if self.progress.is_loaded() {
                 ServiceError::OutsideServiceArea(at)
             } else {
-                ServiceError::NotYet("districts are still being loaded".to_owned())
+                ServiceError::NotYet(super::loading())
             }
         })
     }
@@ -72,7 +72,7 @@ impl Guli {
         if self.context.index.serves(district) {
             return Ok(());
         }
-        let nobody = || ServiceError::NotFound(format!("district {district}"));
+        let nobody = || ServiceError::NotFound(say!("district {district}", "行政区 {district}"));
         Err(self.context.why_absent(district).unwrap_or_else(nobody))
     }
 

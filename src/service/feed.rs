@@ -11,6 +11,7 @@ use super::{Guli, settle};
 use crate::domain::actor::{self, Action, Actor, OrderFilter, Refusal, Resource};
 use crate::domain::id::{DistrictCode, OrderCode};
 use crate::domain::order::Assignee;
+use crate::domain::said::say;
 use crate::store::events::Event;
 use crate::store::{events, head, orders};
 
@@ -32,7 +33,7 @@ impl Guli {
         let (reads_covers, reads_orders) = (may(Action::ReadCovers), may(Action::ReadOrders));
         let reads_people = may(Action::ReadPeople);
         if let (Err(refusal), Err(_)) = (reads_covers, reads_orders) {
-            return Err(ServiceError::refused(refusal, format!("district {district}")));
+            return Err(ServiceError::refused(refusal, say!("district {district}", "行政区 {district}")));
         }
         let mut reader = self.store.read().await?;
         let conn = &mut reader.conn();

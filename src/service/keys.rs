@@ -11,6 +11,7 @@ use super::Guli;
 use super::error::{Result, ServiceError};
 use crate::domain::actor::{Actor, Role, Scope};
 use crate::domain::id::KeyId;
+use crate::domain::said::say;
 use crate::store::keys::{self, StoredKey};
 use crate::store::{areas, organizations};
 
@@ -58,9 +59,9 @@ fn check_scope(role: Role, scopes: &[Scope]) -> Result<()> {
         Role::Crew => "unit:CODE",
         Role::Patrol | Role::GridLeader => "grid:CODE",
         Role::Officer => "subdistrict:CODE",
-        Role::Resident => return Err(ServiceError::invalid("/role", "residents need no key")),
-        Role::Admin => "everywhere or district:CODE",
-        _ => "district:CODE, subdistrict:CODE, grid:CODE or unit:CODE",
+        Role::Resident => return Err(ServiceError::invalid("/role", say!("residents need no key", "居民不需要密钥"))),
+        Role::Admin => "everywhere | district:CODE",
+        _ => "district:CODE | subdistrict:CODE | grid:CODE | unit:CODE",
     };
     let fits = |scope: &Scope| match role {
         // Only the demo's fixed keys have those.
@@ -72,7 +73,9 @@ fn check_scope(role: Role, scopes: &[Scope]) -> Result<()> {
         _ => true,
     };
     if scopes.is_empty() || !scopes.iter().all(fits) {
-        return Err(ServiceError::invalid("/scope", format!("a key of role {} needs scope {needs}", role.as_str())));
+        let role = role.as_str();
+        let detail = say!("a key of role {role} needs scope {needs}", "角色为 {role} 的密钥，作用范围应为 {needs}");
+        return Err(ServiceError::invalid("/scope", detail));
     }
     Ok(())
 }
@@ -111,7 +114,7 @@ impl Guli {
                 Scope::Everywhere | Scope::EveryUnit | Scope::EveryGrid => true,
             };
             if !exists {
-                return Err(ServiceError::invalid("/scope", format!("{scope} does not exist")));
+                return Err(ServiceError::invalid("/scope", say!("{scope} does not exist", "{scope} 不存在")));
             }
         }
         Ok(())
@@ -129,7 +132,7 @@ impl Guli {
             )
             .await?;
         self.reload_keys().await?;
-        if revoked { Ok(()) } else { Err(ServiceError::NotFound(format!("key {id}"))) }
+        if revoked { Ok(()) } else { Err(ServiceError::NotFound(say!("key {id}", "密钥 {id}"))) }
     }
 
     /// All keys, revoked ones too, without their secrets.

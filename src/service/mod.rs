@@ -39,12 +39,15 @@ use keys::KeyRing;
 use progress::Progress;
 use writer::Writer;
 
+pub use settle::no_place;
+
 use crate::domain::actor::Actor;
 use crate::domain::deadline::WorkCalendar;
 use crate::domain::grid::Districts;
 use crate::domain::id::{DistrictCode, TrackingToken};
 use crate::domain::order::Assignee;
 use crate::domain::report::Place;
+use crate::domain::said::{Said, say};
 use crate::index::Index;
 use crate::store::seal::Seal;
 use crate::store::{DatabaseUrl, Result as StoreResult, Store, StoreError, copy, head};
@@ -78,6 +81,11 @@ impl Context {
             Assignee::Subdistrict(code) => self.index.subdistrict(*code).is_some(),
         }
     }
+}
+
+/// That not every district was tried yet.
+fn loading() -> Said {
+    say!("districts are still being loaded", "行政区仍在加载")
 }
 
 /// SHA-256 of a tracking token: all that is kept of it.
@@ -183,17 +191,17 @@ impl Guli {
     }
 
     /// Whether requests should be sent here: everything is in memory, and what others commit is noticed. If not, why.
-    pub fn is_ready(&self) -> std::result::Result<(), &'static str> {
+    pub fn is_ready(&self) -> std::result::Result<(), Said> {
         if self.is_stopping() {
-            Err("this server is stopping")
+            Err(say!("this server is stopping", "服务器正在停止"))
         } else if !self.context.progress.is_loaded() {
-            Err("districts are still being loaded")
+            Err(loading())
         } else if self.index_age() > follow::SILENCE {
-            Err("the database has not answered for some seconds")
+            Err(say!("the database has not answered for some seconds", "数据库已数秒没有应答"))
         } else if self.writer.is_alive() {
             Ok(())
         } else {
-            Err("the writer has failed")
+            Err(say!("the writer has failed", "写入任务已失效"))
         }
     }
 

@@ -10,6 +10,7 @@ use super::error::{Result, ServiceError};
 use super::{Context, Guli, load};
 use crate::domain::id::DistrictCode;
 use crate::domain::position::{Position, Wgs84};
+use crate::domain::said::say;
 use crate::index::{DistrictIndex, Index};
 use crate::store::{Conn, Result as StoreResult, areas, events, head};
 
@@ -100,7 +101,7 @@ impl Guli {
 
     async fn then(&self, instant: Timestamp, reach: Reach) -> Result<Moment> {
         if instant > self.context.clock.now() {
-            return Err(ServiceError::parameter("as_of", format!("{instant} is still to come")));
+            return Err(ServiceError::parameter("as_of", say!("{instant} is still to come", "{instant} 尚未到来")));
         }
         let asked = match reach {
             Reach::District(district) => vec![district],
@@ -108,10 +109,11 @@ impl Guli {
             Reach::Everywhere => self.districts(),
         };
         if asked.len() > MOST {
-            return Err(ServiceError::parameter(
-                "as_of",
-                format!("{MOST} districts at once at most: narrow it to one"),
-            ));
+            let detail = say!(
+                "{MOST} districts at once at most: narrow it to one",
+                "一次最多 {MOST} 个行政区：请缩小到其中一个"
+            );
+            return Err(ServiceError::parameter("as_of", detail));
         }
         let mut reader = self.store.read().await?;
         let conn = &mut reader.conn();
@@ -123,7 +125,8 @@ impl Guli {
             }
         }
         if past.changes.is_empty() && !asked.is_empty() {
-            return Err(ServiceError::parameter("as_of", format!("the registry began after {instant}")));
+            let detail = say!("the registry began after {instant}", "登记库在 {instant} 之后才建立");
+            return Err(ServiceError::parameter("as_of", detail));
         }
         Ok(Moment::Then(Arc::new(past)))
     }

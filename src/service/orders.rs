@@ -10,6 +10,7 @@ use crate::domain::actor::{self, Action, Actor, OrderFilter, Resource};
 use crate::domain::id::{CoverCode, DistrictCode, GridCode, OrderCode};
 use crate::domain::order::{ActionKind, Order, Rules, Status};
 use crate::domain::position::{Metres, Position, Wgs84};
+use crate::domain::said::say;
 use crate::store::orders::{self, Sort, StoredOrder, Wanted};
 use crate::store::{events, reports};
 
@@ -92,9 +93,9 @@ const NEAR_CONSIDERED: i64 = 100_000;
 impl Guli {
     /// One order with its lists, if the caller may see it.
     pub async fn order(&self, actor: &Actor, code: OrderCode) -> Result<OrderView> {
-        let hidden = || ServiceError::NotFound(format!("work order {code}"));
+        let hidden = || ServiceError::NotFound(say!("work order {code}", "工单 {code}"));
         if actor.is_anonymous() {
-            return Err(ServiceError::refused(actor::Refusal::Unauthenticated, "work orders"));
+            return Err(ServiceError::unauthenticated());
         }
         self.serves(code.district()).map_err(|_| hidden())?;
         let mut reader = self.store.read().await?;
@@ -104,7 +105,7 @@ impl Guli {
         let owner = order.cover.as_ref().and_then(|cover| cover.owner.as_ref());
         let resource = Resource::Order { grid: order.grid, assignee: &order.assignee, owner };
         actor::authorize(actor, Action::ReadOrder, resource)
-            .map_err(|r| ServiceError::refused(r, format!("work order {code}")))?;
+            .map_err(|r| ServiceError::refused(r, say!("work order {code}", "工单 {code}")))?;
         let history = events::of(&mut conn, code.district(), &code.to_string(), SHOWN).await?;
         let reports = reports::of_order(&mut conn, code, SHOWN).await?;
         Ok(OrderView { order, reports, history, now: self.context.clock.now() })
@@ -118,7 +119,7 @@ impl Guli {
     /// The orders that the caller may see, narrowed as asked.
     pub async fn list_orders(&self, actor: &Actor, asked: &ListOrders) -> Result<Page> {
         if actor.is_anonymous() {
-            return Err(ServiceError::refused(actor::Refusal::Unauthenticated, "work orders"));
+            return Err(ServiceError::unauthenticated());
         }
         let now = self.context.clock.now();
         let mut page = Page { items: Vec::new(), next: None, now };

@@ -13,6 +13,7 @@ use crate::domain::cover::Cover;
 use crate::domain::grid::Duty;
 use crate::domain::id::{CoverCode, DistrictCode, OrgCode, PersonId};
 use crate::domain::organization::Organization;
+use crate::domain::said::{Said, say};
 use crate::index::CoverView;
 use crate::store::areas::{self, Area, Level};
 use crate::store::cover_history::{self, CoverState};
@@ -106,7 +107,7 @@ impl Guli {
     ) -> Result<Vec<Area>> {
         let digits = within.ilog10() + 1;
         let district = DistrictCode::from_number(within / 10u64.pow(digits - 6))
-            .ok_or_else(|| ServiceError::NotFound(format!("district {within}")))?;
+            .ok_or_else(|| ServiceError::NotFound(say!("district {within}", "行政区 {within}")))?;
         self.serves(district)?;
         let mut reader = self.store.read().await?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -116,7 +117,7 @@ impl Guli {
 
     /// One area by its code.
     pub async fn area(&self, moment: &Moment, district: DistrictCode, code: u64) -> Result<Area> {
-        let hidden = || ServiceError::NotFound(format!("{code}"));
+        let hidden = || ServiceError::NotFound(say!("area {code}", "区域 {code}"));
         self.serves(district).map_err(|_| hidden())?;
         let mut reader = self.store.read().await?;
         let as_of = moment.change(district);
@@ -152,24 +153,24 @@ impl Guli {
 
     /// Organisations by code.
     pub async fn organizations(&self, actor: &Actor, after: &str, limit: usize) -> Result<Vec<Organization>> {
-        self.authorize_anywhere(actor, Action::ReadOrganizations, "organizations")?;
+        self.authorize_anywhere(actor, Action::ReadOrganizations, || say!("organizations", "单位"))?;
         let mut reader = self.store.read().await?;
         Ok(organizations::list(&mut reader.conn(), after, i64::try_from(limit).unwrap_or(i64::MAX)).await?)
     }
 
     /// One organisation.
     pub async fn organization(&self, actor: &Actor, code: &OrgCode) -> Result<std::sync::Arc<Organization>> {
-        self.authorize_anywhere(actor, Action::ReadOrganizations, "organizations")?;
+        self.authorize_anywhere(actor, Action::ReadOrganizations, || say!("organizations", "单位"))?;
         if let Some(organization) = self.context.index.organization(code) {
             return Ok(organization);
         }
         let mut reader = self.store.read().await?;
         let was = !organizations::states(&mut reader.conn(), code).await?.is_empty();
-        let hidden = || ServiceError::NotFound(format!("organization {code}"));
+        let hidden = || ServiceError::NotFound(say!("organization {code}", "单位 {code}"));
         Err(if was { super::edit::organizations::removed(code) } else { hidden() })
     }
 
-    fn authorize_anywhere(&self, actor: &Actor, action: Action, what: &str) -> Result<Vec<DistrictCode>> {
+    fn authorize_anywhere(&self, actor: &Actor, action: Action, what: fn() -> Said) -> Result<Vec<DistrictCode>> {
         let mut allowed = Vec::new();
         let mut refused = actor::Refusal::Hidden;
         for district in self.districts() {
@@ -179,18 +180,18 @@ impl Guli {
                 Err(other) => refused = other,
             }
         }
-        if allowed.is_empty() { Err(ServiceError::refused(refused, what)) } else { Ok(allowed) }
+        if allowed.is_empty() { Err(ServiceError::refused(refused, what())) } else { Ok(allowed) }
     }
 
     /// Whether the caller may resolve more pins at once than anyone may.
     pub fn resolves_in_bulk(&self, actor: &Actor) -> bool {
-        self.authorize_anywhere(actor, Action::ResolveInBulk, "batches").is_ok()
+        self.authorize_anywhere(actor, Action::ResolveInBulk, || say!("batches", "批量解析")).is_ok()
     }
 
     /// People with duties in the caller's areas, unsealed for who may read them; for whoever has the whole
     /// district also those without a duty. `only` asks for one of them.
     pub async fn people(&self, actor: &Actor, only: Option<PersonId>) -> Result<Vec<PersonRecord>> {
-        let districts = self.authorize_anywhere(actor, Action::ReadPeople, "people")?;
+        let districts = self.authorize_anywhere(actor, Action::ReadPeople, || say!("people", "人员"))?;
         let mut reader = self.store.read().await?;
         let conn = &mut reader.conn();
         let mut found: BTreeMap<String, PersonRecord> = BTreeMap::new();
@@ -232,7 +233,7 @@ impl Guli {
     pub fn cover_districts(&self, actor: &Actor, asked: Option<DistrictCode>) -> Result<Vec<DistrictCode>> {
         match asked {
             Some(district) => Ok(vec![district]),
-            None => self.authorize_anywhere(actor, Action::ReadCovers, "covers"),
+            None => self.authorize_anywhere(actor, Action::ReadCovers, || say!("covers", "井盖")),
         }
     }
 
@@ -262,7 +263,7 @@ impl Guli {
     ) -> Result<CoverPage> {
         self.serves(district)?;
         actor::authorize(actor, Action::ReadCovers, Resource::District(district))
-            .map_err(|r| ServiceError::refused(r, format!("district {district}")))?;
+            .map_err(|r| ServiceError::refused(r, say!("district {district}", "行政区 {district}")))?;
         if let (Moment::Now, Some(bounds), []) = (moment, wanted.bounds, asked_words) {
             return Ok(self.covers_in(district, bounds, wanted));
         }
@@ -325,10 +326,10 @@ impl Guli {
     pub async fn cover_history(&self, actor: &Actor, code: CoverCode) -> Result<Vec<CoverVersion>> {
         let district = code.district();
         actor::authorize(actor, Action::ReadCovers, Resource::District(district))
-            .map_err(|r| ServiceError::refused(r, format!("cover {code}")))?;
+            .map_err(|r| ServiceError::refused(r, say!("cover {code}", "井盖 {code}")))?;
         let mut reader = self.store.read().await?;
         let conn = &mut reader.conn();
-        let hidden = || ServiceError::NotFound(format!("cover {code}"));
+        let hidden = || ServiceError::NotFound(say!("cover {code}", "井盖 {code}"));
         let present = cover_history::present(conn, code).await?.ok_or_else(hidden)?;
         let states = cover_history::states(conn, district, present.cover.id).await?;
         let numbers: Vec<i64> = states.iter().map(|state| state.seq).collect();
@@ -351,16 +352,16 @@ impl Guli {
     /// The code that a cover has now which once had this one.
     pub async fn present_code(&self, actor: &Actor, former: CoverCode) -> Result<Option<CoverCode>> {
         actor::authorize(actor, Action::ReadCovers, Resource::District(former.district()))
-            .map_err(|r| ServiceError::refused(r, format!("cover {former}")))?;
+            .map_err(|r| ServiceError::refused(r, say!("cover {former}", "井盖 {former}")))?;
         let mut reader = self.store.read().await?;
         Ok(cover_history::code_of_former(&mut reader.conn(), former).await?)
     }
 
     /// One cover.
     pub fn cover(&self, actor: &Actor, moment: &Moment, code: CoverCode) -> Result<CoverView> {
-        let hidden = || ServiceError::NotFound(format!("cover {code}"));
+        let hidden = || ServiceError::NotFound(say!("cover {code}", "井盖 {code}"));
         actor::authorize(actor, Action::ReadCovers, Resource::District(code.district()))
-            .map_err(|r| ServiceError::refused(r, format!("cover {code}")))?;
+            .map_err(|r| ServiceError::refused(r, say!("cover {code}", "井盖 {code}")))?;
         let cover = moment.registry(self).cover(code).ok_or_else(hidden)?;
         if cover.status == crate::domain::cover::Status::Removed {
             return Err(ServiceError::removed(code));

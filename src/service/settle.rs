@@ -8,6 +8,7 @@ use crate::domain::order::{Responsibility, Subject};
 use crate::domain::report::{NewReport, Place};
 use crate::domain::resolve::{Match, Pin};
 use crate::domain::responsibility::{Known, responsible};
+use crate::domain::said::say;
 use crate::index::{Candidate, CoverView, Index, Resolution};
 
 /// A pin and a cover's plate must speak of the same place.
@@ -57,10 +58,9 @@ fn is_missing(damage: &DamageCode) -> bool {
 
 /// The cover with this code, as far as a report may name it.
 pub(super) fn named_cover(index: &Index, code: CoverCode) -> Result<CoverView> {
-    index
-        .cover(code)
-        .filter(|cover| cover.status != crate::domain::cover::Status::Removed)
-        .ok_or_else(|| ServiceError::invalid("/cover", format!("cover {code} is not in the registry")))
+    index.cover(code).filter(|cover| cover.status != crate::domain::cover::Status::Removed).ok_or_else(|| {
+        ServiceError::invalid("/cover", say!("cover {code} is not in the registry", "登记库中没有井盖 {code}"))
+    })
 }
 
 /// The district that a report belongs to, before anything is decided.
@@ -72,7 +72,7 @@ pub(super) fn district_of(index: &Index, place: &Place) -> Result<DistrictCode> 
         (Some(code), _) => named_cover(index, code).map(|_| code.district()),
         // Near a border the pin may mean a cover of the neighbour's.
         (None, Some(pin)) => resolve(index, &pin).map(|found| grid_of(&found, place).district()),
-        (None, None) => Err(ServiceError::invalid("/position", "position or cover is needed")),
+        (None, None) => Err(no_place()),
     }
 }
 
@@ -97,7 +97,7 @@ pub(super) fn settle(index: &Index, report: &NewReport) -> Result<Settled> {
     match (report.place.cover(), report.place.pin()) {
         (Some(code), pin) => settle_on_cover(index, report, &named_cover(index, code)?, pin),
         (None, Some(pin)) => settle_on_pin(index, report, &pin),
-        (None, None) => Err(ServiceError::invalid("/position", "position or cover is needed")),
+        (None, None) => Err(no_place()),
     }
 }
 
@@ -105,7 +105,11 @@ fn settle_on_cover(index: &Index, report: &NewReport, cover: &CoverView, pin: Op
     if let Some(pin) = pin {
         let distance = pin.position().distance_m(cover.position);
         if distance > PLATE_REACH_M {
-            let detail = format!("cover {} is {distance:.0} m away from the position (at most 200)", cover.code);
+            let code = cover.code;
+            let detail = say!(
+                "cover {code} is {distance:.0} m away from the position (at most 200)",
+                "井盖 {code} 距该位置 {distance:.0} 米（最多 200 米）"
+            );
             return Err(ServiceError::invalid("/cover", detail));
         }
     }
@@ -118,7 +122,15 @@ fn settle_on_cover(index: &Index, report: &NewReport, cover: &CoverView, pin: Op
 }
 
 fn no_grid(cover: &CoverView) -> ServiceError {
-    ServiceError::invalid("/cover", format!("cover {} lies outside every district served here", cover.code))
+    let code = cover.code;
+    let detail =
+        say!("cover {code} lies outside every district served here", "井盖 {code} 不在本系统服务的任何行政区内");
+    ServiceError::invalid("/cover", detail)
+}
+
+/// A report that says no place.
+pub fn no_place() -> ServiceError {
+    ServiceError::invalid("/position", say!("position or cover is needed", "需要 position 或 cover"))
 }
 
 fn settle_on_pin(index: &Index, report: &NewReport, pin: &Pin) -> Result<Settled> {

@@ -7,6 +7,7 @@ use super::orders::SHOWN;
 use super::{Guli, settle, token_hash};
 use crate::domain::id::{OrderCode, ReportCode, TrackingToken};
 use crate::domain::order::Order;
+use crate::domain::said::say;
 use crate::store::events::{self, Event};
 use crate::store::orders;
 use crate::store::reports::{self, StoredReport};
@@ -24,12 +25,17 @@ pub struct Tracked {
     pub now: Timestamp,
 }
 
+/// No report has this token. What was sent is not repeated: it may be a secret with a slip in it.
+pub fn untracked() -> ServiceError {
+    ServiceError::NotFound(say!("a report with this tracking token", "此查询码对应的上报"))
+}
+
 impl Guli {
     /// The report and the public side of its order.
     pub async fn track(&self, token: &TrackingToken) -> Result<Tracked> {
         let district = token.district();
         // Neither the token nor whether it ever existed is told.
-        let hidden = || ServiceError::NotFound("a report with this tracking token".to_owned());
+        let hidden = || untracked();
         self.serves(district).map_err(|_| hidden())?;
         let mut reader = self.store.read().await?;
         let mut conn = reader.conn();
@@ -39,10 +45,9 @@ impl Guli {
         let now = self.context.clock.now();
         let mut order = stored.order;
         if order.closed_at.is_some_and(|closed| closed + TOKEN_KEPT < now) {
-            return Err(ServiceError::Gone {
-                detail: "this tracking token is void: its order was closed long ago".to_owned(),
-                history: None,
-            });
+            let detail =
+                say!("this tracking token is void: its order was closed long ago", "此查询码已失效：工单早已结案");
+            return Err(ServiceError::Gone { detail, history: None });
         }
         order.cover = settle::subject_by_id(&self.context.index, stored.cover);
         let history = events::of(&mut conn, district, &order.code.to_string(), SHOWN).await?;

@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use sqlx::QueryBuilder;
 
 use super::{Conn, ROWS_PER_STATEMENT, Result, corrupt, each, wkb};
-use crate::domain::finding::{Place, Subject, Words};
+use crate::domain::finding::{Place, Subject};
 use crate::domain::id::DistrictCode;
 use crate::domain::position::Position;
 use crate::domain::quality::Rule;
+use crate::domain::said::Said;
 
 /// What is kept of a finding.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +20,7 @@ pub struct Kept {
     pub rule: Rule,
     pub subjects: Vec<Subject>,
     pub place: Option<Place>,
-    pub detail: Words,
+    pub detail: Said,
     /// The last event of the district when it was found, the last time that it was not known.
     pub found_seq: i64,
 }
@@ -73,7 +74,7 @@ impl Row {
             rule: Rule::parse(&self.rule).ok_or_else(|| corrupt("a finding's rule", &self.rule))?,
             subjects: subjects.collect::<Result<_>>()?,
             place,
-            detail: Words::new(self.english, self.chinese),
+            detail: Said::new(self.english, self.chinese),
             found_seq: self.found_seq,
             id: self.id,
         };
@@ -146,8 +147,8 @@ pub async fn put(conn: &mut Conn<'_>, district: DistrictCode, findings: &[Kept])
                     .push_bind(at.map(Position::lon))
                     .push_bind(at.map(Position::lat))
                     .push_bind(outline)
-                    .push_bind(kept.detail.english.as_str())
-                    .push_bind(kept.detail.chinese.as_str())
+                    .push_bind(&*kept.detail.english)
+                    .push_bind(&*kept.detail.chinese)
                     .push_bind(kept.found_seq);
             });
             sql.push(

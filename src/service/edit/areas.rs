@@ -11,6 +11,7 @@ use super::{Asking, Begun, Change, Open, check, hold, undo};
 use crate::domain::actor::{self, Action, Resource};
 use crate::domain::id::{DistrictCode, GridCode, OrderCode, OrgCode};
 use crate::domain::order::Order;
+use crate::domain::said::{Said, say};
 use crate::index::{DistrictIndex, Index, Regridded};
 use crate::service::command::{Answer, Precondition, Rendered};
 use crate::service::error::{Fault, Result, ServiceError};
@@ -105,7 +106,7 @@ impl Guli {
     ) -> Answer {
         let refused = self.serves(district).and_then(|()| {
             actor::authorize(&asking.actor, Action::EditAreas, Resource::District(district))
-                .map_err(|refusal| ServiceError::refused(refusal, "this area"))
+                .map_err(|refusal| ServiceError::refused(refusal, say!("this area", "此区域")))
         });
         if let Err(refused) = refused {
             return Answer::Refused(refused);
@@ -136,7 +137,7 @@ impl Guli {
 
     /// Every state of an area, with the events that began and ended them.
     pub async fn area_history(&self, district: DistrictCode, code: u64) -> Result<(Vec<areas::AreaState>, Vec<Event>)> {
-        let hidden = || ServiceError::NotFound(format!("area {code}"));
+        let hidden = || ServiceError::NotFound(say!("area {code}", "区域 {code}"));
         self.serves(district).map_err(|_| hidden())?;
         let mut reader = self.store.read().await?;
         let conn = &mut reader.conn();
@@ -286,7 +287,11 @@ async fn plan(
                 return Ok(Err(refused));
             }
             if !areas::known(conn, district, &[area.code]).await?.is_empty() {
-                let detail = format!("area {} is there already: change it with PUT or PATCH", area.code);
+                let code = area.code;
+                let detail = say!(
+                    "area {code} is there already: change it with PUT or PATCH",
+                    "区域 {code} 已经存在：请用 PUT 或 PATCH 修改"
+                );
                 return Ok(Err(ServiceError::invalid("/code", detail)));
             }
             area.version = 1;
@@ -316,7 +321,8 @@ async fn plan(
             if let Some(below) = level(code).below()
                 && !areas::list(conn, district, None, below.within(code), 0, 1).await?.is_empty()
             {
-                let detail = format!("{code} is not empty: remove the areas within it first");
+                let detail =
+                    say!("{code} is not empty: remove the areas within it first", "{code} 之内还有区域：请先移除它们");
                 return Ok(Err(ServiceError::Conflict(detail)));
             }
             Ok(Ok(Plan { put: Vec::new(), remove: vec![area] }))
@@ -335,12 +341,11 @@ async fn redraw(
 ) -> StoreResult<Result<Plan>> {
     let mut plan = Plan::default();
     for (n, code) in remove.iter().enumerate() {
-        match known(conn, district, code.number()).await? {
-            Ok(area) => plan.remove.push(area),
-            Err(_) => {
-                return Ok(Err(ServiceError::invalid(format!("/remove/{n}"), format!("grid {code} does not exist"))));
-            }
-        }
+        let Ok(area) = known(conn, district, code.number()).await? else {
+            let detail = say!("grid {code} does not exist", "责任网格 {code} 不存在");
+            return Ok(Err(ServiceError::invalid(format!("/remove/{n}"), detail)));
+        };
+        plan.remove.push(area);
     }
     let mut given: BTreeMap<u64, u64> = BTreeMap::new();
     for (n, mut area) in put.into_iter().enumerate() {
@@ -370,7 +375,8 @@ async fn place(
 ) -> StoreResult<Result<()>> {
     if area.code == 0 {
         let Some(parent) = parent_of(conn, district, level, &area.outline).await? else {
-            let detail = "it lies in no area of the level above: say its code";
+            let detail =
+                say!("it lies in no area of the level above: say its code", "它不在任何上一级区域内：请写明编码");
             return Ok(Err(ServiceError::invalid(format!("{pointer}/geometry"), detail)));
         };
         let range = level.within(parent);
@@ -379,23 +385,27 @@ async fn place(
             None => areas::last_code(conn, district, range).await?.unwrap_or(range.0),
         };
         if last >= range.1 {
-            let detail = format!("area {parent} has no code left to give");
+            let detail = say!("area {parent} has no code left to give", "区域 {parent} 之内已没有可用的编码");
             return Ok(Err(ServiceError::invalid(format!("{pointer}/code"), detail)));
         }
         area.code = last + 1;
         given.insert(parent, area.code);
         return Ok(Ok(()));
     }
-    let no = |detail: String| Ok(Err(ServiceError::invalid(format!("{pointer}/code"), detail)));
+    let code = area.code;
+    let no = |detail| Ok(Err(ServiceError::invalid(format!("{pointer}/code"), detail)));
     if !areas::known(conn, district, &[area.code]).await?.is_empty() {
         return Ok(Ok(()));
     }
     if !areas::states(conn, district, area.code).await?.is_empty() {
-        return no(format!("{} was an area's; no code is used again", area.code));
+        return no(say!("{code} was an area's; no code is used again", "{code} 曾是某区域的编码，编码不重复使用"));
     }
     let parent = area.code / 1_000;
     if parent != district.number() && areas::known(conn, district, &[parent]).await?.is_empty() {
-        return no(format!("{}: area {parent}, which it lies in, does not exist", area.code));
+        return no(say!(
+            "{code}: area {parent}, which it lies in, does not exist",
+            "{code}：所属的上级区域 {parent} 不存在"
+        ));
     }
     Ok(Ok(()))
 }
@@ -405,7 +415,7 @@ async fn known(conn: &mut Conn<'_>, district: DistrictCode, code: u64) -> StoreR
         return Ok(Ok(area));
     }
     let was = !areas::states(conn, district, code).await?.is_empty();
-    Ok(Err(if was { removed(code) } else { ServiceError::NotFound(format!("area {code}")) }))
+    Ok(Err(if was { removed(code) } else { ServiceError::NotFound(say!("area {code}", "区域 {code}")) }))
 }
 
 /// An area that is no more.
@@ -415,10 +425,13 @@ pub fn removed(code: u64) -> ServiceError {
         Level::Community => "communities",
         Level::Grid => "grids",
     };
-    ServiceError::Gone {
-        detail: format!("area {code} was removed"),
-        history: Some(format!("/v1/{level}/{code}/history")),
-    }
+    let detail = say!("area {code} was removed", "区域 {code} 已移除");
+    ServiceError::Gone { detail, history: Some(format!("/v1/{level}/{code}/history")) }
+}
+
+/// What a name is not.
+pub fn no_name() -> Said {
+    say!("a name has 1 to 100 characters", "名称应为 1 到 100 个字符")
 }
 
 /// Whether what is said of an area can be; `base` is where it stands in the request.
@@ -433,12 +446,12 @@ pub(super) async fn sound(
     hold(context, conn, district, code.as_ref()).await?;
     let mut faults = Vec::new();
     if area.name.trim().is_empty() || area.name.chars().count() > 100 || area.name.contains('\0') {
-        faults.push(Fault::pointer(format!("{base}/name"), "a name has 1 to 100 characters"));
+        faults.push(Fault::pointer(format!("{base}/name"), no_name()));
     }
     if let Some(department) = &area.supervising_department {
         let known = code.as_ref().and_then(|code| context.index.organization(code));
         if known.is_none() {
-            let detail = format!("organization {department} does not exist");
+            let detail = say!("organization {department} does not exist", "单位 {department} 不存在");
             faults.push(Fault::pointer(format!("{base}/supervising_department"), detail));
         }
     }

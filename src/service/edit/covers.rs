@@ -8,6 +8,7 @@ use crate::domain::actor::{self, Action, Actor, Resource};
 use crate::domain::catalog::CategoryCode;
 use crate::domain::cover::{Cover, CoverDraft, Status};
 use crate::domain::id::{CoverCode, CoverId, DistrictCode, GridCode, OrgCode};
+use crate::domain::said::{Said, say};
 use crate::index::CoverView;
 use crate::service::command::{Answer, Precondition, Render};
 use crate::service::error::{At, Fault, Result, ServiceError};
@@ -174,7 +175,9 @@ async fn create(
     code: Option<CoverCode>,
     draft: CoverDraft,
 ) -> StoreResult<Decided> {
-    let may = may_edit(&asking.actor, district, draft.owner.as_ref(), draft.responsible_unit.as_ref(), "covers");
+    let may = may_edit(&asking.actor, district, draft.owner.as_ref(), draft.responsible_unit.as_ref(), || {
+        say!("covers", "井盖")
+    });
     if may.is_ok() {
         hold(context, conn, district, draft.owner.as_ref()).await?;
         hold(context, conn, district, draft.responsible_unit.as_ref()).await?;
@@ -186,17 +189,20 @@ async fn create(
     };
     let code = match code {
         Some(code) if code.district() != district => {
-            let detail = format!("the position lies in district {district}, not in {}", code.district());
+            let other = code.district();
+            let detail = say!(
+                "the position lies in district {district}, not in {other}",
+                "该位置在行政区 {district}，不在 {other}"
+            );
             return Ok(Err(ServiceError::invalid("/code", detail)));
         }
         Some(code) => {
             let given = cover_history::present(conn, code).await?.is_some()
                 || cover_history::code_of_former(conn, code).await?.is_some();
             if given {
-                return Ok(Err(ServiceError::invalid(
-                    "/code",
-                    format!("{code} was given to a cover; no code is used again"),
-                )));
+                let detail =
+                    say!("{code} was given to a cover; no code is used again", "{code} 已用于某个井盖，编码不重复使用");
+                return Ok(Err(ServiceError::invalid("/code", detail)));
             }
             code
         }
@@ -218,7 +224,7 @@ async fn change(
     redraft: impl Fn(&Cover) -> Result<CoverDraft>,
 ) -> StoreResult<Decided> {
     let Some(state) = cover_history::present(conn, code).await? else {
-        return Ok(Err(ServiceError::NotFound(format!("cover {code}"))));
+        return Ok(Err(ServiceError::NotFound(say!("cover {code}", "井盖 {code}"))));
     };
     let decided = allowed(actor, &state.cover, precondition).and_then(|()| redraft(&state.cover));
     match decided {
@@ -235,15 +241,17 @@ async fn undo(
     version: i64,
 ) -> StoreResult<Decided> {
     let Some(state) = cover_history::present(conn, code).await? else {
-        return Ok(Err(ServiceError::NotFound(format!("cover {code}"))));
+        return Ok(Err(ServiceError::NotFound(say!("cover {code}", "井盖 {code}"))));
     };
     let CoverState { cover, .. } = &state;
-    let may = may_edit(actor, code.district(), cover.owner.as_ref(), cover.responsible_unit.as_ref(), "covers");
+    let may = may_edit(actor, code.district(), cover.owner.as_ref(), cover.responsible_unit.as_ref(), || {
+        say!("covers", "井盖")
+    });
     if let Err(refused) = may {
         return Ok(Err(refused));
     }
     let last = LastChange { seq: state.seq, version: cover.version };
-    if let Err(refused) = last.is(version, &format!("cover {code}")) {
+    if let Err(refused) = last.is(version, say!("cover {code}", "井盖 {code}")) {
         return Ok(Err(refused));
     }
     let states = cover_history::states(conn, code.district(), cover.id).await?;
@@ -286,8 +294,9 @@ async fn redrawn(
 }
 
 fn allowed(actor: &Actor, cover: &Cover, precondition: Precondition) -> Result<()> {
-    let (district, name) = (cover.code.district(), format!("cover {}", cover.code));
-    may_edit(actor, district, cover.owner.as_ref(), cover.responsible_unit.as_ref(), &name)?;
+    let code = cover.code;
+    let name = || say!("cover {code}", "井盖 {code}");
+    may_edit(actor, code.district(), cover.owner.as_ref(), cover.responsible_unit.as_ref(), name)?;
     if cover.status == Status::Removed {
         return Err(ServiceError::removed(cover.code));
     }
@@ -299,10 +308,10 @@ fn may_edit(
     district: DistrictCode,
     owner: Option<&OrgCode>,
     unit: Option<&OrgCode>,
-    name: &str,
+    name: impl FnOnce() -> Said,
 ) -> Result<()> {
     let resource = Resource::Cover { district, owner, unit };
-    actor::authorize(actor, Action::EditCover, resource).map_err(|refusal| ServiceError::refused(refusal, name))
+    actor::authorize(actor, Action::EditCover, resource).map_err(|refusal| ServiceError::refused(refusal, name()))
 }
 
 /// The next code of a category that no cover has or had.
@@ -313,7 +322,11 @@ async fn next_code(
 ) -> StoreResult<Result<CoverCode>> {
     let sequence = covers::last_sequence(conn, district, category).await? + 1;
     let code = CoverCode::new(district, category, sequence);
-    Ok(code.map_err(|_| ServiceError::invalid("/category", format!("category {category} has no codes left"))))
+    let full = |_| {
+        let detail = say!("category {category} has no codes left", "小类 {category} 已没有可用的编码");
+        ServiceError::invalid("/category", detail)
+    };
+    Ok(code.map_err(full))
 }
 
 fn grid_at(context: &Context, draft: &CoverDraft) -> Result<GridCode> {
@@ -328,7 +341,8 @@ fn settle(context: &Context, district: DistrictCode, draft: &CoverDraft, before:
     let catalog = context.index.catalog(district).unwrap_or_default();
     let same_category = before.is_some_and(|cover| cover.code.category() == draft.category);
     if !same_category && !catalog.enables(draft.category) {
-        let detail = format!("category {} is not in this district's table", draft.category);
+        let category = draft.category;
+        let detail = say!("category {category} is not in this district's table", "本区的小类表中没有 {category}");
         faults.push(Fault::pointer("/category", detail));
     }
     let units = [
@@ -340,12 +354,14 @@ fn settle(context: &Context, district: DistrictCode, draft: &CoverDraft, before:
             && before != Some(unit)
             && context.index.organization(code).is_none()
         {
-            faults.push(Fault::pointer(pointer, format!("organization {code} does not exist")));
+            let detail = say!("organization {code} does not exist", "单位 {code} 不存在");
+            faults.push(Fault::pointer(pointer, detail));
         }
     }
     let year = context.calendar.day(context.clock.now()).year();
     if let Some(installed) = draft.spec.installed.filter(|installed| i32::from(*installed) > i32::from(year)) {
-        faults.push(Fault::pointer("/spec/installed", format!("{installed} is still to come")));
+        let detail = say!("{installed} is still to come", "{installed} 年还没有到");
+        faults.push(Fault::pointer("/spec/installed", detail));
     }
     if !faults.is_empty() {
         return Err(ServiceError::Invalid(faults));
@@ -357,7 +373,11 @@ fn settle(context: &Context, district: DistrictCode, draft: &CoverDraft, before:
     if grid.district() == district {
         Ok(grid)
     } else {
-        let detail = format!("the position lies in district {}, and the code is of {district}", grid.district());
+        let other = grid.district();
+        let detail = say!(
+            "the position lies in district {other}, and the code is of {district}",
+            "该位置在行政区 {other}，而编码属于 {district}"
+        );
         Err(ServiceError::invalid("/position", detail))
     }
 }

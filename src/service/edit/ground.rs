@@ -4,6 +4,7 @@ use geo::{BoundingRect as _, Intersects as _, MultiPolygon};
 
 use crate::domain::id::{CommunityCode, DistrictCode, GridCode, OrderCode, SubdistrictCode};
 use crate::domain::partition::{self, Ground};
+use crate::domain::said::say;
 use crate::index::Regridded;
 use crate::service::error::{Fault, Result, ServiceError};
 use crate::store::areas::{self, Area, Level};
@@ -125,17 +126,23 @@ async fn parent(conn: &mut Conn<'_>, district: DistrictCode, code: u64) -> Store
 pub(super) fn seamless(effects: &Effects) -> Result<()> {
     let mut faults = Vec::new();
     for (code, other, shared) in &effects.overlaps {
-        let detail = format!("{code} would overlap {other} by {:.2} m²", shared.square_metres);
+        let size = shared.square_metres;
+        let detail = say!("{code} would overlap {other} by {size:.2} m²", "{code} 将与 {other} 重叠 {size:.2} 平方米");
         faults.push(Fault::pointer("/geometry", detail));
     }
     for (code, outside) in &effects.outside {
-        let detail = format!("{:.2} m² of {code} would lie outside the area that it belongs to", outside.square_metres);
+        let size = outside.square_metres;
+        let detail = say!(
+            "{size:.2} m² of {code} would lie outside the area that it belongs to",
+            "{code} 将有 {size:.2} 平方米在所属区域之外"
+        );
         faults.push(Fault::pointer("/geometry", detail));
     }
     if let Some(gap) = &effects.gap {
-        let detail = format!(
-            "{:.2} m² would belong to nobody: give them to a neighbour in the same call (POST /v1/grids/redraw)",
-            gap.square_metres
+        let size = gap.square_metres;
+        let detail = say!(
+            "{size:.2} m² would belong to nobody: give them to a neighbour in the same call (POST /v1/grids/redraw)",
+            "将有 {size:.2} 平方米无所归属：请在同一次请求中划给相邻网格（POST /v1/grids/redraw）"
         );
         faults.push(Fault::pointer("/geometry", detail));
     }

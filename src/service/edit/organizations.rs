@@ -7,6 +7,7 @@ use super::{Asking, Begun, Change, Open, check};
 use crate::domain::actor::{self, Action, Resource};
 use crate::domain::id::{DistrictCode, OrgCode};
 use crate::domain::organization::Organization;
+use crate::domain::said::{Said, english, say};
 use crate::service::command::{Answer, Precondition, Render, Rendered};
 use crate::service::error::{Result, ServiceError};
 use crate::service::{Context, Guli};
@@ -79,7 +80,7 @@ impl Guli {
         let district = edit.district();
         let refused = self.serves(district).and_then(|()| {
             actor::authorize(&asking.actor, Action::EditOrganizations, Resource::District(district))
-                .map_err(|refusal| ServiceError::refused(refusal, "this organization"))
+                .map_err(|refusal| ServiceError::refused(refusal, say!("this organization", "此单位")))
         });
         if let Err(refused) = refused {
             return Answer::Refused(refused);
@@ -110,9 +111,9 @@ impl Guli {
         code: &OrgCode,
     ) -> Result<(Vec<OrganizationState>, Vec<Event>)> {
         let district = code.district();
-        let hidden = || ServiceError::NotFound(format!("organization {code}"));
+        let hidden = || ServiceError::NotFound(say!("organization {code}", "单位 {code}"));
         actor::authorize(actor, Action::ReadOrganizations, Resource::District(district))
-            .map_err(|refusal| ServiceError::refused(refusal, format!("organization {code}")))?;
+            .map_err(|refusal| ServiceError::refused(refusal, say!("organization {code}", "单位 {code}")))?;
         self.serves(district).map_err(|_| hidden())?;
         let mut reader = self.store.read().await?;
         let conn = &mut reader.conn();
@@ -129,10 +130,8 @@ impl Guli {
 
 /// An organisation that is no more.
 pub fn removed(code: &OrgCode) -> ServiceError {
-    ServiceError::Gone {
-        detail: format!("organization {code} was removed"),
-        history: Some(format!("/v1/organizations/{code}/history")),
-    }
+    let detail = say!("organization {code} was removed", "单位 {code} 已移除");
+    ServiceError::Gone { detail, history: Some(format!("/v1/organizations/{code}/history")) }
 }
 
 async fn known(conn: &mut Conn<'_>, code: &OrgCode) -> StoreResult<Result<Organization>> {
@@ -140,7 +139,7 @@ async fn known(conn: &mut Conn<'_>, code: &OrgCode) -> StoreResult<Result<Organi
         return Ok(Ok(organization));
     }
     let was = !organizations::states(conn, code).await?.is_empty();
-    Ok(Err(if was { removed(code) } else { ServiceError::NotFound(format!("organization {code}")) }))
+    Ok(Err(if was { removed(code) } else { ServiceError::NotFound(say!("organization {code}", "单位 {code}")) }))
 }
 
 /// What memory is to show of an edit, and the number that it took.
@@ -202,7 +201,10 @@ async fn decide(conn: &mut Conn<'_>, edit: OrganizationEdit) -> StoreResult<Resu
                 },
             };
             if !organizations::states(conn, &code).await?.is_empty() {
-                let detail = format!("{code} was given to an organization; no code is used again");
+                let detail = say!(
+                    "{code} was given to an organization; no code is used again",
+                    "{code} 已用于某个单位，编码不重复使用"
+                );
                 return Ok(Err(ServiceError::invalid("/code", detail)));
             }
             Ok(Ok(Decision::Put("organization.created", draft.of(code, 1))))
@@ -242,7 +244,11 @@ async fn leave(conn: &mut Conn<'_>, before: Organization) -> StoreResult<Result<
     organizations::hold_alone(conn, code).await?;
     for district in areas::district_codes(conn).await? {
         if let Some(held) = held(organizations::ties(conn, district, code).await?) {
-            let detail = format!("{code} cannot go: in district {district} it still has {held}");
+            let detail = say!(
+                "{code} cannot go: in district {district} it still has {held}",
+                "{code} 不能移除：在行政区 {district} 还有 {held}",
+                held = held,
+            );
             return Ok(Err(ServiceError::Conflict(detail)));
         }
     }
@@ -253,9 +259,9 @@ async fn undo(conn: &mut Conn<'_>, code: OrgCode, version: i64) -> StoreResult<R
     let mut states = organizations::states(conn, &code).await?;
     let changes = states.iter().map(|state| (state.organization.version, state.seq_from, state.seq_to));
     let Some(last) = LastChange::of(changes) else {
-        return Ok(Err(ServiceError::NotFound(format!("organization {code}"))));
+        return Ok(Err(ServiceError::NotFound(say!("organization {code}", "单位 {code}"))));
     };
-    if let Err(refused) = last.is(version, &format!("organization {code}")) {
+    if let Err(refused) = last.is(version, say!("organization {code}", "单位 {code}")) {
         return Ok(Err(refused));
     }
     let present = states.pop_if(|state| state.seq_to.is_none());
@@ -266,16 +272,20 @@ async fn undo(conn: &mut Conn<'_>, code: OrgCode, version: i64) -> StoreResult<R
             Ok(Ok(Decision::Put(kind, Organization { version: version + 1, ..before.organization })))
         }
         (None, Some(present)) => leave(conn, present.organization).await,
-        (None, None) => Ok(Err(ServiceError::NotFound(format!("organization {code}")))),
+        (None, None) => Ok(Err(ServiceError::NotFound(say!("organization {code}", "单位 {code}")))),
     }
 }
 
 /// What stands on an organisation, in words.
-fn held(Ties { covers, areas, orders, people }: Ties) -> Option<String> {
-    let counts = [(covers, "covers"), (areas, "areas to supervise"), (orders, "open orders"), (people, "people")];
-    let counts: Vec<_> =
-        counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-    (!counts.is_empty()).then(|| counts.join(", "))
+fn held(Ties { covers, areas, orders, people }: Ties) -> Option<Said> {
+    let counts = [
+        (covers, say!("{covers} covers", "{covers} 个井盖")),
+        (areas, say!("{areas} areas to supervise", "{areas} 个所辖区域")),
+        (orders, say!("{orders} open orders", "{orders} 件未结工单")),
+        (people, say!("{people} people", "{people} 名人员")),
+    ];
+    let held = counts.into_iter().filter(|(count, _)| *count > 0).map(|(_, what)| what);
+    Said::list(held)
 }
 
 /// The next code that the registry gives in a district: 370203-U0001, …
@@ -285,11 +295,12 @@ async fn next_code(conn: &mut Conn<'_>, district: DistrictCode) -> StoreResult<R
     let numbers = given.iter().filter_map(|code| code.strip_prefix(&prefix).filter(|own| own.len() == 4)?.parse().ok());
     let number: u32 = numbers.max().unwrap_or(0) + 1;
     if number > 9999 {
-        return Ok(Err(ServiceError::invalid(
-            "/code",
-            format!("district {district} has no code left to give: say one"),
-        )));
+        let detail = say!(
+            "district {district} has no code left to give: say one",
+            "行政区 {district} 已没有可用的编码：请自行写明"
+        );
+        return Ok(Err(ServiceError::invalid("/code", detail)));
     }
     let code = format!("{prefix}{number:04}").parse::<OrgCode>();
-    Ok(code.map_err(|error| ServiceError::Internal(error.to_string())))
+    Ok(code.map_err(|error| ServiceError::Internal(english(error).into_owned())))
 }

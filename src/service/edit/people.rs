@@ -8,6 +8,7 @@ use super::{Asking, Begun, Change, Open, areas, check, hold};
 use crate::domain::actor::{self, Action, Privacy, Resource};
 use crate::domain::grid::{Duty, DutyKind};
 use crate::domain::id::{DistrictCode, OrgCode, PersonId};
+use crate::domain::said::say;
 use crate::index::DistrictIndex;
 use crate::service::command::{Answer, Precondition, Render, Rendered};
 use crate::service::error::{Fault, Result, ServiceError};
@@ -63,7 +64,7 @@ impl Guli {
         };
         let refused = self.serves(district).and_then(|()| {
             actor::authorize(&asking.actor, Action::EditPeople, Resource::District(district))
-                .map_err(|refusal| ServiceError::refused(refusal, "this person"))
+                .map_err(|refusal| ServiceError::refused(refusal, say!("this person", "此人员")))
         });
         if let Err(refused) = refused {
             return Answer::Refused(refused);
@@ -100,7 +101,7 @@ impl Guli {
             return Ok(person.district);
         }
         Err(if people::states(conn, id).await?.is_empty() {
-            ServiceError::NotFound(format!("person {id}"))
+            ServiceError::NotFound(say!("person {id}", "人员 {id}"))
         } else {
             removed(id)
         })
@@ -110,14 +111,14 @@ impl Guli {
     pub async fn person_history(&self, actor: &actor::Actor, id: PersonId) -> Result<(Vec<PersonState>, Vec<Event>)> {
         let mut reader = self.store.read().await?;
         let conn = &mut reader.conn();
-        let hidden = || ServiceError::NotFound(format!("person {id}"));
+        let hidden = || ServiceError::NotFound(say!("person {id}", "人员 {id}"));
         let states = people::states(conn, id).await?;
         let district = states.last().ok_or_else(hidden)?.district.ok_or_else(hidden)?;
         actor::authorize(actor, Action::ReadPeople, Resource::District(district))
-            .map_err(|refusal| ServiceError::refused(refusal, format!("person {id}")))?;
+            .map_err(|refusal| ServiceError::refused(refusal, say!("person {id}", "人员 {id}")))?;
         // Whoever stands for one grid has no business with the pasts of all others.
         if !actor.holds_all(district) {
-            return Err(ServiceError::refused(actor::Refusal::Forbidden, format!("person {id}")));
+            return Err(ServiceError::forbidden());
         }
         let numbers: Vec<i64> =
             states.iter().flat_map(|state| [Some(state.seq_from), state.seq_to]).flatten().collect();
@@ -128,7 +129,8 @@ impl Guli {
 
 /// A person who is no more.
 pub fn removed(id: PersonId) -> ServiceError {
-    ServiceError::Gone { detail: format!("person {id} was removed"), history: Some(format!("/v1/people/{id}/history")) }
+    let detail = say!("person {id} was removed", "人员 {id} 已移除");
+    ServiceError::Gone { detail, history: Some(format!("/v1/people/{id}/history")) }
 }
 
 /// What memory is to show of an edit, and the number that it took.
@@ -281,7 +283,8 @@ async fn undo(
     let changes = states.iter().map(|state| (state.version, state.seq_from, state.seq_to));
     let Some(last) = LastChange::of(changes) else { return Ok(Err(removed(id))) };
     let event = events::numbered(conn, district, &[last.seq]).await?.pop();
-    if let Err(refused) = last.is(version, &format!("person {id}")).and_then(|()| keeps_a_past(event.as_ref())) {
+    if let Err(refused) = last.is(version, say!("person {id}", "人员 {id}")).and_then(|()| keeps_a_past(event.as_ref()))
+    {
         return Ok(Err(refused));
     }
     let Some(before) = states.iter().find(|state| state.seq_to == Some(last.seq)) else {
@@ -300,13 +303,19 @@ async fn undo(
 fn keeps_a_past(event: Option<&Event>) -> Result<()> {
     let Some(event) = event else { return Ok(()) };
     if event.kind.starts_with("import.") {
-        let detail = format!("import {} made this change, which is taken back as a whole", event.subject);
+        let import = &event.subject;
+        let detail = say!(
+            "import {import} made this change, which is taken back as a whole",
+            "此改动由导入 {import} 产生，只能整批撤销"
+        );
         return Err(ServiceError::Conflict(detail));
     }
     let data: serde_json::Value = serde_json::from_str(&event.data).unwrap_or_default();
     if data["personal"].as_array().is_some_and(|changed| !changed.is_empty()) {
-        let detail = "a name or phone was changed, of which no past is kept: say it again with PATCH";
-        return Err(ServiceError::Conflict(detail.to_owned()));
+        return Err(ServiceError::Conflict(say!(
+            "a name or phone was changed, of which no past is kept: say it again with PATCH",
+            "改动的是姓名或电话，不保留旧值：请用 PATCH 重新填写"
+        )));
     }
     Ok(())
 }
@@ -359,23 +368,30 @@ async fn sound(
     if let Some(code) = &draft.organization
         && context.index.organization(code).is_none()
     {
-        faults.push(Fault::pointer("/organization", format!("organization {code} does not exist")));
+        let detail = say!("organization {code} does not exist", "单位 {code} 不存在");
+        faults.push(Fault::pointer("/organization", detail));
     }
     let areas: Vec<u64> = draft.duties.iter().map(|(_, area)| *area).collect();
     let known = crate::store::areas::known(conn, district, &areas).await?;
     for (n, area) in areas.iter().enumerate() {
         if !known.iter().any(|known| known.code == *area) {
-            let detail = format!("area {area} does not exist in district {district}");
+            let detail =
+                say!("area {area} does not exist in district {district}", "行政区 {district} 内没有区域 {area}");
             faults.push(Fault::pointer(format!("/duties/{n}/area"), detail));
         }
         if draft.duties[..n].contains(&draft.duties[n]) {
-            faults.push(Fault::pointer(format!("/duties/{n}"), "the same duty is said twice"));
+            let detail = say!("the same duty is said twice", "同一职责写了两次");
+            faults.push(Fault::pointer(format!("/duties/{n}"), detail));
         }
     }
     // What was read masked by somebody, of somebody.
     for (pointer, value) in [("/name", &draft.contact.name), ("/phone", &draft.contact.phone)] {
         if value.as_ref().is_some_and(|value| value.contains('*')) {
-            faults.push(Fault::pointer(pointer, "this is masked: say it in full, or leave it out of a patch"));
+            let detail = say!(
+                "this is masked: say it in full, or leave it out of a patch",
+                "这是打了掩码的值：请写全，或在补丁中略去"
+            );
+            faults.push(Fault::pointer(pointer, detail));
         }
     }
     Ok(if faults.is_empty() { Ok(()) } else { Err(ServiceError::Invalid(faults)) })

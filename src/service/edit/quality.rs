@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Asking, Begun, Change, Open};
 use crate::domain::actor::{self, Action, Resource};
 use crate::domain::quality::State;
+use crate::domain::said::say;
 use crate::service::command::{Answer, Render};
 use crate::service::error::ServiceError;
 use crate::service::quality::Found;
@@ -29,11 +30,12 @@ impl Guli {
         };
         let resource = Resource::Finding { district: found.district, units: &found.finding.units };
         if let Err(refusal) = actor::authorize(&asking.actor, Action::RuleOnFinding, resource) {
-            return Answer::Refused(ServiceError::refused(refusal, format!("finding {id}")));
+            return Answer::Refused(ServiceError::refused(refusal, say!("finding {id}", "质检问题 {id}")));
         }
         if found.state == State::Mended {
-            return Answer::Refused(ServiceError::Conflict(format!(
-                "finding {id} is mended: nothing is left to be said"
+            return Answer::Refused(ServiceError::Conflict(say!(
+                "finding {id} is mended: nothing is left to be said",
+                "质检问题 {id} 已修正，无需再作认定"
             )));
         }
         let (context, logged, district) = (Arc::clone(&self.context), Arc::clone(&self.context), found.district);

@@ -3,6 +3,7 @@
 use super::areas::sound;
 use super::ground::{Plan, level};
 use crate::domain::id::DistrictCode;
+use crate::domain::said::{Said, say};
 use crate::service::Context;
 use crate::service::error::{Result, ServiceError};
 use crate::store::areas::{self, Area, AreaState};
@@ -28,14 +29,17 @@ impl LastChange {
     }
 
     /// Whether `version` is this change; earlier ones have others standing on them.
-    pub(super) fn is(self, version: i64, what: &str) -> Result<()> {
+    pub(super) fn is(self, version: i64, what: Said) -> Result<()> {
         if version == self.version {
             Ok(())
         } else if (1..self.version).contains(&version) {
             let last = self.version;
-            Err(ServiceError::Conflict(format!("later changes stand on version {version}: the last one is {last}")))
+            Err(ServiceError::Conflict(say!(
+                "later changes stand on version {version}: the last one is {last}",
+                "版本 {version} 之后还有改动：最后的版本是 {last}"
+            )))
         } else {
-            Err(ServiceError::NotFound(format!("version {version} of {what}")))
+            Err(ServiceError::NotFound(say!("version {version} of {what}", "{what} 的版本 {version}", what = what)))
         }
     }
 }
@@ -49,21 +53,28 @@ pub(super) async fn areas(
     version: i64,
 ) -> StoreResult<Result<Plan>> {
     let states = areas::states(conn, district, code).await?;
-    let Some(last) = last_of(&states) else { return Ok(Err(ServiceError::NotFound(format!("area {code}")))) };
-    if let Err(refused) = last.is(version, &format!("area {code}")) {
+    let Some(last) = last_of(&states) else {
+        return Ok(Err(ServiceError::NotFound(say!("area {code}", "区域 {code}"))));
+    };
+    if let Err(refused) = last.is(version, say!("area {code}", "区域 {code}")) {
         return Ok(Err(refused));
     }
     let event = events::numbered(conn, district, &[last.seq]).await?.pop();
     if let Some(import) = event.filter(|event| event.kind.starts_with("import.")).map(|event| event.subject) {
-        let detail =
-            format!("import {import} made this change: POST /v1/imports/{import}/undo takes it back as a whole");
+        let detail = say!(
+            "import {import} made this change: POST /v1/imports/{import}/undo takes it back as a whole",
+            "此改动由导入 {import} 产生：POST /v1/imports/{import}/undo 可整批撤销"
+        );
         return Ok(Err(ServiceError::Conflict(detail)));
     }
     let mut plan = Plan::default();
     for code in areas::changed_by(conn, district, last.seq).await? {
         let states = areas::states(conn, district, code).await?;
         if last_of(&states).is_none_or(|own| own.seq != last.seq) {
-            let detail = format!("area {code} was changed in the same call, and again since");
+            let detail = say!(
+                "area {code} was changed in the same call, and again since",
+                "区域 {code} 在同一次请求中改动，此后又有改动"
+            );
             return Ok(Err(ServiceError::Conflict(detail)));
         }
         let before = states.iter().find(|state| state.seq_to == Some(last.seq)).map(|state| state.area.clone());
@@ -101,7 +112,8 @@ async fn still_sound(
         if let Some(below) = level(area.code).below()
             && !areas::list(conn, district, None, below.within(area.code), 0, 1).await?.is_empty()
         {
-            let detail = format!("{} is not empty: areas have come to lie within it", area.code);
+            let code = area.code;
+            let detail = say!("{code} is not empty: areas have come to lie within it", "{code} 之内已有其他区域");
             return Ok(Err(ServiceError::Conflict(detail)));
         }
     }

@@ -3,12 +3,13 @@
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::report::CLOCKS_DIFFER;
+use super::report::{CLOCKS_DIFFER, in_the_future};
 use super::{Closing, Group};
 use crate::domain::actor::{self, Actor, Resource};
 use crate::domain::catalog::{CategoryCode, DamageCode};
 use crate::domain::id::{CoverCode, CoverId, OrderCode};
 use crate::domain::order::{Action, Assignee, Illegal, Order};
+use crate::domain::said::say;
 use crate::index::CoverView;
 use crate::service::command::{ActCommand, Asked, Precondition};
 use crate::service::error::{Result, ServiceError};
@@ -30,7 +31,7 @@ impl Group<'_> {
         command: &ActCommand,
     ) -> std::result::Result<Result<Reply>, StoreError> {
         if command.at.is_some_and(|at| at > self.now + CLOCKS_DIFFER) {
-            return Ok(Err(ServiceError::invalid("/at", "it lies in the future")));
+            return Ok(Err(ServiceError::invalid("/at", in_the_future())));
         }
         let (before, order) = match self.decide_act(actor, command) {
             Ok(decided) => decided,
@@ -56,18 +57,22 @@ impl Group<'_> {
 
     /// The order as it was and as it becomes.
     fn decide_act(&self, actor: &Actor, command: &ActCommand) -> Result<(Order, Order)> {
-        let hidden = || ServiceError::NotFound(format!("work order {}", command.code));
+        let code = command.code;
+        let named = || say!("work order {code}", "工单 {code}");
+        let hidden = || ServiceError::NotFound(named());
         let order = self.orders.get(&command.code).map(|w| w.order.clone()).ok_or_else(hidden)?;
         let kind = command.asked.kind();
         let owner = order.cover.as_ref().and_then(|cover| cover.owner.as_ref());
         let resource = Resource::Order { grid: order.grid, assignee: &order.assignee, owner };
-        let refused = |r| ServiceError::refused(r, format!("work order {}", command.code));
+        let refused = |r| ServiceError::refused(r, named());
         actor::authorize(actor, actor::Action::Act(kind), resource).map_err(refused)?;
         if command.on_behalf_of.is_some() {
             actor::authorize(actor, actor::Action::ActFor, resource).map_err(refused)?;
         }
         if command.at.is_some_and(|at| at < order.opened_at - CLOCKS_DIFFER) {
-            return Err(ServiceError::invalid("/at", format!("the order was opened later, at {}", order.opened_at)));
+            let opened = order.opened_at;
+            let detail = say!("the order was opened later, at {opened}", "早于工单的立案时间 {opened}");
+            return Err(ServiceError::invalid("/at", detail));
         }
         if let Precondition::Version(version) = command.precondition
             && version != order.version
@@ -78,14 +83,12 @@ impl Group<'_> {
         if !order.allows(kind, self.rules()) {
             let illegal = Illegal::Now { action: kind, status: order.status };
             let legal = crate::service::orders::legal(actor, &order, self.rules());
-            return Err(ServiceError::Illegal { detail: illegal.to_string(), status: from, legal });
+            return Err(ServiceError::Illegal { detail: illegal.into(), status: from, legal });
         }
         let action = self.resolve_action(&order, &command.asked)?;
         let acted = order.clone().act(action, self.rules(), self.now).map_err(|illegal| match illegal {
             Illegal::UnknownDamage(_) => ServiceError::invalid("/damage", illegal),
-            Illegal::Now { .. } => {
-                ServiceError::Illegal { detail: illegal.to_string(), status: from, legal: Vec::new() }
-            }
+            Illegal::Now { .. } => ServiceError::Illegal { detail: illegal.into(), status: from, legal: Vec::new() },
         })?;
         Ok((order, acted))
     }
@@ -102,10 +105,12 @@ impl Group<'_> {
             Asked::Identify { cover, category, damage } => self.identify(order, *cover, *category, damage.as_ref())?,
             Asked::Reassign { unit, due_at } => {
                 if !self.context.knows(unit) {
-                    return Err(ServiceError::invalid("/unit", format!("unit {} is not known", unit.code())));
+                    let unit = unit.code();
+                    return Err(ServiceError::invalid("/unit", say!("unit {unit} is not known", "没有单位 {unit}")));
                 }
                 if due_at.is_some_and(|due_at| due_at <= order.limits.repair_by.max(self.now)) {
-                    let detail = format!("an extension goes beyond the limit, {}", order.limits.repair_by);
+                    let limit = order.limits.repair_by;
+                    let detail = say!("an extension goes beyond the limit, {limit}", "延期应晚于现有时限 {limit}");
                     return Err(ServiceError::invalid("/due_at", detail));
                 }
                 Action::Reassign { unit: unit.clone(), due_at: *due_at }
@@ -124,7 +129,9 @@ impl Group<'_> {
         if let Some(cover) = &named
             && let Some(other) = self.open_on(cover.id).filter(|code| *code != order.code)
         {
-            let detail = format!("cover {} already has the open work order {other}", cover.code);
+            let code = cover.code;
+            let detail =
+                say!("cover {code} already has the open work order {other}", "井盖 {code} 已有未结工单 {other}");
             return Err(ServiceError::invalid("/cover", detail));
         }
         // Another damage may be another's to act on: a missing cover is the owner's. What was handed
@@ -152,8 +159,10 @@ impl Group<'_> {
             let distance = cover.position.distance_m(order.position);
             let elsewhere = cover.grid.as_ref().is_some_and(|grid| grid.code.district() != order.district);
             if elsewhere || distance > settle::PLATE_REACH_M {
-                let detail =
-                    format!("cover {code} is {distance:.0} m away from the order (at most 200, and in its district)");
+                let detail = say!(
+                    "cover {code} is {distance:.0} m away from the order (at most 200, and in its district)",
+                    "井盖 {code} 距工单 {distance:.0} 米（最多 200 米，且须在同一行政区）"
+                );
                 return Err(ServiceError::invalid("/cover", detail));
             }
             return Ok(Some(cover));
@@ -161,7 +170,11 @@ impl Group<'_> {
         let Some(category) = category else { return Ok(None) };
         let nearest = index.nearest_of(category, order.position, IDENTIFY_REACH_M, |_| false);
         nearest.map(|(cover, _)| Some(cover)).ok_or_else(|| {
-            ServiceError::invalid("/category", format!("no cover of category {category} within 30 m of the order"))
+            let detail = say!(
+                "no cover of category {category} within 30 m of the order",
+                "工单周围 30 米内没有小类 {category} 的井盖"
+            );
+            ServiceError::invalid("/category", detail)
         })
     }
 

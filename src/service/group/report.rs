@@ -8,6 +8,7 @@ use crate::domain::actor::Actor;
 use crate::domain::id::{OrderCode, ReportCode};
 use crate::domain::order::{Opening, Order};
 use crate::domain::report::Reporter;
+use crate::domain::said::{Said, say};
 use crate::service::command::{ReportCommand, ReportOutcome};
 use crate::service::error::{Result, ServiceError};
 use crate::service::reply::Reply;
@@ -20,6 +21,11 @@ use crate::store::reports::Accepted;
 /// How far a phone's clock may be ahead.
 pub(super) const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
 
+/// What is said of an instant that no clock has come to.
+pub(super) fn in_the_future() -> Said {
+    say!("it lies in the future", "该时间在将来")
+}
+
 impl Group<'_> {
     pub(super) fn report(
         &mut self,
@@ -29,7 +35,7 @@ impl Group<'_> {
     ) -> std::result::Result<Result<Reply>, StoreError> {
         let report = &command.report;
         if report.reported_at.is_some_and(|at| at > self.now + CLOCKS_DIFFER) {
-            return Ok(Err(ServiceError::invalid("/reported_at", "it lies in the future")));
+            return Ok(Err(ServiceError::invalid("/reported_at", in_the_future())));
         }
         let target = match self.order_to_join(command, &settled) {
             Ok(target) => target,
@@ -110,7 +116,8 @@ impl Group<'_> {
         let open = |code: &OrderCode| self.orders.get(code).is_some_and(|w| w.order.status.is_open());
         if let Some(code) = command.report.joins {
             if !self.orders.contains_key(&code) {
-                return Err(ServiceError::invalid("/joins", format!("work order {code} does not exist")));
+                let detail = say!("work order {code} does not exist", "工单 {code} 不存在");
+                return Err(ServiceError::invalid("/joins", detail));
             }
             if open(&code) {
                 return Ok(Some(code));

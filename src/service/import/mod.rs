@@ -21,6 +21,7 @@ use super::clock::Clock;
 use super::error::{Result, ServiceError};
 use crate::domain::actor::{self, Action, Actor, Resource};
 use crate::domain::id::{DistrictCode, ImportId};
+use crate::domain::said::say;
 use crate::store::events::{self, Event};
 use crate::store::imports::NotedImport;
 use crate::store::{Conn, ImportLock, Result as StoreResult, Store, corrupt, head, imports};
@@ -116,7 +117,7 @@ impl Guli {
                 return Ok(report);
             }
         }
-        Err(ServiceError::NotFound(format!("import {id}")))
+        Err(ServiceError::NotFound(say!("import {id}", "导入记录 {id}")))
     }
 
     /// An identity for an import.

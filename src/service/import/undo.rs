@@ -14,6 +14,7 @@ use super::{AT_ONCE, STEP};
 use crate::domain::actor::{self, Action, Actor, Resource};
 use crate::domain::cover::{Cover, CoverDraft, Status};
 use crate::domain::id::{CoverId, DistrictCode, ImportId, OrgCode};
+use crate::domain::said::{Said, say};
 use crate::domain::text::Text;
 use crate::service::error::{Result, ServiceError};
 use crate::service::{Context, Guli};
@@ -94,7 +95,7 @@ impl Guli {
                 return Ok(district);
             }
         }
-        Err(ServiceError::NotFound(format!("import {id}")))
+        Err(ServiceError::NotFound(say!("import {id}", "导入记录 {id}")))
     }
 
     /// Finds the import and asks whether the caller may take it back: whoever made it, or an administrator.
@@ -102,26 +103,36 @@ impl Guli {
         let mut reader = self.store.read().await?;
         let conn = &mut reader.conn();
         let district = self.district_of_import(id).await?;
-        let hidden = || ServiceError::NotFound(format!("import {id}"));
+        let hidden = || ServiceError::NotFound(say!("import {id}", "导入记录 {id}"));
         let (import, state) = imports::find(conn, district, id).await?.ok_or_else(hidden)?;
         let events = events::of(conn, import.district, &id.to_string(), i64::MAX).await?;
         let applied: Vec<&Event> = events.iter().filter(|event| event.kind == "import.applied").collect();
         let own = !actor.is_anonymous() && applied.iter().all(|event| event.actor == actor.log_name());
         if !own {
             actor::authorize(actor, Action::Import, Resource::District(import.district))
-                .map_err(|refusal| ServiceError::refused(refusal, format!("import {id}")))?;
+                .map_err(|refusal| ServiceError::refused(refusal, say!("import {id}", "导入记录 {id}")))?;
         }
-        let no = |why: &str| Err(ServiceError::Conflict(format!("import {id} {why}")));
+        let no = |why: Said| Err(ServiceError::Conflict(say!("import {id} {why}", "导入 {id} {why}", why = why)));
         match state.as_str() {
-            "undone" => return no("was taken back already"),
+            "undone" => return no(say!("was taken back already", "已经撤销")),
             "applied" | "undoing" => {}
-            _ => return no("stored nothing"),
+            _ => return no(say!("stored nothing", "没有存入任何内容")),
         }
         let data: Value = applied.first().and_then(|event| serde_json::from_str(&event.data).ok()).unwrap_or_default();
         match data["kind"].as_str() {
             Some("covers") => {}
-            Some("people") => return no("brought people, of whose names and phones nothing earlier is kept"),
-            _ => return no("brought no covers; of areas and organizations, put back what their histories say"),
+            Some("people") => {
+                return no(say!(
+                    "brought people, of whose names and phones nothing earlier is kept",
+                    "导入的是人员，其姓名和电话不保留旧值"
+                ));
+            }
+            _ => {
+                return no(say!(
+                    "brought no covers; of areas and organizations, put back what their histories say",
+                    "导入的不是井盖；区域和单位请按各自的历史改回"
+                ));
+            }
         }
         let seqs = applied.iter().map(|event| event.seq).collect();
         Ok(Undoing { import, seqs, goes_on: state == "undoing", by: actor.clone(), reason })
@@ -144,24 +155,30 @@ impl Guli {
             if then.as_ref().is_some_and(as_made) {
                 covers.push(made);
             } else {
-                changed.push(format!("{} (version {})", now.cover.code, now.cover.version));
+                changed.push((now.cover.code, now.cover.version));
             }
         }
         // Of an undoing that goes on, what was taken back already has changed since too.
         if !changed.is_empty() && !goes_on {
-            let count = changed.len();
-            changed.truncate(NAMED);
-            let detail = format!("later changes stand on it: {}{}", changed.join(", "), more(count));
-            return Err(ServiceError::Conflict(detail));
+            let (more, named) = (more(changed.len()), changed.iter().take(NAMED));
+            let named = named.map(|(code, version)| say!("{code} (version {version})", "{code}（版本 {version}）"));
+            let named = Said::list(named).unwrap_or_else(|| Said::new("", ""));
+            return Err(ServiceError::Conflict(say!(
+                "later changes stand on it: {named}{more}",
+                "其后还有改动：{named}{more}",
+                named = named,
+            )));
         }
         let index = &self.context.index;
         let brought = covers.iter().filter(|made| made.made == 1);
         let orders: Vec<_> = brought.filter_map(|made| index.order_on(made.id)).take(NAMED + 1).collect();
         if !orders.is_empty() {
             let named: Vec<_> = orders.iter().take(NAMED).map(|order| order.code.to_string()).collect();
-            let detail =
-                format!("open orders stand on covers that it brought: {}{}", named.join(", "), more(orders.len()));
-            return Err(ServiceError::Conflict(detail));
+            let (named, more) = (named.join(", "), more(orders.len()));
+            return Err(ServiceError::Conflict(say!(
+                "open orders stand on covers that it brought: {named}{more}",
+                "它导入的井盖上有未结工单：{named}{more}"
+            )));
         }
         Ok(covers)
     }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use geo::{Coord, Euclidean, Length as _, LineString, MultiPolygon, Polygon};
 
-use super::{Finding, Mend, Place, Redrawn, Subject, Words};
+use super::{Finding, Mend, Place, Redrawn, Subject};
 use crate::domain::grid::{Duty, DutyKind};
 use crate::domain::id::{DistrictCode, GridCode, PersonId};
 use crate::domain::partition;
 use crate::domain::position::Position;
 use crate::domain::quality::Rule;
+use crate::domain::said::{Said, say};
 use crate::domain::seams::{Seams, seams};
 use crate::index::{AreaLevel, GridInfo, Index, Outline};
 
@@ -99,10 +100,7 @@ pub(super) fn check_outlines(district: DistrictCode, outlines: &Outlines) -> Vec
     for (a, b, ground) in overlaps {
         let subjects = [a, b].map(|k| Subject::Grid(outlines.grids[k].code)).to_vec();
         let size = ground.square_metres;
-        let detail = Words::new(
-            format!("{size:.1} m² of ground are in both grids"),
-            format!("{size:.1} 平方米的地同时属于两个网格"),
-        );
+        let detail = say!("{size:.1} m² of ground are in both grids", "{size:.1} 平方米的地同时属于两个网格");
         // The one with the lower code has it now, where a pin lies in both.
         let (keeps, gives) = if outlines.grids[a].code < outlines.grids[b].code { (a, b) } else { (b, a) };
         let rest = partition::lost(&outlines.grids[gives].outline, &outlines.grids[keeps].outline);
@@ -112,10 +110,7 @@ pub(super) fn check_outlines(district: DistrictCode, outlines: &Outlines) -> Vec
     }
     for ground in gaps {
         let size = ground.square_metres;
-        let detail = Words::new(
-            format!("{size:.1} m² of the district are in no grid"),
-            format!("区内 {size:.1} 平方米的地不属于任何网格"),
-        );
+        let detail = say!("{size:.1} m² of the district are in no grid", "区内 {size:.1} 平方米的地不属于任何网格");
         // A district may have several gaps: each goes by its south-western corner, to a metre.
         let corner = geo::BoundingRect::bounding_rect(&ground.outline).map(geo::Rect::min).unwrap_or_default();
         let mend = outlines.taker(&ground.outline);
@@ -162,7 +157,7 @@ pub(super) fn check_people(
             continue;
         }
         let place = Position::new(grid.label.0, grid.label.1).ok().map(Place::At);
-        let detail = Words::new("no grid leader (网格长) stands for it", "没有网格长负责");
+        let detail = say!("no grid leader (网格长) stands for it", "没有网格长负责");
         found.push(Finding::new(Rule::GridWithoutLeader, vec![Subject::Grid(grid.code)], place, detail));
     }
     let mut lost: BTreeMap<String, &str> = BTreeMap::new();
@@ -173,18 +168,19 @@ pub(super) fn check_people(
     for duty in duties.iter().filter(|duty| placed.get(&duty.person) == Some(&false)) {
         lost.insert(duty.person.to_string(), &duty.area);
     }
-    let nowhere = |person: String, detail: Words| {
+    let nowhere = |person: String, detail: Said| {
         Finding::new(Rule::PersonWithoutArea, vec![Subject::Person(person)], None, detail)
     };
     found.extend(lost.into_iter().map(|(person, area)| {
-        let english = format!("has duties for areas that are no more, {area} the last");
-        nowhere(person, Words::new(english, format!("所负责的区域都已不存在,最后一个是 {area}")))
+        let detail =
+            say!("has duties for areas that are no more, {area} the last", "所负责的区域都已不存在，最后一个是 {area}");
+        nowhere(person, detail)
     }));
     let prefix = district.to_string();
     let here = idle.iter().filter(|(_, unit)| unit.starts_with(&prefix));
     found.extend(here.map(|(person, unit)| {
-        let english = format!("of {unit}, has no duty in any area");
-        nowhere(person.to_string(), Words::new(english, format!("属于 {unit},在任何区域都没有职责")))
+        let detail = say!("of {unit}, has no duty in any area", "属于 {unit}，在任何区域都没有职责");
+        nowhere(person.to_string(), detail)
     }));
     found
 }

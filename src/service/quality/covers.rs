@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::runs::Runs;
-use super::{Finding, Mend, Place, Subject, Words, about, owner, unit};
+use super::{Finding, Mend, Place, Subject, about, owner, unit};
 use crate::domain::catalog::{CategoryCode, OWNERLESS};
 use crate::domain::id::{CoverCode, DistrictCode, OrgCode};
 use crate::domain::quality::{NEAR_M, Rule, agreed, class_needed, goes_first, is_strange};
+use crate::domain::said::{Said, say};
 use crate::index::{CoverView, Index};
 
 /// Covers that are taken out of the index at once.
@@ -45,24 +46,22 @@ impl Pair {
         }
         let first = goes_first((a.accuracy, a.id), (b.accuracy, b.id));
         let (stays, goes) = if first { (b, a) } else { (a, b) };
-        let detail = Words::new(
-            format!(
-                "{metres:.2} m apart, from {} and {}: probably one cover; {} is measured better or was there first",
-                of_a.unwrap_or("an unknown source"),
-                of_b.unwrap_or("an unknown source"),
-                stays.code,
-            ),
-            format!(
-                "相距 {metres:.2} 米,分别来自 {} 和 {},多半是同一个井盖;{} 测量更准或登记在先",
-                of_a.unwrap_or("未知来源"),
-                of_b.unwrap_or("未知来源"),
-                stays.code,
-            ),
+        let code = stays.code;
+        let detail = say!(
+            "{metres:.2} m apart, from {of_a} and {of_b}: probably one cover; {code} is measured better or was there first",
+            "相距 {metres:.2} 米，分别来自 {of_a} 和 {of_b}，多半是同一个井盖；{code} 测量更准或登记在先",
+            of_a = from(of_a),
+            of_b = from(of_b),
         );
         let subjects = vec![Subject::Cover(a.code), Subject::Cover(b.code)];
         let finding = Finding::new(Rule::NearDuplicate, subjects, Some(Place::At(goes.position)), detail);
         Some(finding.mended_by(Some(Mend::Remove(goes.code))).of_units([owner(a), unit(a), owner(b), unit(b)]))
     }
+}
+
+fn from(source: Option<&str>) -> Said {
+    let named = source.map(|source| Said::new(source.to_owned(), source.to_owned()));
+    named.unwrap_or_else(|| say!("an unknown source", "未知来源"))
 }
 
 /// How many covers of a category an owner has, and the first of them.
@@ -111,10 +110,8 @@ impl Look {
             }
             None if category != OWNERLESS => {
                 let mend = neighbours_owner(index, cover).map(|owner| Mend::SetOwner(cover.code, owner));
-                let detail = Words::new(
-                    "no owner, and its category is not 0114 无主井盖",
-                    "没有权属单位,小类又不是 0114 无主井盖",
-                );
+                let detail =
+                    say!("no owner, and its category is not 0114 无主井盖", "没有权属单位，小类又不是 0114 无主井盖");
                 self.covers.findings.push(about(Rule::OwnerMissing, cover, detail).mended_by(mend));
             }
             None => {}
@@ -127,11 +124,9 @@ impl Look {
         if let (Some(needed), Some(class)) = (class_needed(category, &cover.spec), cover.spec.load_class) {
             let (class, needed) = (class.as_str(), needed.as_str());
             // Whether the record is wrong or the cover too weak is seen on site: no request may hide a weak one.
-            let detail = Words::new(
-                format!(
-                    "{class} in a carriageway, which needs {needed} (GB/T 23858): to be inspected, and replaced if so"
-                ),
-                format!("车行道上的等级为 {class},应不低于 {needed}(GB/T 23858):请现场核查,属实则更换井盖"),
+            let detail = say!(
+                "{class} in a carriageway, which needs {needed} (GB/T 23858): to be inspected, and replaced if so",
+                "车行道上的等级为 {class}，应不低于 {needed}（GB/T 23858）：请现场核查，属实则更换井盖"
             );
             self.covers.findings.push(about(Rule::LoadClassUnfit, cover, detail));
         }
@@ -144,17 +139,16 @@ impl Look {
     }
 
     fn place(&mut self, index: &Index, district: DistrictCode, cover: &CoverView) {
-        let detail = match index.grid_at(cover.position) {
-            Ok(hit) if hit.grid.code.district() != district => Words::new(
-                format!("lies in grid {} of another district", hit.grid.code),
-                format!("位于其他区的网格 {}", hit.grid.code),
-            ),
-            Ok(hit) if hit.distance_m > 0.0 => Words::new(
-                format!("lies in no grid: {} is nearest, {:.1} m away", hit.grid.code, hit.distance_m),
-                format!("不在任何网格内:最近的是 {},相距 {:.1} 米", hit.grid.code, hit.distance_m),
+        let detail = match index.grid_at(cover.position).map(|hit| (hit.grid.code, hit.distance_m)) {
+            Ok((grid, _)) if grid.district() != district => {
+                say!("lies in grid {grid} of another district", "位于其他区的网格 {grid}")
+            }
+            Ok((grid, metres)) if metres > 0.0 => say!(
+                "lies in no grid: {grid} is nearest, {metres:.1} m away",
+                "不在任何网格内：最近的是 {grid}，相距 {metres:.1} 米"
             ),
             Ok(_) => return,
-            Err(_) => Words::new("lies outside every district served here", "位于本系统服务的各区之外"),
+            Err(_) => say!("lies outside every district served here", "位于本系统服务的各区之外"),
         };
         self.covers.findings.push(about(Rule::CoverOutsideGrids, cover, detail));
     }
@@ -171,9 +165,10 @@ impl Look {
                 for cover in strange.filter_map(|code| index.cover(*code)) {
                     let mend = neighbours_owner(index, &cover).filter(|other| other != owner);
                     let mend = mend.map(|owner| Mend::SetOwner(cover.code, owner));
-                    let detail = Words::new(
-                        format!("of {all} covers of {owner} only {} are of category {category}", tally.count),
-                        format!("{owner} 的 {all} 个井盖中,只有 {} 个属于小类 {category}", tally.count),
+                    let few = tally.count;
+                    let detail = say!(
+                        "of {all} covers of {owner} only {few} are of category {category}",
+                        "{owner} 的 {all} 个井盖中，只有 {few} 个属于小类 {category}"
                     );
                     self.covers.findings.push(about(Rule::CategoryContradictsOwner, &cover, detail).mended_by(mend));
                 }
@@ -181,9 +176,9 @@ impl Look {
         }
         for (code, (count, example)) in self.strangers {
             let place = index.cover(example).map(|cover| Place::At(cover.position));
-            let detail = Words::new(
-                format!("{count} covers name it, {example} first, and the registry does not know it"),
-                format!("{count} 个井盖写着它(如 {example}),登记库里却没有"),
+            let detail = say!(
+                "{count} covers name it, {example} first, and the registry does not know it",
+                "{count} 个井盖写着它（如 {example}），登记库里却没有"
             );
             let subjects = vec![Subject::Organization(code.clone())];
             let finding = Finding::new(Rule::UnitUnreachable, subjects, place, detail);

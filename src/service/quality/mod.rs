@@ -17,9 +17,10 @@ use super::error::{Result, ServiceError};
 use super::{Guli, keys};
 use crate::domain::actor::{self, Action, Actor, Resource};
 use crate::domain::catalog::CategoryCode;
-pub use crate::domain::finding::{Place, Subject, Words};
+pub use crate::domain::finding::{Place, Subject};
 use crate::domain::id::{CoverCode, DistrictCode, GridCode, OrgCode};
 use crate::domain::quality::{Rule, State};
+use crate::domain::said::{Said, say};
 use crate::index::{CoverView, NamesStamp};
 use crate::store::events::Event;
 use crate::store::quality::Ruling;
@@ -52,14 +53,14 @@ pub struct Finding {
     pub rule: Rule,
     pub subjects: Vec<Subject>,
     pub place: Option<Place>,
-    pub detail: Words,
+    pub detail: Said,
     pub mend: Option<Mend>,
     /// The organisations whose things these are.
     pub units: Vec<OrgCode>,
 }
 
 impl Finding {
-    fn new(rule: Rule, subjects: Vec<Subject>, place: Option<Place>, detail: Words) -> Self {
+    fn new(rule: Rule, subjects: Vec<Subject>, place: Option<Place>, detail: Said) -> Self {
         let mut finding = Self { id: String::new(), rule, subjects, place, detail, mend: None, units: Vec::new() };
         finding.id = finding.identity("");
         finding
@@ -110,7 +111,7 @@ fn unit(cover: &CoverView) -> Option<&OrgCode> {
     cover.responsible_unit.as_ref().map(|unit| &unit.code)
 }
 
-fn about(rule: Rule, cover: &CoverView, detail: Words) -> Finding {
+fn about(rule: Rule, cover: &CoverView, detail: Said) -> Finding {
     let finding = Finding::new(rule, vec![Subject::Cover(cover.code)], Some(Place::At(cover.position)), detail);
     finding.of_units([owner(cover), unit(cover)])
 }
@@ -194,12 +195,12 @@ impl Guli {
             return Ok(found);
         }
         let mended = self.mended(actor, None).await?.into_iter().find(is_it);
-        mended.ok_or_else(|| ServiceError::NotFound(format!("finding {id}")))
+        mended.ok_or_else(|| ServiceError::NotFound(say!("finding {id}", "质检问题 {id}")))
     }
 
     /// Whether who may read findings of a district may read those of people too.
     fn reads_findings(&self, actor: &Actor, district: DistrictCode) -> Result<bool> {
-        let hidden = |refusal| ServiceError::refused(refusal, format!("district {district}"));
+        let hidden = |refusal| ServiceError::refused(refusal, say!("district {district}", "行政区 {district}"));
         self.serves(district)?;
         actor::authorize(actor, Action::ReadCovers, Resource::District(district)).map_err(hidden)?;
         Ok(actor::authorize(actor, Action::ReadPeople, Resource::District(district)).is_ok())
@@ -235,7 +236,7 @@ impl Guli {
 
     /// The findings of a district as it is now, the registry that they are of, and whether the database knows of them.
     async fn looked_at(&self, district: DistrictCode) -> Result<(Stamp, Findings, bool)> {
-        let gone = || ServiceError::NotFound(format!("district {district}"));
+        let gone = || ServiceError::NotFound(say!("district {district}", "行政区 {district}"));
         let mut checked = self.checked.0.lock().await;
         // The stamp first: what changes while it is looked at is looked at again.
         let index = &self.context.index;

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use rstar::RTree;
 use rstar::primitives::GeomWithData;
 
-use super::{Finding, Mend, Words, about};
+use super::{Finding, Mend, about};
 use crate::domain::catalog::CategoryCode;
 use crate::domain::cover::Accuracy;
 use crate::domain::id::{CoverCode, OrgCode};
 use crate::domain::position::{Metres, Position, Wgs84};
 use crate::domain::quality::Rule;
 use crate::domain::runs::{NEAREST, Offset, REACH_M, fills_gap, may_belong};
+use crate::domain::said::say;
 use crate::index::{CoverView, Index};
 
 /// A cover's place in metres, and whose it is.
@@ -98,11 +99,9 @@ fn nearest(tree: &RTree<Place>, [x, y]: [f64; 2], of: impl Fn(u32) -> bool) -> V
 
 fn finding(cover: &CoverView, category: CategoryCode) -> Finding {
     let own = cover.category();
-    let detail = Words::new(
-        format!(
-            "lies in a run of category {category} of its owner where one is missing, and in no run of its own {own}"
-        ),
-        format!("位于同一权属单位小类 {category} 的管线上,正好补上空缺,而不在本小类 {own} 的任何管线上"),
+    let detail = say!(
+        "lies in a run of category {category} of its owner where one is missing, and in no run of its own {own}",
+        "位于同一权属单位小类 {category} 的管线上，正好补上空缺，而不在本小类 {own} 的任何管线上"
     );
     about(Rule::CategoryContradictsNeighbours, cover, detail).mended_by(Some(Mend::SetCategory(cover.code, category)))
 }
