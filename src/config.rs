@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::domain::grid::Districts;
 use crate::domain::id::DistrictCode;
+use crate::domain::said::english;
 use crate::store::DatabaseUrl;
 
 /// Why the configuration does not serve.
@@ -159,7 +160,7 @@ fn districts(codes: Option<&[String]>) -> Result<Districts, ConfigError> {
     let read = |code: &String| {
         code.trim()
             .parse::<DistrictCode>()
-            .map_err(|error| ConfigError::Value { key: "districts", message: error.to_string() })
+            .map_err(|error| ConfigError::Value { key: "districts", message: english(error).into_owned() })
     };
     Ok(Districts::Only(codes.iter().map(read).collect::<Result<_, _>>()?))
 }

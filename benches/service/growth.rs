@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use guli::domain::cover::Cover;
 use guli::domain::position::{Position, Wgs84};
 use guli::domain::resolve::Pin;
+use guli::domain::said::english;
 use guli::service::Guli;
 use guli::store::DatabaseUrl;
 
@@ -89,7 +90,7 @@ pub(crate) fn growth(plan: &Plan, worlds: &Worlds) -> Result<Vec<Row>> {
 fn changes(guli: &Guli, covers: Vec<Cover>) -> Result<Duration> {
     let count = covers.len().max(1) as f64;
     let moved = covers.into_iter().map(|cover| {
-        let position = cover.position.offset(1.0, 0.0)?;
+        let position = cover.position.offset(1.0, 0.0).map_err(|error| Error::msg(english(error)))?;
         Ok(Cover { position, ..cover })
     });
     let moved = moved.collect::<Result<Vec<_>>>()?;

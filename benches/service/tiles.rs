@@ -3,10 +3,11 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Error, Result, ensure};
 use guli::domain::actor::{Actor, Role, Scope};
 use guli::domain::id::KeyId;
 use guli::domain::position::{Position, Wgs84};
+use guli::domain::said::english;
 use guli::service::Guli;
 use guli::store::DatabaseUrl;
 use guli::tiles::{Layer, Tile, Tiles};
@@ -28,7 +29,7 @@ fn tile(at: Position<Wgs84>, z: u8) -> Result<(u32, u32, Tile)> {
     let south = f64::tan(at.lat().to_radians()).asinh() / std::f64::consts::PI;
     let place = |share: f64| format!("{}", (share * side).floor());
     let (x, y) = (place((at.lon() + 180.0) / 360.0).parse()?, place((1.0 - south) / 2.0).parse()?);
-    Ok((x, y, Tile::new(z, x, y)?))
+    Ok((x, y, Tile::new(z, x, y).map_err(|error| Error::msg(english(error)))?))
 }
 
 /// What drawing a tile takes, its address and its size.

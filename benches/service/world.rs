@@ -4,10 +4,11 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Error, Result, ensure};
 use guli::domain::cover::Cover;
 use guli::domain::id::DistrictCode;
 use guli::domain::position::{Position, Wgs84};
+use guli::domain::said::english;
 use guli::store::{Conn, DatabaseUrl, covers};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -104,7 +105,7 @@ impl World {
         let mut rng = Rng(11);
         let sample = self.sample(PINS)?;
         let mut off = |cover: &Cover| cover.position.offset(8.0 * rng.swing(), 8.0 * rng.swing());
-        Ok(sample.iter().map(&mut off).collect::<Result<_, _>>()?)
+        sample.iter().map(&mut off).collect::<Result<_, _>>().map_err(|error| Error::msg(english(error)))
     }
 
     /// Requests that resolve those pins.

@@ -13,7 +13,7 @@ use super::args::ResolveArgs;
 pub(crate) fn run(config: &Config, args: &ResolveArgs) -> Result<()> {
     let (east, north) = match args.crs.parse::<guli::crs::Crs>().map(guli::crs::Crs::kind) {
         Ok(kind) => kind.members(),
-        Err(error) => anyhow::bail!("--crs: {error}"),
+        Err(error) => anyhow::bail!("--crs: {}", guli::domain::said::english(error)),
     };
     let mut query = form_urlencoded::Serializer::new(String::new());
     query

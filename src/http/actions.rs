@@ -13,13 +13,14 @@ use utoipa::ToSchema;
 use super::edge::Caller;
 use super::openapi::{ActFaults, BodyFaults, say};
 use super::order_out::{Shower, WorkOrderOut};
-use super::params::Params;
+use super::params::{self, Params};
 use super::problem::{Failure, Outcome};
 use super::reports::{damage, read, text};
 use super::wire::{Out, PositionIn, Source};
 use super::write::{self, InPath};
 use super::{App, body, to_bytes, words};
 use crate::domain::order::{Assignee, Measure};
+use crate::domain::said::say;
 use crate::service::command::{ActCommand, Asked, Command, OrderView, Precondition, Render, Rendered, What};
 use crate::service::error::{Result, ServiceError};
 
@@ -100,8 +101,8 @@ bodies! {
         #[schema(schema_with = words::measure)]
         measure: String,
     } |secure| {
-        let known = || "one of sign, fence, guard, temporary_cover";
-        let measure = Measure::parse(&secure.measure).ok_or_else(|| ServiceError::invalid("/measure", known()))?;
+        let measure = params::word(&secure.measure, Measure::ALL, Measure::as_str);
+        let measure = measure.map_err(|detail| ServiceError::invalid("/measure", detail))?;
         Ok((Asked::Secure { measure }, None))
     };
 
@@ -149,7 +150,8 @@ bodies! {
         let category = read(identify.category.as_deref(), "/category")?;
         let damage = identify.damage.as_deref().map(|word| damage(word, "/damage")).transpose()?;
         if cover.is_none() && category.is_none() && damage.is_none() {
-            return Err(ServiceError::invalid("/cover", "cover, category or damage is needed"));
+            let detail = say!("cover, category or damage is needed", "需要 cover、category 或 damage");
+            return Err(ServiceError::invalid("/cover", detail));
         }
         Ok((Asked::Identify { cover, category, damage }, Some(reason)))
     };
@@ -177,18 +179,23 @@ fn needed<const MAX: usize>(
     pointer: &str,
 ) -> Result<crate::domain::text::Text<MAX>> {
     text.filter(|text| !text.as_str().trim().is_empty())
-        .ok_or_else(|| ServiceError::invalid(pointer, "may not be empty"))
+        .ok_or_else(|| ServiceError::invalid(pointer, say!("may not be empty", "不能为空")))
 }
 
 fn needed_reason(reason: Option<String>) -> Result<String> {
     reason
         .filter(|reason| !reason.trim().is_empty())
-        .ok_or_else(|| ServiceError::invalid("/reason", "a reason is needed"))
+        .ok_or_else(|| ServiceError::invalid("/reason", say!("a reason is needed", "请写明原因")))
 }
 
 fn assignee(code: &str, pointer: &str) -> Result<Assignee> {
-    let detail = "the code of a unit (370203-WAT01), a grid (15 digits) or a sub-district (9 digits)";
-    Assignee::parse(code).ok_or_else(|| ServiceError::invalid(pointer, detail))
+    let detail = || {
+        say!(
+            "the code of a unit (370203-WAT01), a grid (15 digits) or a sub-district (9 digits)",
+            "应为单位编码（370203-WAT01）、责任网格编码（15 位）或街道编码（9 位）"
+        )
+    };
+    Assignee::parse(code).ok_or_else(|| ServiceError::invalid(pointer, detail()))
 }
 
 /// A request to act on an order, not yet read.
@@ -220,7 +227,9 @@ impl Act {
         params.finish("out_crs")?;
         self.caller.known()?;
         let code = super::work_orders::code(&self.code)?;
-        app.guli.serves(code.district()).map_err(|_| ServiceError::NotFound(format!("work order {code}")))?;
+        app.guli
+            .serves(code.district())
+            .map_err(|_| ServiceError::NotFound(say!("work order {code}", "工单 {code}")))?;
         let precondition = write::precondition(&self.headers)?;
         let bytes = body::bytes(&self.headers, self.body).await?;
         let path = format!("/v1/work-orders/{code}/{}", T::WORD);
@@ -251,7 +260,7 @@ fn command<T: Acting>(
     let (asked, reason) = body.asked()?;
     let common = body.common();
     if common.photos.is_some_and(|photos| !photos.is_empty()) {
-        return Err(ServiceError::invalid("/photos/0", "no photo has this id"));
+        return Err(ServiceError::invalid("/photos/0", say!("no photo has this id", "没有此编号的照片")));
     }
     Ok(ActCommand {
         code,

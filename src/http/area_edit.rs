@@ -8,8 +8,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use serde_json::{Map, Value, json};
 
 use super::area_in::{AreaIn, AreaPatch, RedrawIn, department, outline};
-use super::areas::AreaOut;
-use super::areas::GeometryOut;
+use super::areas::{AreaOut, GeometryOut, no_area};
 use super::edge::Caller;
 use super::history::{VersionOut, Was, versions};
 use super::openapi::{BodyFaults, EditFaults, Gone, NotFound, RedrawFaults, say};
@@ -22,6 +21,7 @@ use super::write::{self, InPath};
 use super::{App, body, json as answer};
 use crate::crs::Crs;
 use crate::domain::id::{CodeError, CommunityCode, DistrictCode, GridCode, SubdistrictCode};
+use crate::domain::said::say;
 use crate::domain::text::Text;
 use crate::service::Guli;
 use crate::service::edit::Asking;
@@ -41,11 +41,7 @@ fn asked(query: Option<&str>) -> Result<Asked> {
     let reason = write::reason(&mut params)?;
     let crs = wire::crs(params.text("crs").as_deref(), Source::Query, "crs")?;
     let out = Out::from_params(&mut params)?;
-    let run = match params.text("dry_run").as_deref() {
-        None | Some("false") => Run::Real,
-        Some("true") => Run::Dry,
-        Some(other) => return Err(ServiceError::parameter("dry_run", format!("true or false, got {other:?}"))),
-    };
+    let run = if params.flag("dry_run")? == Some(true) { Run::Dry } else { Run::Real };
     params.finish("reason, crs, out_crs, dry_run")?;
     Ok(Asked { reason, crs, view: View { out, run } })
 }
@@ -54,7 +50,7 @@ fn asked(query: Option<&str>) -> Result<Asked> {
 type Named = std::result::Result<(DistrictCode, u64), CodeError>;
 
 fn named(code: Named) -> Result<(DistrictCode, u64)> {
-    code.map_err(|e| ServiceError::NotFound(format!("this area ({e})")))
+    code.map_err(no_area)
 }
 
 /// What tells the levels apart when an area is created.
@@ -93,7 +89,11 @@ async fn create(
     let district = match code {
         Some((district, _)) => district,
         None => district_around(&app, &area).ok_or_else(|| {
-            ServiceError::invalid("/geometry", "it lies in no district that is served here: say its code")
+            let detail = say!(
+                "it lies in no district that is served here: say its code",
+                "它不在本系统服务的任何行政区内：请写明编码"
+            );
+            ServiceError::invalid("/geometry", detail)
         })?,
     };
     let render = render_new(&caller, asked.view, new.path);
@@ -137,7 +137,7 @@ async fn patch(
     let members: Map<String, Value> = body::parse(&bytes)?;
     for needed in ["name", "geometry"] {
         if members.get(needed).is_some_and(Value::is_null) {
-            return Err(ServiceError::invalid(format!("/{needed}"), "cannot be unknown").into());
+            return Err(ServiceError::invalid(format!("/{needed}"), say!("cannot be unknown", "不能为空值")).into());
         }
     }
     let geometry = patch.geometry.as_ref().map(|geometry| outline(geometry, asked.crs, "/geometry")).transpose()?;
@@ -246,7 +246,8 @@ pub async fn redraw(
     let district = district_of(&app, &codes, &put)?;
     codes.sort_unstable();
     if codes.windows(2).any(|pair| pair[0] == pair[1]) {
-        return Err(ServiceError::invalid("/grids", "a grid is named more than once").into());
+        let detail = say!("a grid is named more than once", "同一网格写了不止一次");
+        return Err(ServiceError::invalid("/grids", detail).into());
     }
     if asked.view.run == Run::Dry {
         idempotency = None;
@@ -270,8 +271,11 @@ fn district_of(app: &App, codes: &[u64], put: &[Area]) -> Result<DistrictCode> {
     districts.dedup();
     match districts.as_slice() {
         [district] => Ok(*district),
-        [] => Err(ServiceError::invalid("/grids", "there is no grid to redraw")),
-        _ => Err(ServiceError::invalid("/grids", "the grids are of more than one district")),
+        [] => Err(ServiceError::invalid("/grids", say!("there is no grid to redraw", "没有要重划的网格"))),
+        _ => {
+            let detail = say!("the grids are of more than one district", "这些网格属于不止一个行政区");
+            Err(ServiceError::invalid("/grids", detail))
+        }
     }
 }
 

@@ -6,8 +6,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::cover_in::CodeIn;
+use super::write;
 use crate::crs::outline::{MAX_PUBLIC_VERTICES, outline_of};
 use crate::crs::{Crs, CrsService};
+use crate::domain::said::say;
 use crate::service::error::{Result, ServiceError};
 use crate::store::areas::Area;
 
@@ -62,9 +64,11 @@ pub struct RedrawIn {
 }
 
 pub(super) fn outline(geometry: &Value, crs: Crs, pointer: &str) -> Result<MultiPolygon<f64>> {
-    let no = |detail: &dyn ToString| ServiceError::invalid(pointer, detail.to_string());
-    let geometry: geojson::Geometry = serde_json::from_value(geometry.clone()).map_err(|error| no(&error))?;
-    outline_of(&geometry, crs, CrsService::new(), MAX_PUBLIC_VERTICES).map_err(|error| no(&error))
+    let unreadable = |error| ServiceError::invalid(pointer, say!("{error}", "无法按 GeoJSON 解析：{error}"));
+    let geometry: geojson::Geometry =
+        serde_json::from_value(geometry.clone()).map_err(|error: serde_json::Error| unreadable(error))?;
+    outline_of(&geometry, crs, CrsService::new(), MAX_PUBLIC_VERTICES)
+        .map_err(|error| ServiceError::invalid(pointer, error))
 }
 
 pub(super) fn department(code: Option<&CodeIn>) -> Option<String> {
@@ -74,7 +78,7 @@ pub(super) fn department(code: Option<&CodeIn>) -> Option<String> {
 impl AreaIn {
     /// The area that this makes of the one that is there: what the registry gives may be sent back.
     pub(super) fn redraft(&self, area: &Area, crs: Crs) -> Result<Area> {
-        let other = |pointer: &str| ServiceError::invalid(pointer, "is the registry's to give and cannot be changed");
+        let other = write::not_to_change;
         if self.code.as_ref().is_some_and(|code| *code != area.code.to_string()) {
             return Err(other("/code"));
         }

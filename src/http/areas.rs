@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::edge::Caller;
 use super::openapi::{NotFound, say};
-use super::page::{DEFAULT_LIMIT, Items, MOST, cursor, read_cursor};
+use super::page::{DEFAULT_LIMIT, Items, MOST, cursor, of_another_query, read_cursor};
 use super::params::Params;
 use super::problem::Outcome;
 use super::refs::Ref;
@@ -19,8 +19,9 @@ use super::{App, json, set, words};
 use crate::domain::grid::District;
 use crate::domain::id::{CodeError, CommunityCode, DistrictCode, GridCode, SubdistrictCode};
 use crate::domain::position::Position;
+use crate::domain::said::{english, say};
 use crate::index::Index;
-use crate::service::error::{Fault, Result, ServiceError};
+use crate::service::error::{Result, ServiceError};
 use crate::service::moment::Reach;
 use crate::store::areas::{Area, Level};
 
@@ -51,7 +52,7 @@ impl GeometryOut {
 }
 
 pub(super) fn pair(lon: f64, lat: f64, out: Out) -> Result<[f64; 2]> {
-    let at = Position::new(lon, lat).map_err(|e| ServiceError::Internal(format!("a boundary: {e}")))?;
+    let at = Position::new(lon, lat).map_err(|e| ServiceError::Internal(format!("a boundary: {}", english(e))))?;
     Ok(match out.position(at)? {
         PositionOut::Geographic { lon, lat } => [lon, lat],
         PositionOut::Projected { x, y } => [x, y],
@@ -92,6 +93,11 @@ pub struct AreaOut {
     pub geometry: GeometryOut,
 }
 
+/// What a path names is no area's code.
+pub(super) fn no_area(why: CodeError) -> ServiceError {
+    ServiceError::NotFound(say!("this area ({why})", "此区域（{why}）", why = why))
+}
+
 pub(super) fn area_out(index: &Index, area: &Area, caller: &Caller, out: Out) -> Result<AreaOut> {
     let number = area.code;
     let grid = GridCode::from_number(number);
@@ -99,7 +105,7 @@ pub(super) fn area_out(index: &Index, area: &Area, caller: &Caller, out: Out) ->
     let subdistrict = SubdistrictCode::from_number(number).or(community.map(SubdistrictCode::of));
     let district = subdistrict.map(SubdistrictCode::district);
     let district = district.and_then(|code| index.districts().into_iter().find(|district| district.code == code));
-    let district = district.ok_or_else(|| ServiceError::NotFound(number.to_string()))?;
+    let district = district.ok_or_else(|| ServiceError::NotFound(say!("area {number}", "区域 {number}")))?;
     let in_subdistrict = |code| {
         let known = index.subdistrict(code).map(|subdistrict| Ref::named(&subdistrict).into_owned());
         known.unwrap_or_else(|| Ref::nameless(code.to_string()))
@@ -127,7 +133,8 @@ pub fn parent(params: &mut Params<'_>, levels: &[&'static str]) -> Result<Option
     for &level in levels {
         let Some(text) = params.text(level) else { continue };
         if found.is_some() {
-            return Err(ServiceError::parameter(level, "one area at a time narrows a list"));
+            let detail = say!("one area at a time narrows a list", "一次只能按一个区域筛选");
+            return Err(ServiceError::parameter(level, detail));
         }
         let code: std::result::Result<u64, CodeError> = match level {
             "district" => text.parse().map(DistrictCode::number),
@@ -152,7 +159,7 @@ pub fn after(params: &mut Params<'_>) -> Result<Option<String>> {
 
 /// Takes `cursor` where it is the number that was last.
 pub fn after_number(params: &mut Params<'_>) -> Result<u64> {
-    let broken = |_| ServiceError::Malformed(Fault::parameter("cursor", "this cursor belongs to another query"));
+    let broken = |_| of_another_query();
     after(params)?.map_or(Ok(0), |text| text.parse().map_err(broken))
 }
 
@@ -207,7 +214,7 @@ async fn one(
     let out = Out::from_params(&mut params)?;
     let as_of = params.as_of()?;
     params.finish("out_crs, as_of")?;
-    let (district, number) = code.map_err(|e| ServiceError::NotFound(format!("this area ({e})")))?;
+    let (district, number) = code.map_err(no_area)?;
     let moment = app.guli.moment(as_of, Reach::District(district)).await?;
     let area = app.guli.area(&moment, district, number).await?;
     versioned(area.version, &area_out(moment.registry(&app.guli), &area, &caller, out)?)
@@ -274,7 +281,7 @@ pub async fn district(
     let mut params = Params::read(query.as_deref())?;
     let out = Out::from_params(&mut params)?;
     params.finish("out_crs")?;
-    let hidden = || ServiceError::NotFound("this district".to_owned());
+    let hidden = || ServiceError::NotFound(say!("this district", "此行政区"));
     let code: DistrictCode = code.parse().map_err(|_| hidden())?;
     let found = app.guli.district_versions().await?.into_iter().find(|(district, _)| district.code == code);
     let found = found.ok_or_else(hidden)?;

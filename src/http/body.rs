@@ -8,6 +8,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 
+use crate::domain::said::{Said, say};
 use crate::service::error::{Fault, Result, ServiceError};
 
 /// Most bytes of a JSON body.
@@ -19,13 +20,13 @@ const DEPTH: usize = 32;
 
 /// Reads a whole body of JSON.
 pub async fn bytes(headers: &HeaderMap, body: Body) -> Result<Vec<u8>> {
-    read(headers, body, &["application/json"], "Content-Type: application/json").await
+    read(headers, body, &["application/json"], "application/json").await
 }
 
 /// Reads a whole JSON Merge Patch, which many send as plain JSON.
 pub async fn patch_bytes(headers: &HeaderMap, body: Body) -> Result<Vec<u8>> {
     let kinds = ["application/merge-patch+json", "application/json"];
-    read(headers, body, &kinds, "Content-Type: application/merge-patch+json").await
+    read(headers, body, &kinds, "application/merge-patch+json").await
 }
 
 /// Reads a whole body of at most [`LIMIT`] bytes.
@@ -33,19 +34,25 @@ async fn read(headers: &HeaderMap, body: Body, kinds: &[&str], wanted: &'static 
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     if !kinds.iter().any(|known| kind.eq_ignore_ascii_case(known)) {
-        return Err(ServiceError::MediaType(wanted));
+        return Err(media_type(wanted));
     }
     // Whoever sends a byte now and then would keep a place that others need.
-    let late = |_| ServiceError::Malformed(Fault::pointer("", "the body did not arrive within 10 seconds"));
+    let malformed = |detail: Said| ServiceError::Malformed(Fault::pointer("", detail));
+    let late = |_| malformed(say!("the body did not arrive within 10 seconds", "请求体没有在 10 秒内收全"));
     let read = tokio::time::timeout(DEADLINE, Limited::new(body, LIMIT).collect()).await.map_err(late)?;
     let collected = read.map_err(|error| {
         if error.downcast_ref::<LengthLimitError>().is_some() {
-            ServiceError::TooLarge("a JSON body has at most 256 KB")
+            ServiceError::TooLarge(say!("a JSON body has at most 256 KB", "JSON 请求体最大 256 KB"))
         } else {
-            ServiceError::Malformed(Fault::pointer("", "the body ended early"))
+            malformed(say!("the body ended early", "请求体没有完整结束"))
         }
     })?;
     Ok(collected.to_bytes().to_vec())
+}
+
+/// What is to be sent instead of something else.
+pub fn media_type(wanted: &str) -> ServiceError {
+    ServiceError::MediaType(say!("send Content-Type: {wanted}", "请以 Content-Type: {wanted} 发送"))
 }
 
 /// A record that came as a JSON object: by itself serde would take an array of its members too.
@@ -88,10 +95,13 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let Object(value) = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let inner = error.inner();
         let detail = without_place(&inner.to_string());
-        let fault = Fault::pointer(pointer(error.path(), &detail), detail);
+        let fault = Fault::pointer(pointer(error.path(), &detail), said(&detail));
         if inner.is_data() { ServiceError::Invalid(vec![fault]) } else { ServiceError::Malformed(fault) }
     })?;
-    reader.end().map_err(|_| ServiceError::Malformed(Fault::pointer("", "something follows the JSON")))?;
+    reader.end().map_err(|_| {
+        let detail = say!("something follows the JSON", "JSON 之后还有内容");
+        ServiceError::Malformed(Fault::pointer("", detail))
+    })?;
     Ok(value)
 }
 
@@ -110,15 +120,32 @@ fn pointer(path: &serde_path_to_error::Path, detail: &str) -> String {
         pointer.push_str(&name);
         last = Some(name);
     }
-    let about_member = ["unknown field `", "duplicate field `", "missing field `"]
-        .iter()
-        .find_map(|start| detail.strip_prefix(start))
-        .and_then(|rest| rest.split('`').next());
+    let about_member = ["unknown", "duplicate", "missing"].iter().find_map(|how| member(detail, how));
     if let Some(member) = about_member.filter(|member| last.as_deref() != Some(*member)) {
         pointer.push('/');
         pointer.push_str(&member.replace('~', "~0").replace('/', "~1"));
     }
     pointer
+}
+
+/// The member that the library says is missing, unknown or there twice.
+fn member<'d>(detail: &'d str, how: &str) -> Option<&'d str> {
+    detail.strip_prefix(how)?.strip_prefix(" field `")?.split('`').next()
+}
+
+/// What the library says, in its own words and, as far as they are known, in Chinese.
+fn said(detail: &str) -> Said {
+    if let Some(member) = member(detail, "missing") {
+        say!("{detail}", "缺少成员 {member}")
+    } else if let Some(member) = member(detail, "duplicate") {
+        say!("{detail}", "成员 {member} 出现了不止一次")
+    } else if let Some(member) = member(detail, "unknown") {
+        let known = detail.rsplit_once(", expected ").map_or("`无`", |(_, known)| known);
+        let known = known.split('`').skip(1).step_by(2).collect::<Vec<_>>().join(", ");
+        say!("{detail}", "未知的成员 {member}，此处可用的有：{known}")
+    } else {
+        say!("{detail}", "JSON 不合要求：{detail}")
+    }
 }
 
 /// A position in the text is of no use to who sent a value.
@@ -141,7 +168,8 @@ fn check_depth(bytes: &[u8]) -> Result<()> {
             _ => {}
         }
         if depth > DEPTH {
-            return Err(ServiceError::Malformed(Fault::pointer("", format!("nested deeper than {DEPTH} levels"))));
+            let detail = say!("nested deeper than {DEPTH} levels", "嵌套超过 {DEPTH} 层");
+            return Err(ServiceError::Malformed(Fault::pointer("", detail)));
         }
     }
     Ok(())

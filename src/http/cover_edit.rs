@@ -19,6 +19,7 @@ use super::write::{self, InPath, moved};
 use super::{App, body, json, to_bytes};
 use crate::domain::actor::Actor;
 use crate::domain::id::{CodeError, CoverCode};
+use crate::domain::said::say;
 use crate::index::CoverView;
 use crate::service::Guli;
 use crate::service::command::{Render, Rendered};
@@ -29,8 +30,9 @@ use crate::service::registry::CoverVersion;
 use crate::store::events::Event;
 
 /// The cover that a path names.
-fn code(text: &str) -> Result<CoverCode> {
-    text.parse().map_err(|e: CodeError| ServiceError::NotFound(format!("this cover ({e})")))
+pub(super) fn code(text: &str) -> Result<CoverCode> {
+    let unknown = |why| ServiceError::NotFound(say!("this cover ({why})", "此井盖（{why}）", why = why));
+    text.parse().map_err(|why: CodeError| unknown(why))
 }
 
 /// What the parameters of an edit say: why, and how its answer is to look.
@@ -87,7 +89,8 @@ pub async fn create(
     let code = given.code()?;
     let draft = given.draft(code)?;
     if let Some(code) = code.filter(|code| code.category() != draft.category) {
-        let detail = format!("category {} contradicts code {code}", draft.category);
+        let category = draft.category;
+        let detail = say!("category {category} contradicts code {code}", "小类 {category} 与编码 {code} 矛盾");
         return Err(ServiceError::invalid("/category", detail).into());
     }
     let edit = CoverEdit::Create { district: app.guli.district_at(&draft)?, code, draft: Box::new(draft) };

@@ -5,10 +5,11 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::wire::{PositionIn, Source};
-use super::{body, words, write};
+use super::{body, params, words, write};
 use crate::domain::catalog::CategoryCode;
 use crate::domain::cover::{Accuracy, Cover, CoverDraft, LoadClass, Material, Place, Shape, Spec, Status};
 use crate::domain::id::{CoverCode, OrgCode};
+use crate::domain::said::say;
 use crate::service::error::{Result, ServiceError};
 
 /// A code by itself, or as answers show it, with a name that is not read.
@@ -97,12 +98,8 @@ fn word<T>(text: Option<&str>, pointer: &str, all: &[T], as_str: fn(T) -> &'stat
 where
     T: Copy,
 {
-    let Some(text) = text else { return Ok(None) };
-    let found = all.iter().copied().find(|value| as_str(*value) == text);
-    found.map(Some).ok_or_else(|| {
-        let all: Vec<_> = all.iter().map(|value| as_str(*value)).collect();
-        ServiceError::invalid(pointer, format!("one of {}, got {text:?}", all.join(", ")))
-    })
+    let found = text.map(|text| params::word(text, all, as_str)).transpose();
+    found.map_err(|detail| ServiceError::invalid(pointer, detail))
 }
 
 /// A number between two bounds, times `scale`, as a whole one.
@@ -114,8 +111,13 @@ fn whole(value: Option<f64>, pointer: &str, (min, max): (f64, f64), scale: f64) 
     if fits {
         Ok(Some(scaled as u16))
     } else {
-        let kind = if scale > 1.0 { "a number" } else { "a whole number" };
-        Err(ServiceError::invalid(pointer, format!("{kind} from {min} to {max} is needed, got {value}")))
+        let kind = if scale > 1.0 { say!("a number", "数") } else { say!("a whole number", "整数") };
+        let detail = say!(
+            "{kind} from {min} to {max} is needed, got {value}",
+            "应为 {min} 到 {max} 的{kind}，收到 {value}",
+            kind = kind,
+        );
+        Err(ServiceError::invalid(pointer, detail))
     }
 }
 
@@ -148,7 +150,8 @@ impl CoverIn {
         let (code, of_2026) = (read(&self.code, "/code")?, read(&self.code_2026, "/code_2026")?);
         match (code, of_2026) {
             (Some(code), Some(other)) if code != other => {
-                Err(ServiceError::invalid("/code_2026", format!("{other} is another cover than {code}")))
+                let detail = say!("{other} is another cover than {code}", "{other} 与 {code} 不是同一个井盖");
+                Err(ServiceError::invalid("/code_2026", detail))
             }
             (code, of_2026) => Ok(code.or(of_2026)),
         }
@@ -165,7 +168,9 @@ impl CoverIn {
         let position = Source::Body("/position");
         Ok(CoverDraft {
             category: category.ok_or_else(|| {
-                ServiceError::invalid("/category", "a category is needed, or a code that contains it")
+                let detail =
+                    say!("a category is needed, or a code that contains it", "缺少小类，或者包含小类的井盖编码");
+                ServiceError::invalid("/category", detail)
             })?,
             owner: unit(self.owner.as_ref(), "/owner")?,
             responsible_unit: unit(self.responsible_unit.as_ref(), "/responsible_unit")?,
@@ -179,7 +184,7 @@ impl CoverIn {
 
     /// The draft of a cover that is there: what the registry gives may be sent back as it is.
     pub fn redraft(&self, cover: &Cover) -> Result<CoverDraft> {
-        let other = |pointer: &str| ServiceError::invalid(pointer, "is the registry's to give and cannot be changed");
+        let other = write::not_to_change;
         if self.code()?.is_some_and(|code| code != cover.code) {
             return Err(other("/code"));
         }

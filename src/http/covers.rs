@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use super::areas::{after_number, parent, versioned};
 use super::edge::Caller;
 use super::openapi::{Forbidden, Gone, Moved, NotFound, say};
-use super::page::{DEFAULT_LIMIT, Items, MOST, bbox, cursor};
+use super::page::{DEFAULT_LIMIT, Items, MOST, bbox, cursor, of_another_query};
 use super::params::Params;
 use super::problem::Outcome;
 use super::wire::{self, CoverOut, Out, Source};
@@ -14,8 +14,9 @@ use super::write::{InPath, moved};
 use super::{App, json, rendered};
 use crate::domain::cover::Status;
 use crate::domain::id::{CodeError, CoverCode};
+use crate::domain::said::say;
 use crate::domain::text::Text;
-use crate::service::error::{Fault, Result, ServiceError};
+use crate::service::error::{Result, ServiceError};
 use crate::service::moment::Reach;
 use crate::store::covers::Wanted;
 
@@ -26,22 +27,21 @@ pub(super) fn codes<T: std::fmt::Display + std::str::FromStr<Err = CodeError>>(
     params: &mut Params<'_>,
     name: &str,
 ) -> Result<Vec<T>> {
-    params.list(name, |code| code.parse().map_err(|e: CodeError| e.to_string()))
+    params.list(name, str::parse)
 }
 
 /// Statuses of covers that are listed.
 pub(super) fn cover_statuses(params: &mut Params<'_>) -> Result<Vec<Status>> {
     params.list("status", |word| {
-        let listed = Status::parse(word).filter(|status| *status != Status::Removed);
-        listed.ok_or_else(|| format!("{word:?} is none of planned, in_service, abandoned"))
+        let listed = [Status::Planned, Status::InService, Status::Abandoned];
+        super::params::word(word, &listed, Status::as_str)
     })
 }
 
 fn wanted(params: &mut Params<'_>, limit: usize) -> Result<(Wanted, Option<u64>)> {
     let crs = wire::crs(params.text("crs").as_deref(), Source::Query, "crs")?;
-    let broken = || ServiceError::Malformed(Fault::parameter("cursor", "this cursor belongs to another query"));
     let after = after_number(params)?;
-    let after = (after != 0).then(|| CoverCode::from_number(after).ok_or_else(broken)).transpose()?;
+    let after = (after != 0).then(|| CoverCode::from_number(after).ok_or_else(of_another_query)).transpose()?;
     let parent = parent(params, &["district", "subdistrict", "community", "grid"])?;
     let wanted = Wanted {
         grids: parent.filter(|&code| code > 999_999).map(|code| crate::store::areas::Level::Grid.within(code)),
@@ -67,7 +67,7 @@ fn words(params: &mut Params<'_>) -> Result<Vec<String>> {
     let words: std::collections::BTreeSet<&str> =
         text.iter().flat_map(|text| text.as_str().split_whitespace()).collect();
     if words.len() > MOST_WORDS {
-        return Err(ServiceError::parameter("q", format!("at most {MOST_WORDS} words")));
+        return Err(ServiceError::parameter("q", say!("at most {MOST_WORDS} words", "最多 {MOST_WORDS} 个词")));
     }
     Ok(words.into_iter().map(str::to_owned).collect())
 }
@@ -156,7 +156,7 @@ pub async fn cover(
     let as_of = params.as_of()?;
     params.finish("out_crs, as_of")?;
     caller.known()?;
-    let code: CoverCode = code.parse().map_err(|e: CodeError| ServiceError::NotFound(format!("this cover ({e})")))?;
+    let code = super::cover_edit::code(&code)?;
     let moment = app.guli.moment(as_of, Reach::District(code.district())).await?;
     let cover = match app.guli.cover(&caller.0, &moment, code) {
         Ok(cover) => cover,

@@ -17,8 +17,9 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::App;
 use super::problem::{Failure, Language, Pending, respond};
-use crate::domain::actor::{Actor, Refusal};
+use crate::domain::actor::Actor;
 use crate::domain::id::DistrictCode;
+use crate::domain::said::say;
 use crate::service::error::{Fault, ServiceError};
 
 /// Longest that a request may take; streams go on after it.
@@ -27,6 +28,10 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const IMPORT_TIMEOUT: Duration = Duration::from_mins(30);
 const IMPORTS: [&str; 2] = ["/v1/imports", "/v1/imports/{id}/undo"];
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What stays of a refusal's headers.
+const KEPT: [HeaderName; 3] =
+    [header::ALLOW, HeaderName::from_static("guli-feed"), HeaderName::from_static("idempotent-replayed")];
 
 /// Puts the common layers around the routes.
 pub fn guard(router: Router<App>, app: App, allowed_origins: &[String]) -> Router {
@@ -87,13 +92,13 @@ async fn edge(State(app): State<App>, request: Request, next: Next) -> Response<
     };
     let mut response = answered.unwrap_or_else(|| Failure(ServiceError::Unavailable).into_response());
     if let Some(Pending(error)) = response.extensions_mut().remove::<Pending>() {
-        let allowed = response.headers_mut().remove(header::ALLOW);
+        let mut said = std::mem::take(response.headers_mut());
         if let ServiceError::Internal(what) = &error {
             tracing::error!(request_id = ?id, what, "a request failed");
         }
         response = respond(error, language);
-        if let Some(allowed) = allowed {
-            response.headers_mut().insert(header::ALLOW, allowed);
+        for name in KEPT {
+            response.headers_mut().extend(said.remove(&name).map(|value| (name, value)));
         }
     }
     tell_age(&app, &mut response);
@@ -117,7 +122,7 @@ fn min_feed(headers: &HeaderMap) -> Result<Option<(DistrictCode, i64)>, ServiceE
         Some((district.parse().ok()?, number.parse().ok().filter(|number| *number >= 0)?))
     });
     read.map(Some).ok_or_else(|| {
-        let detail = "send back what Guli-Feed said: 370203:4812";
+        let detail = say!("send back what Guli-Feed said: 370203:4812", "请原样发回 Guli-Feed 的值，如 370203:4812");
         ServiceError::Invalid(vec![Fault::header("Guli-Min-Feed", detail)])
     })
 }
@@ -129,7 +134,8 @@ async fn wait_for(app: &App, headers: &HeaderMap) -> Result<(), ServiceError> {
     if app.guli.serves(district).is_err() || Box::pin(app.guli.comes_to(district, number)).await {
         return Ok(());
     }
-    Err(ServiceError::NotYet(format!("this server has not come to {district}:{number} yet")))
+    let detail = say!("this server has not come to {district}:{number} yet", "本服务器还没有跟上 {district}:{number}");
+    Err(ServiceError::NotYet(detail))
 }
 
 /// From this age on an answer says how old the index is that it was read from.
@@ -169,7 +175,7 @@ pub struct Caller(pub Arc<Actor>);
 impl Caller {
     /// Checks that there is a key: what anyone may ask for goes on without this.
     pub fn known(&self) -> Result<(), ServiceError> {
-        if self.0.is_anonymous() { Err(ServiceError::refused(Refusal::Unauthenticated, "")) } else { Ok(()) }
+        if self.0.is_anonymous() { Err(ServiceError::unauthenticated()) } else { Ok(()) }
     }
 }
 
@@ -181,7 +187,10 @@ impl FromRequestParts<App> for Caller {
         let Some(value) = parts.headers.get(header::AUTHORIZATION) else {
             return Ok(Self(Arc::clone(&ANONYMOUS)));
         };
-        let wrong = || Failure(ServiceError::Unauthorized("the key is wrong or was revoked"));
+        let wrong = || {
+            let detail = say!("the key is wrong or was revoked", "密钥有误或已被吊销");
+            Failure(ServiceError::Unauthorized(detail))
+        };
         let value = value.to_str().map_err(|_| wrong())?;
         let (scheme, key) = value.split_once(' ').ok_or_else(wrong)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
@@ -206,7 +215,10 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, ServiceError
     let key =
         value.to_str().ok().filter(|key| (16..=128).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
     key.map(Some).ok_or_else(|| {
-        let detail = "a key has 16 to 128 visible ASCII characters; a UUID is best";
+        let detail = say!(
+            "a key has 16 to 128 visible ASCII characters; a UUID is best",
+            "幂等键应为 16 到 128 个可见的 ASCII 字符，最好用 UUID"
+        );
         ServiceError::Invalid(vec![Fault::header("Idempotency-Key", detail)])
     })
 }

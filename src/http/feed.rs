@@ -20,6 +20,7 @@ use super::params::Params;
 use super::problem::Outcome;
 use super::{App, json, set};
 use crate::domain::id::DistrictCode;
+use crate::domain::said::say;
 use crate::service::error::{Fault, Result, ServiceError};
 use crate::store::events::Event;
 
@@ -88,14 +89,20 @@ fn district(app: &App, params: &mut Params<'_>) -> Result<DistrictCode> {
     match (params.parse::<DistrictCode>("district")?, app.guli.districts().as_slice()) {
         (Some(code), _) => Ok(code),
         (None, [only]) => Ok(*only),
-        (None, _) => Err(ServiceError::parameter("district", "several districts are served: name one")),
+        (None, _) => Err(which_district()),
     }
+}
+
+/// There are several, and none was named.
+pub(super) fn which_district() -> ServiceError {
+    let detail = say!("several districts are served: name one", "本系统服务多个行政区：请指明其一");
+    ServiceError::parameter("district", detail)
 }
 
 fn number(params: &mut Params<'_>, name: &str) -> Result<Option<i64>> {
     let number = params.parse::<i64>(name)?;
     match number {
-        Some(negative) if negative < 0 => Err(ServiceError::parameter(name, "at least 0")),
+        Some(negative) if negative < 0 => Err(ServiceError::parameter(name, say!("at least 0", "不能小于 0"))),
         other => Ok(other),
     }
 }
@@ -121,7 +128,11 @@ pub async fn changes(State(app): State<App>, caller: Caller, RawQuery(query): Ra
     params.finish("district, after, limit")?;
     let stretch = app.guli.changes(&caller.0, district, after, limit).await?;
     if after > stretch.head {
-        let detail = format!("the district's last number is {}: its feed was set back; load anew", stretch.head);
+        let last = stretch.head;
+        let detail = say!(
+            "the district's last number is {last}: its feed was set back; load anew",
+            "该行政区最后的序号是 {last}：变更流已回退，请重新加载"
+        );
         return Err(ServiceError::parameter("after", detail).into());
     }
     let items = stretch.changes.into_iter().map(|event| ChangeOut::new(district, event)).collect();
@@ -135,7 +146,10 @@ fn last_event_id(headers: &HeaderMap, district: DistrictCode) -> Result<Option<i
         (code == district.to_string()).then(|| number.parse().ok().filter(|number| *number >= 0))?
     });
     number.map(Some).ok_or_else(|| {
-        let detail = format!("an id of this district's stream looks like {district}:4812");
+        let detail = say!(
+            "an id of this district's stream looks like {district}:4812",
+            "该行政区事件流的 id 形如 {district}:4812"
+        );
         ServiceError::Invalid(vec![Fault::header("Last-Event-ID", detail)])
     })
 }

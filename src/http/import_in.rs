@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 
 use super::body;
+use crate::domain::said::say;
 use crate::service::error::{Fault, Result, ServiceError};
 
 /// Most bytes of a file.
@@ -32,20 +33,30 @@ pub(super) fn no_folder(error: &dyn std::fmt::Display) -> ServiceError {
 
 pub(super) async fn receive(headers: &HeaderMap, body: Body) -> Result<Sent> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let boundary = multer::parse_boundary(kind)
-        .map_err(|_| ServiceError::MediaType("Content-Type: multipart/form-data with the file in the part `file`"))?;
+    let boundary = multer::parse_boundary(kind).map_err(|_| {
+        ServiceError::MediaType(say!(
+            "send Content-Type: multipart/form-data with the file in the part `file`",
+            "请以 Content-Type: multipart/form-data 发送，文件放在名为 file 的部分"
+        ))
+    })?;
     let limit = multer::SizeLimit::new().whole_stream(LARGEST).for_field("mapping", MAPPING);
     let rules = multer::Constraints::new().allowed_fields(vec!["file", "mapping"]).size_limit(limit);
     let mut parts = multer::Multipart::with_constraints(body.into_data_stream(), boundary, rules);
     let broken = |error: multer::Error| match error {
-        multer::Error::FieldSizeExceeded { .. } | multer::Error::StreamSizeExceeded { .. } => {
-            ServiceError::TooLarge("a file has at most 1 GB, a mapping 64 KB")
-        }
+        multer::Error::FieldSizeExceeded { .. } | multer::Error::StreamSizeExceeded { .. } => ServiceError::TooLarge(
+            say!("a file has at most 1 GB, a mapping 64 KB", "文件最大 1 GB，mapping 最大 64 KB"),
+        ),
         multer::Error::UnknownField { field_name } => {
             let name = field_name.unwrap_or_default();
-            ServiceError::invalid(format!("/{name}"), format!("unknown part {name:?}; known here: file, mapping"))
+            let detail = say!(
+                "unknown part {name:?}; known here: file, mapping",
+                "未知的部分 {name:?}，此处可用的有：file, mapping"
+            );
+            ServiceError::invalid(format!("/{name}"), detail)
         }
-        other => ServiceError::Malformed(Fault::pointer("", other)),
+        other => {
+            ServiceError::Malformed(Fault::pointer("", say!("{other}", "无法按 multipart/form-data 解析：{other}")))
+        }
     };
     let folder = tempfile::tempdir().map_err(|error| no_folder(&error))?;
     let (mut name, mut mapping) = (None, None);
@@ -59,8 +70,11 @@ pub(super) async fn receive(headers: &HeaderMap, body: Body) -> Result<Sent> {
         }
         let given = part.file_name().and_then(|name| Path::new(name).file_name()?.to_str());
         let given = given.filter(|name| !name.contains('\0')).map(str::to_owned);
-        let given = given
-            .ok_or_else(|| ServiceError::invalid("/file", "the file needs a name, whose extension says its format"))?;
+        let given = given.ok_or_else(|| {
+            let detail =
+                say!("the file needs a name, whose extension says its format", "文件要有名称，由扩展名说明格式");
+            ServiceError::invalid("/file", detail)
+        })?;
         hash.update(["file\0", &given, "\0"].concat());
         let mut file = tokio::fs::File::create(folder.path().join("file")).await.map_err(|error| no_folder(&error))?;
         while let Some(chunk) = part.chunk().await.map_err(broken)? {
@@ -70,6 +84,7 @@ pub(super) async fn receive(headers: &HeaderMap, body: Body) -> Result<Sent> {
         file.flush().await.map_err(|error| no_folder(&error))?;
         name = Some(given);
     }
-    let name = name.ok_or_else(|| ServiceError::invalid("/file", "a part `file` is needed"))?;
+    let no_file = || ServiceError::invalid("/file", say!("a part `file` is needed", "缺少名为 file 的部分"));
+    let name = name.ok_or_else(no_file)?;
     Ok(Sent { folder, name, mapping, digest: hash.finalize().into() })
 }

@@ -8,9 +8,10 @@ use serde::Serialize;
 use tempfile::TempDir;
 use utoipa::ToSchema;
 
-use super::problem::{Language, problem};
+use super::problem::Language;
 use crate::domain::actor::Actor;
 use crate::domain::id::ImportId;
+use crate::domain::said::{Said, say};
 use crate::import::profile::Profile;
 use crate::import::run::Report;
 use crate::service::command::Idempotency;
@@ -38,7 +39,7 @@ pub(super) struct Made {
     pub(super) profile: String,
     pub(super) file: String,
     pub(super) kind: &'static str,
-    pub(super) came: OnceLock<Result<ImportOut>>,
+    pub(super) came: OnceLock<Result<Report>>,
     pub(super) folder: TempDir,
     /// The key that it was asked for under.
     pub(super) idempotency: Option<Idempotency>,
@@ -55,10 +56,10 @@ impl Made {
     }
 
     /// What became of it, or that it goes on.
-    pub(super) fn report(&self) -> ImportOut {
+    pub(super) fn report(&self, language: Language) -> ImportOut {
         let (state, failure) = match self.came.get() {
-            Some(Ok(report)) => return report.clone(),
-            Some(Err(error)) => (ImportState::Failed, Some(problem(error.clone(), Language::English).1.detail)),
+            Some(Ok(report)) => return ImportOut::new(report, self.id, language),
+            Some(Err(error)) => (ImportState::Failed, Some(Said::from(error).into_language(language).into_owned())),
             None => (ImportState::Running, None),
         };
         ImportOut {
@@ -105,7 +106,7 @@ impl Imports {
     pub(super) fn find(&self, actor: &Actor, id: &str) -> Result<Arc<Made>> {
         let kept = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let found = kept.iter().find(|made| made.id.to_string() == id && made.actor == actor.log_name());
-        found.cloned().ok_or_else(|| ServiceError::NotFound(format!("import {id}")))
+        found.cloned().ok_or_else(|| ServiceError::NotFound(say!("import {id}", "导入记录 {id}")))
     }
 }
 
@@ -139,6 +140,7 @@ pub struct RowFindingOut {
     pub code: &'static str,
     /// The file's own name of the column.
     pub column: Option<String>,
+    /// In the language of `Accept-Language`.
     pub detail: String,
 }
 
@@ -176,19 +178,19 @@ pub struct ImportOut {
 }
 
 impl ImportOut {
-    pub(super) fn new(report: Report, id: ImportId) -> Self {
+    pub(super) fn new(report: &Report, id: ImportId, language: Language) -> Self {
         let state = match (report.rejected, report.dry_run) {
             (_, true) => ImportState::Tried,
             (true, false) => ImportState::Rejected,
             (false, false) => ImportState::Stored,
         };
-        let findings = report.findings.into_iter().map(|finding| RowFindingOut {
+        let findings = report.findings.iter().map(|finding| RowFindingOut {
             row: finding.row,
             line: finding.line,
             severity: finding.severity.as_str(),
             code: finding.code.as_str(),
-            column: finding.column,
-            detail: finding.detail,
+            column: finding.column.clone(),
+            detail: finding.detail.in_language(language).to_owned(),
         });
         Self {
             rows_href: format!("/v1/imports/{id}/rows"),
@@ -196,9 +198,9 @@ impl ImportOut {
             state,
             failure: None,
             dry_run: report.dry_run,
-            profile: report.profile,
-            file: report.file,
-            kind: report.kind,
+            profile: report.profile.clone(),
+            file: report.file.clone(),
+            kind: report.kind.clone(),
             counts: report.counts.into(),
             findings: findings.collect(),
             findings_total: report.findings_total,

@@ -11,17 +11,20 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::edge::Caller;
+use super::feed::which_district;
 use super::import_in::{Sent, no_folder, receive};
 use super::import_out::{ImportOut, ImportState, Made};
 use super::openapi::{ImportFaults, NotFound, TiedFaults, UndoFaults, say};
-use super::params::Params;
-use super::problem::Outcome;
+use super::params::{self, Params};
+use super::problem::{Language, Outcome};
 use super::wire::{self, Source};
 use super::write::{self, InPath};
 use super::{App, json, set, to_bytes};
-use crate::domain::actor::{self, Action, Actor, Refusal, Resource, Role, Scope};
+use crate::domain::actor::{self, Action, Actor, Resource, Role, Scope};
 use crate::domain::id::{DistrictCode, ImportId, OrgCode};
+use crate::domain::said::say;
 use crate::import::field::Kind;
+use crate::import::finding::rows_in;
 use crate::import::profile::Profile;
 use crate::import::run::{self, Mode, OnError, Report, RunError};
 use crate::service::Guli;
@@ -42,14 +45,9 @@ struct Asked {
 
 fn asked(query: Option<&str>) -> Result<Asked> {
     let mut params = Params::read(query)?;
-    let flag = |params: &mut Params<'_>, name: &str| match params.text(name).as_deref() {
-        None | Some("false") => Ok(false),
-        Some("true") => Ok(true),
-        Some(other) => Err(ServiceError::parameter(name, format!("true or false, got {other:?}"))),
-    };
     let kind = params.text("kind").map(|kind| {
-        let all = || Kind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
-        Kind::parse(&kind).ok_or_else(|| ServiceError::parameter("kind", format!("one of {}, got {kind:?}", all())))
+        let kind = params::word(&kind, Kind::ALL, Kind::as_str);
+        kind.map_err(|detail| ServiceError::parameter("kind", detail))
     });
     let crs = params.text("crs");
     if let Some(name) = &crs {
@@ -61,8 +59,8 @@ fn asked(query: Option<&str>) -> Result<Asked> {
         crs,
         source: params.parse("source")?,
         district: params.parse("district")?,
-        mode: if flag(&mut params, "dry_run")? { Mode::DryRun } else { Mode::Apply },
-        on_error: if flag(&mut params, "keep_going")? { OnError::KeepGoing } else { OnError::RefuseFile },
+        mode: if params.flag("dry_run")? == Some(true) { Mode::DryRun } else { Mode::Apply },
+        on_error: if params.flag("keep_going")? == Some(true) { OnError::KeepGoing } else { OnError::RefuseFile },
     };
     params.finish("profile, kind, crs, source, district, dry_run, keep_going")?;
     Ok(asked)
@@ -70,26 +68,35 @@ fn asked(query: Option<&str>) -> Result<Asked> {
 
 /// How the file is read: as its mapping says, as the named profile does, or by Guli's own names.
 fn profile(app: &App, asked: &Asked, sent: &Sent) -> Result<Profile> {
-    let mut profile = match (&sent.mapping, &asked.profile) {
-        (Some(_), Some(_)) => {
-            return Err(ServiceError::parameter("profile", "a mapping says it all: leave the profile out"));
-        }
-        (Some(mapping), None) => {
-            Profile::from_json(mapping.clone(), &sent.name).map_err(|error| ServiceError::invalid("/mapping", error))?
-        }
-        (None, Some(name)) => {
-            let found = app.imports.profiles.iter().find(|profile| profile.name == *name).cloned();
-            found.ok_or_else(|| {
-                let all: Vec<_> = app.imports.profiles.iter().map(|profile| profile.name.as_str()).collect();
-                ServiceError::parameter(
-                    "profile",
-                    format!("there is no profile {name:?}; there are {}", all.join(", ")),
-                )
-            })?
-        }
-        (None, None) => Profile::default_for(Path::new(&sent.name), asked.kind.unwrap_or(Kind::Covers))
-            .ok_or_else(|| ServiceError::invalid("/file", "its name ends in no format: .csv, .geojson, .geojsonl"))?,
-    };
+    let mut profile =
+        match (&sent.mapping, &asked.profile) {
+            (Some(_), Some(_)) => {
+                let detail = say!("a mapping says it all: leave the profile out", "已有 mapping，请去掉 profile");
+                return Err(ServiceError::parameter("profile", detail));
+            }
+            (Some(mapping), None) => Profile::from_json(mapping.clone(), &sent.name)
+                .map_err(|error| ServiceError::invalid("/mapping", error))?,
+            (None, Some(name)) => {
+                let found = app.imports.profiles.iter().find(|profile| profile.name == *name).cloned();
+                found.ok_or_else(|| {
+                    let all: Vec<_> = app.imports.profiles.iter().map(|profile| profile.name.as_str()).collect();
+                    let all = all.join(", ");
+                    let detail = say!(
+                        "there is no profile {name:?}; there are {all}",
+                        "没有名为 {name:?} 的导入配置，现有的是：{all}"
+                    );
+                    ServiceError::parameter("profile", detail)
+                })?
+            }
+            (None, None) => Profile::default_for(Path::new(&sent.name), asked.kind.unwrap_or(Kind::Covers))
+                .ok_or_else(|| {
+                    let detail = say!(
+                        "its name ends in no format: .csv, .geojson, .geojsonl",
+                        "从文件名看不出格式：应为 .csv、.geojson 或 .geojsonl"
+                    );
+                    ServiceError::invalid("/file", detail)
+                })?,
+        };
     if let Some(crs) = &asked.crs {
         profile = profile.with_crs(wire::crs(Some(crs), Source::Query, "crs")?);
     }
@@ -97,8 +104,7 @@ fn profile(app: &App, asked: &Asked, sent: &Sent) -> Result<Profile> {
         profile.source.clone_from(&asked.source);
     }
     if profile.source.is_none() && matches!(profile.kind, Kind::Covers | Kind::People) {
-        let detail = format!("{} need the organisation whose records they are", profile.kind.as_str());
-        return Err(ServiceError::parameter("source", detail));
+        return Err(ServiceError::parameter("source", profile.needs_source()));
     }
     Ok(profile)
 }
@@ -111,14 +117,15 @@ fn authorize(app: &App, actor: &Actor, profile: &Profile, asked: Option<District
     let Some(district) = district else {
         // The first district is founded by whoever has all of them.
         let founds = actor.role == Role::Admin && actor.scopes.contains(&Scope::Everywhere);
-        return if founds { Ok(()) } else { Err(ServiceError::refused(Refusal::Forbidden, "")) };
+        return if founds { Ok(()) } else { Err(ServiceError::forbidden()) };
     };
     let (action, resource) = match profile.kind {
         Kind::Covers => (Action::ImportCovers, Resource::Cover { district, owner: source, unit: None }),
         kind if kind.is_area() && kind != Kind::District => (Action::ImportAreas, Resource::District(district)),
         _ => (Action::Import, Resource::District(district)),
     };
-    actor::authorize(actor, action, resource).map_err(|refusal| ServiceError::refused(refusal, "this district"))
+    actor::authorize(actor, action, resource)
+        .map_err(|refusal| ServiceError::refused(refusal, say!("this district", "此行政区")))
 }
 
 /// Import a file
@@ -158,6 +165,7 @@ fn authorize(app: &App, actor: &Actor, profile: &Profile, asked: Option<District
 pub async fn create(
     State(app): State<App>,
     caller: Caller,
+    language: Language,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
@@ -198,7 +206,11 @@ pub async fn create(
         if twin.idempotency.as_ref().map(|asked| asked.body_hash) != idempotency.map(|asked| asked.body_hash) {
             return Err(ServiceError::IdempotencyMismatch.into());
         }
-        return if twin.ends_within(TWIN).await { outcome(&twin) } else { Err(ServiceError::InProgress.into()) };
+        return if twin.ends_within(TWIN).await {
+            outcome(&twin, language)
+        } else {
+            Err(ServiceError::InProgress.into())
+        };
     }
     let request = run::Request {
         files: vec![(profile, path)],
@@ -212,11 +224,11 @@ pub async fn create(
     let (guli, running, kept_by) = (Arc::clone(&app.guli), Arc::clone(&made), app.clone());
     let run = tokio::spawn(async move {
         let id = running.id;
-        let came = tokio::task::spawn_blocking(move || carry_out(&guli, &request, id)).await;
+        let came = tokio::task::spawn_blocking(move || carry_out(&guli, &request)).await;
         let failed = |error| Err(ServiceError::Internal(format!("an import ended: {error}")));
         let came = came.unwrap_or_else(failed);
         if let (Ok(report), Some(asked), Some(district)) = (&came, idempotency, home(&kept_by))
-            && let Err(error) = keep_answer(&kept_by, district, asked, report).await
+            && let Err(error) = keep_answer(&kept_by, district, asked, &ImportOut::new(report, id, language)).await
         {
             tracing::warn!(%error, import = %id, "the answer of an import could not be kept");
         }
@@ -224,21 +236,21 @@ pub async fn create(
     });
     let location = format!("/v1/imports/{}", made.id);
     if in_background {
-        let mut response = json(StatusCode::ACCEPTED, &made.report())?;
+        let mut response = json(StatusCode::ACCEPTED, &made.report(language))?;
         set(&mut response, "location", &location);
         set(&mut response, "preference-applied", "respond-async");
         return Ok(response);
     }
     run.await.map_err(|error| ServiceError::Internal(format!("an import ended: {error}")))?;
-    outcome(&made)
+    outcome(&made, language)
 }
 
 /// The answer to an import that has come to its end.
-fn outcome(made: &Made) -> Outcome {
+fn outcome(made: &Made, language: Language) -> Outcome {
     if let Some(Err(failed)) = made.came.get() {
         return Err(failed.clone().into());
     }
-    let report = made.report();
+    let report = made.report(language);
     if report.state == ImportState::Rejected {
         let report = serde_json::to_value(&report).map_err(|error| ServiceError::Internal(error.to_string()))?;
         return Err(ServiceError::ImportRejected(Box::new(report)).into());
@@ -281,14 +293,13 @@ fn prefers_async(headers: &HeaderMap) -> bool {
 }
 
 /// Imports the file; blocks.
-fn carry_out(guli: &Arc<Guli>, request: &run::Request, id: ImportId) -> Result<ImportOut> {
+fn carry_out(guli: &Arc<Guli>, request: &run::Request) -> Result<Report> {
     let reports = run::run(guli, request, &mut |_| {}).map_err(|error| match error {
         RunError::Service(error) => error,
-        RunError::WhichDistrict => ServiceError::parameter("district", "several districts are served: say which one"),
+        RunError::WhichDistrict => which_district(),
         other @ RunError::File { .. } => ServiceError::Internal(other.to_string()),
     });
-    let report = reports?.pop().ok_or_else(|| ServiceError::Internal("an import without a report".to_owned()))?;
-    Ok(ImportOut::new(report, id))
+    reports?.pop().ok_or_else(|| ServiceError::Internal("an import without a report".to_owned()))
 }
 
 /// Refuses whoever could import nothing, before a file of a gigabyte is taken in.
@@ -297,7 +308,7 @@ fn may_import_at_all(app: &App, actor: &Actor) -> Result<()> {
     if by_role && (app.guli.districts().is_empty() || app.guli.districts().iter().any(|code| actor.reaches(*code))) {
         return Ok(());
     }
-    Err(ServiceError::refused(Refusal::Forbidden, ""))
+    Err(ServiceError::forbidden())
 }
 
 /// Read an import's report
@@ -309,6 +320,7 @@ fn may_import_at_all(app: &App, actor: &Actor) -> Result<()> {
 pub async fn get(
     State(app): State<App>,
     caller: Caller,
+    language: Language,
     InPath(id): InPath<String>,
     RawQuery(query): RawQuery,
 ) -> Outcome {
@@ -316,12 +328,12 @@ pub async fn get(
     caller.known()?;
     // Who asks here while it runs, or for what stored nothing, is told from memory; what was stored is told by any server.
     if let Ok(made) = app.imports.find(&caller.0, &id) {
-        return json(StatusCode::OK, &made.report());
+        return json(StatusCode::OK, &made.report(language));
     }
-    let import = id.parse().map(ImportId).map_err(|_| ServiceError::NotFound(format!("import {id}")))?;
+    let import = id.parse().map(ImportId).map_err(|_| ServiceError::NotFound(say!("import {id}", "导入记录 {id}")))?;
     let report = app.guli.import_report(&caller.0, import).await?;
     let report: Report = serde_json::from_str(&report).map_err(|error| ServiceError::Internal(error.to_string()))?;
-    json(StatusCode::OK, &ImportOut::new(report, import))
+    json(StatusCode::OK, &ImportOut::new(&report, import, language))
 }
 
 /// What taking an import back came to.
@@ -363,7 +375,7 @@ pub async fn undo(
     let reason = write::only_reason(query.as_deref())?;
     caller.known()?;
     let import = id.parse::<uuid::Uuid>().map(ImportId);
-    let import = import.map_err(|_| ServiceError::NotFound(format!("import {id}")))?;
+    let import = import.map_err(|_| ServiceError::NotFound(say!("import {id}", "导入记录 {id}")))?;
     let district = app.guli.district_of_import(import).await?;
     let route = format!("/v1/imports/{import}/undo");
     let idempotency = write::idempotency(&headers, &caller.0, &route, &[])?;
@@ -397,6 +409,7 @@ pub async fn undo(
 pub async fn rows(
     State(app): State<App>,
     caller: Caller,
+    language: Language,
     InPath(id): InPath<String>,
     RawQuery(query): RawQuery,
 ) -> Outcome {
@@ -404,10 +417,11 @@ pub async fn rows(
     caller.known()?;
     let made = app.imports.find(&caller.0, &id)?;
     if made.came.get().is_none() {
-        return Err(ServiceError::Conflict("the import is still running".to_owned()).into());
+        return Err(ServiceError::Conflict(say!("the import is still running", "导入仍在进行")).into());
     }
-    let text = tokio::fs::read(made.folder.path().join("rows.ndjson")).await;
-    let text = text.map_err(|_| ServiceError::NotFound(format!("rows of import {id}")))?;
+    let text = tokio::fs::read_to_string(made.folder.path().join("rows.ndjson")).await;
+    let missing = |_| ServiceError::NotFound(say!("rows of import {id}", "导入 {id} 的逐行报告"));
+    let text = rows_in(language, &text.map_err(missing)?);
     let mut response = Response::new(Body::from(text));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     Ok(response)

@@ -22,7 +22,7 @@ use super::work_orders::{damages, statuses, units};
 use super::write::InPath;
 use super::{App, set};
 use crate::export::{Ask, CoverFilter, Export, Format, Layer, Piece, WorkOrderFilter};
-use crate::service::error::{Result, ServiceError};
+use crate::service::error::Result;
 
 const COVERS: &str =
     "category, owner, responsible_unit, status, district, subdistrict, community, grid, bbox, crs, out_crs, as_of";
@@ -148,7 +148,7 @@ pub async fn get(
 ) -> Outcome {
     const VARY: &str = "accept-encoding, authorization";
     let named = file.split_once('.').and_then(|(layer, format)| Some((Layer::parse(layer)?, Format::parse(format)?)));
-    let (layer, format) = named.ok_or_else(|| ServiceError::NotFound("this layer".to_owned()))?;
+    let (layer, format) = named.ok_or_else(super::tiles::no_layer)?;
     let ask = asked(layer, format, Params::read(query.as_deref())?)?;
     let mut export = Export::new(Arc::clone(&app.guli), caller.0, ask, Some(Arc::clone(&app.layers))).await?;
     let gzip = takes_gzip(&headers);

@@ -51,6 +51,7 @@ use axum::routing::{delete, get, patch, post, put};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
+use crate::domain::said::say;
 use crate::export::Cache;
 use crate::import::profile::Profile;
 use crate::service::Guli;
@@ -116,7 +117,8 @@ impl App {
 pub fn waiting() -> Router {
     let refused = |headers: axum::http::HeaderMap| async move {
         let language = problem::Language::of(headers.get(header::ACCEPT_LANGUAGE));
-        problem::respond(ServiceError::NotYet("the database is away; this server waits for it".to_owned()), language)
+        let away = say!("the database is away; this server waits for it", "数据库暂不可用，服务器正在等待");
+        problem::respond(ServiceError::NotYet(away), language)
     };
     Router::new().route("/healthz", get(ops::healthz)).fallback(refused)
 }
@@ -223,7 +225,7 @@ routes! {
 /// All addresses of the API.
 pub fn router(app: App, allowed_origins: &[String]) -> Router {
     let router = routes()
-        .fallback(async || Failure(ServiceError::NotFound("this address".to_owned())))
+        .fallback(async || Failure(write::no_address()))
         .method_not_allowed_fallback(async || Failure(ServiceError::Method));
     edge::guard(router, app, allowed_origins)
 }

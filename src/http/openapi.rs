@@ -156,8 +156,8 @@ fn describe(operation: &mut Operation) {
         description = "A spatial registry of manhole covers and responsibility grids: drop a pin, get the cover, its \
             owner and a work order.\n\n\
             Positions are objects with their coordinate system; `lon`/`x` is always east, `lat`/`y` always north. \
-            Errors are RFC 9457 problems: `type` never changes with the language, `title` follows \
-            `Accept-Language` (zh-CN, en), `detail` is in English. Lists come in pages: the next one is the same query with `cursor`.",
+            Errors are RFC 9457 problems: `type` never changes with the language, `title` and `detail` follow \
+            `Accept-Language` (zh-CN, en). Lists come in pages: the next one is the same query with `cursor`.",
     ),
     paths(
         resolve::get, resolve::batch, reports::create, reports::track, work_orders::list, work_orders::get,

@@ -117,7 +117,7 @@ pub struct Readiness {
     responses((status = 200, description = "As it is", body = Readiness)),
 )]
 pub async fn readyz(State(app): State<App>) -> Outcome {
-    app.guli.is_ready().map_err(|why| ServiceError::NotYet(why.to_owned()))?;
+    app.guli.is_ready().map_err(ServiceError::NotYet)?;
     app.guli.ping().await?;
     let index = &app.guli.context.index;
     let lag = app.guli.lag();

@@ -14,12 +14,13 @@ use super::edge::Caller;
 use super::history::{VersionOut, Was, versions};
 use super::openapi::{BodyFaults, EditFaults, Forbidden, Gone, NotFound, ReportFaults, TiedFaults, UndoFaults, say};
 use super::page::{DEFAULT_LIMIT, Items, MOST};
-use super::params::Params;
+use super::params::{self, Params};
 use super::problem::Outcome;
 use super::write::{self, Edit, InPath, Undoing, reason};
 use super::{App, body, cover_in, json as answer, to_bytes, words};
 use crate::domain::id::{CodeError, DistrictCode, OrgCode};
 use crate::domain::organization::{OrgKind, Organization};
+use crate::domain::said::say;
 use crate::service::command::{Render, Rendered};
 use crate::service::edit::Asking;
 use crate::service::edit::organizations::{Draft, OrganizationEdit};
@@ -94,7 +95,8 @@ pub async fn organization(
 
 /// The organisation that a path names.
 fn code(text: &str) -> Result<OrgCode> {
-    text.parse().map_err(|e: CodeError| ServiceError::NotFound(format!("this organization ({e})")))
+    let unknown = |why| ServiceError::NotFound(say!("this organization ({why})", "此单位（{why}）", why = why));
+    text.parse().map_err(|why: CodeError| unknown(why))
 }
 
 /// An organisation as an answer of this service shows it, or without what the registry gives itself.
@@ -120,17 +122,16 @@ impl OrganizationIn {
         let credit_code = self.credit_code.as_deref().map(str::to_ascii_uppercase);
         let unlike = |code: &String| code.len() != 18 || !code.bytes().all(|b| b.is_ascii_alphanumeric());
         if credit_code.as_ref().is_some_and(unlike) {
-            return Err(ServiceError::invalid("/credit_code", "a credit code has 18 letters and digits"));
+            let detail = say!("a credit code has 18 letters and digits", "统一社会信用代码应为 18 位字母或数字");
+            return Err(ServiceError::invalid("/credit_code", detail));
         }
-        let kind = OrgKind::parse(&self.kind).ok_or_else(|| {
-            let all: Vec<_> = OrgKind::ALL.iter().map(|kind| kind.as_str()).collect();
-            ServiceError::invalid("/kind", format!("one of {}, got {:?}", all.join(", "), self.kind))
-        })?;
+        let kind = params::word(&self.kind, OrgKind::ALL, OrgKind::as_str);
+        let kind = kind.map_err(|detail| ServiceError::invalid("/kind", detail))?;
         Ok(Draft { name: write::name(&self.name, "/name")?, kind, credit_code })
     }
 
     fn redraft(&self, before: &Organization) -> Result<Organization> {
-        let other = |pointer: &str| ServiceError::invalid(pointer, "is the registry's to give and cannot be changed");
+        let other = write::not_to_change;
         if self.code.as_ref().is_some_and(|code| code != before.code.as_str()) {
             return Err(other("/code"));
         }
@@ -197,13 +198,12 @@ pub async fn create(
     let district = match (&code, named, app.guli.districts().as_slice()) {
         (Some(code), None, _) => code.district(),
         (Some(code), Some(named), _) if code.district() != named => {
-            return Err(ServiceError::invalid("/code", format!("{code} is not a code of district {named}")).into());
+            let detail = say!("{code} is not a code of district {named}", "{code} 不是行政区 {named} 的编码");
+            return Err(ServiceError::invalid("/code", detail).into());
         }
         (_, Some(named), _) => named,
         (None, None, [only]) => *only,
-        (None, None, _) => {
-            return Err(ServiceError::parameter("district", "several districts are served: name one").into());
-        }
+        (None, None, _) => return Err(super::feed::which_district().into()),
     };
     let edit = OrganizationEdit::Create { district, code, draft: given.draft()? };
     let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency };

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::params::Params;
 use crate::crs::{Crs, CrsService};
+use crate::domain::said::{Said, say};
 use crate::service::error::{Fault, Result, ServiceError};
 
 /// Items of a page unless asked otherwise, and the most that may be asked for.
@@ -32,7 +33,10 @@ pub fn cursor(parts: &[&str]) -> String {
 
 /// Reads a cursor of [`cursor`].
 pub fn read_cursor(text: &str, parts: usize) -> Result<Vec<String>> {
-    let broken = || ServiceError::Malformed(Fault::parameter("cursor", "this cursor was not given out here"));
+    let broken = || {
+        let detail = say!("this cursor was not given out here", "此游标并非由本系统给出");
+        ServiceError::Malformed(Fault::parameter("cursor", detail))
+    };
     let bytes: Option<Vec<u8>> = text
         .is_ascii()
         .then(|| (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).ok()).collect())
@@ -47,21 +51,33 @@ pub fn read_cursor(text: &str, parts: usize) -> Result<Vec<String>> {
     if found.len() == parts { Ok(found) } else { Err(broken()) }
 }
 
+/// What is said of a cursor that another query was answered with.
+pub fn of_another_query() -> ServiceError {
+    let detail = say!("this cursor belongs to another query", "此游标属于另一个查询");
+    ServiceError::Malformed(Fault::parameter("cursor", detail))
+}
+
 /// `bbox=west,south,east,north` in `crs` → degrees.
 pub fn bbox(params: &mut Params<'_>, crs: Crs) -> Result<Option<[f64; 4]>> {
     let Some(text) = params.text("bbox") else { return Ok(None) };
-    let bad = |detail: &str| ServiceError::Malformed(Fault::parameter("bbox", detail));
+    let bad = |detail: Said| ServiceError::Malformed(Fault::parameter("bbox", detail));
     let numbers: Option<Vec<f64>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
     let Some([west, south, east, north]) = numbers.and_then(|numbers| <[f64; 4]>::try_from(numbers).ok()) else {
-        return Err(bad("a bbox has four numbers: west,south,east,north"));
+        return Err(bad(say!(
+            "a bbox has four numbers: west,south,east,north",
+            "bbox 应为四个数：west,south,east,north（西、南、东、北）"
+        )));
     };
     if west > east || south > north {
-        return Err(bad("a bbox goes from west to east and from south to north; it does not cross the antimeridian"));
+        return Err(bad(say!(
+            "a bbox goes from west to east and from south to north; it does not cross the antimeridian",
+            "bbox 应自西向东、自南向北，不跨 180° 经线"
+        )));
     }
     let service = CrsService::new();
     let mut bounds = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
     for (x, y) in [(west, south), (west, north), (east, south), (east, north)] {
-        let at = service.to_wgs84(crs, x, y).map_err(|e| bad(&e.to_string()))?;
+        let at = service.to_wgs84(crs, x, y).map_err(|e| bad(e.into()))?;
         bounds = [bounds[0].min(at.lon()), bounds[1].min(at.lat()), bounds[2].max(at.lon()), bounds[3].max(at.lat())];
     }
     Ok(Some(bounds))

@@ -21,6 +21,7 @@ use super::layers::{is_known, takes_gzip};
 use super::problem::Outcome;
 use super::write::InPath;
 use super::{App, set};
+use crate::domain::said::say;
 use crate::service::error::{Result, ServiceError};
 
 /// The page itself.
@@ -200,7 +201,7 @@ pub async fn page(app: &App, name: &str, headers: &HeaderMap) -> Outcome {
 }
 
 fn missing() -> ServiceError {
-    ServiceError::NotFound("this file".to_owned())
+    ServiceError::NotFound(say!("this file", "此文件"))
 }
 
 /// A file of the folder and of nowhere else.

@@ -1,9 +1,10 @@
 //! Query parameters, strictly: each known, each once, each readable.
 
 use std::borrow::Cow;
-use std::fmt::Display;
 use std::str::FromStr;
 
+use crate::domain::said::{Said, say};
+use crate::domain::text::TextError;
 use crate::service::error::{Fault, Result, ServiceError};
 
 /// Most values of one parameter: statements have room for so many.
@@ -25,17 +26,19 @@ impl<'q> Params<'q> {
         let mut pairs: Vec<(Cow<'q, str>, Cow<'q, str>)> = Vec::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             if pairs.len() == PARAMETERS {
-                return Err(ServiceError::Malformed(Fault::parameter(name, "too many parameters")));
+                let detail = say!("too many parameters", "参数过多");
+                return Err(ServiceError::Malformed(Fault::parameter(name, detail)));
             }
             // What is not UTF-8 was replaced; nobody means the replacement character.
             if name.contains('\u{fffd}') || value.contains('\u{fffd}') {
-                return Err(ServiceError::Malformed(Fault::parameter(name, "the query is not UTF-8")));
+                let detail = say!("the query is not UTF-8", "查询串不是 UTF-8");
+                return Err(ServiceError::Malformed(Fault::parameter(name, detail)));
             }
             if name.contains('\0') || value.contains('\0') {
-                return Err(ServiceError::parameter(name.replace('\0', ""), "the character U+0000 is not allowed"));
+                return Err(ServiceError::parameter(name.replace('\0', ""), TextError::Nul));
             }
             if pairs.iter().any(|(known, _)| *known == name) {
-                return Err(ServiceError::parameter(name, "given more than once"));
+                return Err(ServiceError::parameter(name, say!("given more than once", "只能给出一次")));
             }
             pairs.push((name, value));
         }
@@ -53,18 +56,13 @@ impl<'q> Params<'q> {
     }
 
     /// Takes a parameter that reads as `T`.
-    pub fn parse<T: FromStr<Err: Display>>(&mut self, name: &str) -> Result<Option<T>> {
+    pub fn parse<T: FromStr<Err: Into<Said>>>(&mut self, name: &str) -> Result<Option<T>> {
         self.take(name).map(|text| text.parse().map_err(|e| ServiceError::parameter(name, e))).transpose()
     }
 
     /// Takes `as_of`: an instant of the past.
     pub fn as_of(&mut self) -> Result<Option<jiff::Timestamp>> {
-        self.take("as_of")
-            .map(|text| {
-                let detail = |e| format!("an instant like 2026-11-25T08:00:00Z is needed: {e}");
-                text.parse().map_err(|e: jiff::Error| ServiceError::parameter("as_of", detail(e)))
-            })
-            .transpose()
+        self.parse("as_of")
     }
 
     /// Takes a number.
@@ -72,25 +70,49 @@ impl<'q> Params<'q> {
         self.take(name)
             .map(|text| {
                 let number = text.parse().ok().filter(|n: &f64| n.is_finite());
-                number.ok_or_else(|| ServiceError::parameter(name, format!("a finite number is needed, got {text:?}")))
+                number.ok_or_else(|| {
+                    let detail = say!("a finite number is needed, got {text:?}", "应为有限的数，收到 {text:?}");
+                    ServiceError::parameter(name, detail)
+                })
             })
             .transpose()
     }
 
     /// Takes a list separated by commas, at most 200; absent is empty.
-    pub fn list<T>(&mut self, name: &str, parse: impl Fn(&str) -> std::result::Result<T, String>) -> Result<Vec<T>> {
+    pub fn list<T, E: Into<Said>>(
+        &mut self,
+        name: &str,
+        parse: impl Fn(&str) -> std::result::Result<T, E>,
+    ) -> Result<Vec<T>> {
         let Some(text) = self.take(name) else { return Ok(Vec::new()) };
         if text.split(',').count() > VALUES {
-            return Err(ServiceError::parameter(name, format!("at most {VALUES} values")));
+            return Err(ServiceError::parameter(name, say!("at most {VALUES} values", "最多 {VALUES} 个值")));
         }
         text.split(',').map(|part| parse(part.trim()).map_err(|e| ServiceError::parameter(name, e))).collect()
+    }
+
+    /// Takes `true` or `false`.
+    pub fn flag(&mut self, name: &str) -> Result<Option<bool>> {
+        match self.take(name).as_deref() {
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(other) => {
+                let detail = say!("true or false, got {other:?}", "应为 true 或 false，收到 {other:?}");
+                Err(ServiceError::parameter(name, detail))
+            }
+        }
     }
 
     /// Takes `limit`, `1..=most`.
     pub fn limit(&mut self, default: usize, most: usize) -> Result<usize> {
         let Some(text) = self.take("limit") else { return Ok(default) };
         text.parse().ok().filter(|limit| (1..=most).contains(limit)).ok_or_else(|| {
-            ServiceError::parameter("limit", format!("limit must lie between 1 and {most}, got {text:?}"))
+            let detail = say!(
+                "limit must lie between 1 and {most}, got {text:?}",
+                "limit 必须在 1 到 {most} 之间，收到 {text:?}"
+            );
+            ServiceError::parameter("limit", detail)
         })
     }
 
@@ -99,9 +121,23 @@ impl<'q> Params<'q> {
         match self.pairs.into_iter().next() {
             None => Ok(()),
             Some((name, _)) => {
-                let detail = format!("unknown parameter {name:?}; known here: {known}");
+                let known =
+                    if known == "none" { say!("none", "无") } else { Said::new(known.to_owned(), known.to_owned()) };
+                let detail = say!(
+                    "unknown parameter {name:?}; known here: {known}",
+                    "未知的参数 {name:?}，此处可用的有：{known}",
+                    known = known,
+                );
                 Err(ServiceError::parameter(name, detail))
             }
         }
     }
+}
+
+/// One of the words of a closed list.
+pub fn word<T: Copy>(text: &str, all: &[T], word: impl Fn(T) -> &'static str) -> std::result::Result<T, Said> {
+    all.iter().copied().find(|value| word(*value) == text).ok_or_else(|| {
+        let all = all.iter().map(|value| word(*value)).collect::<Vec<_>>().join(", ");
+        say!("one of {all}, got {text:?}", "应为 {all} 之一，收到 {text:?}")
+    })
 }

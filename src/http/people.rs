@@ -15,7 +15,7 @@ use super::edge::Caller;
 use super::history::{VersionOut, Was, versions};
 use super::openapi::{BodyFaults, EditFaults, Forbidden, Gone, NotFound, ReportFaults, UndoFaults, say};
 use super::page::{DEFAULT_LIMIT, Items, MOST};
-use super::params::Params;
+use super::params::{self, Params};
 use super::problem::Outcome;
 use super::refs::Ref;
 use super::write::{self, Edit, InPath, Undoing};
@@ -23,6 +23,7 @@ use super::{App, body, json as answer, to_bytes, words};
 use crate::domain::grid::DutyKind;
 use crate::domain::id::{DistrictCode, OrgCode, PersonId};
 use crate::domain::organization::Organization;
+use crate::domain::said::say;
 use crate::domain::text::Text;
 use crate::service::Guli;
 use crate::service::command::{Render, Rendered};
@@ -140,7 +141,7 @@ pub async fn person(
         {
             return Err(removed(id).into());
         }
-        None => return Err(ServiceError::NotFound("this person".to_owned()).into()),
+        None => return Err(no_person().into()),
     };
     versioned(person.version, &PersonOut::new(&app.guli, person))
 }
@@ -148,7 +149,11 @@ pub async fn person(
 /// The person that a path names.
 fn identity(text: &str) -> Result<PersonId> {
     let id = text.parse::<uuid::Uuid>().map(PersonId);
-    id.map_err(|_| ServiceError::NotFound("this person".to_owned()))
+    id.map_err(|_| no_person())
+}
+
+fn no_person() -> ServiceError {
+    ServiceError::NotFound(say!("this person", "此人员"))
 }
 
 /// A duty as it comes.
@@ -197,14 +202,14 @@ impl PersonIn {
         let phone = phone.map_err(|error| ServiceError::invalid("/phone", error))?.map(Text::into_string);
         let organization = self.organization.as_ref().map(|code| code.text().parse::<OrgCode>()).transpose();
         let duties = self.duties.iter().enumerate().map(|(n, duty)| {
-            let kind = DutyKind::parse(&duty.kind).ok_or_else(|| {
-                let all: Vec<_> = DutyKind::ALL.iter().map(|kind| kind.as_str()).collect();
-                let detail = format!("one of {}, got {:?}", all.join(", "), duty.kind);
-                ServiceError::invalid(format!("/duties/{n}/kind"), detail)
-            })?;
+            let kind = params::word(&duty.kind, DutyKind::ALL, DutyKind::as_str);
+            let kind = kind.map_err(|detail| ServiceError::invalid(format!("/duties/{n}/kind"), detail))?;
             let area = duty.area.parse::<u64>().ok().filter(|_| matches!(duty.area.len(), 9 | 12 | 15));
             let area = area.ok_or_else(|| {
-                let detail = "the code of a sub-district (9 digits), community (12) or grid (15)";
+                let detail = say!(
+                    "the code of a sub-district (9 digits), community (12) or grid (15)",
+                    "应为街道（9 位）、社区（12 位）或责任网格（15 位）的编码"
+                );
                 ServiceError::invalid(format!("/duties/{n}/area"), detail)
             })?;
             Ok((kind, area))
@@ -228,8 +233,14 @@ fn district_of(draft: &Draft) -> Result<DistrictCode> {
     districts.dedup();
     match districts.as_slice() {
         [district] => Ok(*district),
-        [] => Err(ServiceError::invalid("/duties", "a person has a duty, or an organization")),
-        _ => Err(ServiceError::invalid("/duties", "the duties of a person lie in one district")),
+        [] => {
+            let detail = say!("a person has a duty, or an organization", "人员要有职责，或者有所属单位");
+            Err(ServiceError::invalid("/duties", detail))
+        }
+        _ => {
+            let detail = say!("the duties of a person lie in one district", "一名人员的职责应在同一行政区");
+            Err(ServiceError::invalid("/duties", detail))
+        }
     }
 }
 
@@ -275,7 +286,7 @@ pub async fn create(
     let idempotency = write::idempotency(&headers, &caller.0, "/v1/people", &bytes)?;
     let given: PersonIn = body::parse(&bytes)?;
     if given.code.is_some() {
-        return Err(ServiceError::invalid("/code", "is the registry's to give").into());
+        return Err(write::not_to_change("/code").into());
     }
     let draft = given.draft()?;
     let edit = PersonEdit::Create { district: district_of(&draft)?, draft };
@@ -307,7 +318,7 @@ pub async fn put(
     let id = identity(&path)?;
     let whole: PersonIn = body::parse(&body::bytes(&headers, body).await?)?;
     if whole.code.as_deref().is_some_and(|code| code != id.to_string()) {
-        return Err(ServiceError::invalid("/code", "is the registry's to give and cannot be changed").into());
+        return Err(write::not_to_change("/code").into());
     }
     let draft = whole.draft()?;
     let edit = PersonEdit::Change { id, precondition, redraft: Arc::new(move |_: &Draft| Ok(draft.clone())) };

@@ -1,10 +1,14 @@
 //! The only place that turns an error into a status: RFC 9457 `application/problem+json`.
 
+use std::borrow::Cow;
+
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub use crate::domain::said::Language;
+use crate::domain::said::{Said, say};
 use crate::service::error::{At, Fault, ServiceError};
 
 /// What an answer of 4xx or 5xx says.
@@ -15,10 +19,12 @@ pub struct Problem {
     #[schema(examples("https://guli.dev/problems/invalid"))]
     pub kind: String,
     /// In the language of `Accept-Language`.
-    pub title: &'static str,
+    #[schema(value_type = String)]
+    pub title: Cow<'static, str>,
     pub status: u16,
-    /// What exactly, for whoever wrote the request: always in English.
-    pub detail: String,
+    /// What exactly, for whoever wrote the request, in the same language.
+    #[schema(value_type = String)]
+    pub detail: Cow<'static, str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ProblemFault>,
     /// With 412: the version that is current.
@@ -48,27 +54,20 @@ pub struct ProblemFault {
     pub parameter: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header: Option<&'static str>,
-    pub detail: String,
+    #[schema(value_type = String)]
+    pub detail: Cow<'static, str>,
 }
 
-impl From<Fault> for ProblemFault {
-    fn from(fault: Fault) -> Self {
+impl ProblemFault {
+    fn new(fault: Fault, language: Language) -> Self {
         let (mut pointer, mut parameter, mut header) = (None, None, None);
         match fault.at {
             At::Pointer(at) => pointer = Some(at),
             At::Parameter(at) => parameter = Some(at),
             At::Header(at) => header = Some(at),
         }
-        Self { pointer, parameter, header, detail: fault.detail }
+        Self { pointer, parameter, header, detail: fault.detail.into_language(language) }
     }
-}
-
-/// The language of texts for people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Language {
-    #[default]
-    English,
-    Chinese,
 }
 
 impl Language {
@@ -92,68 +91,67 @@ impl Language {
     }
 }
 
-/// slug, English title, Chinese title
-type Kind = (&'static str, &'static str, &'static str);
+/// Status, slug and title.
+type Kind = (StatusCode, &'static str, Said);
 
-fn kind_of(error: &ServiceError) -> (StatusCode, Kind) {
+fn kind_of(error: &ServiceError) -> Kind {
+    use StatusCode as S;
     match error {
-        ServiceError::Malformed(_) => {
-            (StatusCode::BAD_REQUEST, ("malformed", "The request cannot be read", "请求无法解析"))
-        }
+        ServiceError::Malformed(_) => (S::BAD_REQUEST, "malformed", say!("The request cannot be read", "请求无法解析")),
         ServiceError::Invalid(_) => {
-            (StatusCode::UNPROCESSABLE_ENTITY, ("invalid", "The request is not acceptable", "请求内容不合要求"))
+            (S::UNPROCESSABLE_ENTITY, "invalid", say!("The request is not acceptable", "请求内容不合要求"))
         }
         ServiceError::UnknownCrs(_) => {
-            (StatusCode::UNPROCESSABLE_ENTITY, ("unknown-crs", "Unknown coordinate system", "未知的坐标系"))
+            (S::UNPROCESSABLE_ENTITY, "unknown-crs", say!("Unknown coordinate system", "未知的坐标系"))
         }
-        ServiceError::OutsideServiceArea(_) => (
-            StatusCode::UNPROCESSABLE_ENTITY,
-            ("outside-service-area", "Outside every district served here", "位置不在服务区域内"),
-        ),
+        ServiceError::OutsideServiceArea(_) => {
+            let title = say!("Outside every district served here", "位置不在服务区域内");
+            (S::UNPROCESSABLE_ENTITY, "outside-service-area", title)
+        }
         ServiceError::OtherDistrict(_) => {
-            (StatusCode::MISDIRECTED_REQUEST, ("other-district", "Served elsewhere", "由其他服务器负责"))
+            (S::MISDIRECTED_REQUEST, "other-district", say!("Served elsewhere", "由其他服务器负责"))
         }
-        ServiceError::NotFound(_) => (StatusCode::NOT_FOUND, ("not-found", "Not found", "不存在")),
-        ServiceError::Gone { .. } => (StatusCode::GONE, ("gone", "Gone", "已失效")),
+        ServiceError::NotFound(_) => (S::NOT_FOUND, "not-found", say!("Not found", "不存在")),
+        ServiceError::Gone { .. } => (S::GONE, "gone", say!("Gone", "已失效")),
         ServiceError::Unauthorized(_) => {
-            (StatusCode::UNAUTHORIZED, ("unauthorized", "A valid key is needed", "需要有效的密钥"))
+            (S::UNAUTHORIZED, "unauthorized", say!("A valid key is needed", "需要有效的密钥"))
         }
-        ServiceError::Forbidden(_) => (StatusCode::FORBIDDEN, ("forbidden", "Not yours to do", "无权操作")),
+        ServiceError::Forbidden(_) => (S::FORBIDDEN, "forbidden", say!("Not yours to do", "无权操作")),
         ServiceError::PreconditionRequired => {
-            (StatusCode::PRECONDITION_REQUIRED, ("precondition-required", "If-Match is needed", "需要 If-Match"))
+            (S::PRECONDITION_REQUIRED, "precondition-required", say!("If-Match is needed", "需要 If-Match"))
         }
         ServiceError::Stale { .. } => {
-            (StatusCode::PRECONDITION_FAILED, ("stale-version", "Changed in the meantime", "版本已过期"))
+            (S::PRECONDITION_FAILED, "stale-version", say!("Changed in the meantime", "版本已过期"))
         }
         ServiceError::Illegal { .. } => {
-            (StatusCode::CONFLICT, ("illegal-transition", "Not possible now", "当前状态不允许此操作"))
+            (S::CONFLICT, "illegal-transition", say!("Not possible now", "当前状态不允许此操作"))
         }
         ServiceError::Conflict(_) => {
-            (StatusCode::CONFLICT, ("conflict", "In conflict with what is there", "与现有数据冲突"))
+            (S::CONFLICT, "conflict", say!("In conflict with what is there", "与现有数据冲突"))
         }
         ServiceError::ImportRejected(_) => {
-            (StatusCode::UNPROCESSABLE_ENTITY, ("import-rejected", "The file has errors", "导入文件有错误"))
+            (S::UNPROCESSABLE_ENTITY, "import-rejected", say!("The file has errors", "导入文件有错误"))
         }
-        ServiceError::IdempotencyMismatch => (
-            StatusCode::UNPROCESSABLE_ENTITY,
-            ("idempotency-mismatch", "The key was used for another request", "幂等键已用于其他请求"),
-        ),
+        ServiceError::IdempotencyMismatch => {
+            let title = say!("The key was used for another request", "幂等键已用于其他请求");
+            (S::UNPROCESSABLE_ENTITY, "idempotency-mismatch", title)
+        }
         ServiceError::InProgress => {
-            (StatusCode::CONFLICT, ("in-progress", "The same request is still running", "相同请求正在处理"))
+            (S::CONFLICT, "in-progress", say!("The same request is still running", "相同请求正在处理"))
         }
-        ServiceError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, ("too-large", "Too large", "内容过大")),
-        ServiceError::MediaType(_) => (
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            ("unsupported-media-type", "Unsupported media type", "不支持的内容类型"),
-        ),
+        ServiceError::TooLarge(_) => (S::PAYLOAD_TOO_LARGE, "too-large", say!("Too large", "内容过大")),
+        ServiceError::MediaType(_) => {
+            let title = say!("Unsupported media type", "不支持的内容类型");
+            (S::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", title)
+        }
         ServiceError::Method => {
-            (StatusCode::METHOD_NOT_ALLOWED, ("method-not-allowed", "Method not allowed", "不支持的请求方法"))
+            (S::METHOD_NOT_ALLOWED, "method-not-allowed", say!("Method not allowed", "不支持的请求方法"))
         }
         ServiceError::Unavailable | ServiceError::NotYet(_) => {
-            (StatusCode::SERVICE_UNAVAILABLE, ("unavailable", "Not possible for the moment", "暂时无法处理"))
+            (S::SERVICE_UNAVAILABLE, "unavailable", say!("Not possible for the moment", "暂时无法处理"))
         }
         ServiceError::Internal(_) => {
-            (StatusCode::INTERNAL_SERVER_ERROR, ("internal", "Something failed here", "服务器内部错误"))
+            (S::INTERNAL_SERVER_ERROR, "internal", say!("Something failed here", "服务器内部错误"))
         }
     }
 }
@@ -161,23 +159,15 @@ fn kind_of(error: &ServiceError) -> (StatusCode, Kind) {
 /// Seconds after which a caller may ask again.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
-/// The problem that an error is.
+/// The problem that an error is, in the caller's language: here, and nowhere before, one of both is chosen.
 pub fn problem(error: ServiceError, language: Language) -> (StatusCode, Problem) {
-    let (status, (slug, english, chinese)) = kind_of(&error);
-    let detail = match &error {
-        // What failed is in the log, under the request's id.
-        ServiceError::Internal(_) => {
-            "the request could not be handled; its x-request-id finds it in the log".to_owned()
-        }
-        ServiceError::Malformed(fault) | ServiceError::UnknownCrs(fault) => fault.detail.clone(),
-        ServiceError::Invalid(faults) => faults.first().map(|fault| fault.detail.clone()).unwrap_or_default(),
-        other => other.to_string(),
-    };
+    let (status, slug, title) = kind_of(&error);
+    let detail = Said::from(&error);
     let mut problem = Problem {
         kind: format!("https://guli.dev/problems/{slug}"),
-        title: if language == Language::Chinese { chinese } else { english },
+        title: title.into_language(language),
         status: status.as_u16(),
-        detail,
+        detail: detail.clone().into_language(language),
         errors: Vec::new(),
         current: None,
         history: None,
@@ -185,33 +175,43 @@ pub fn problem(error: ServiceError, language: Language) -> (StatusCode, Problem)
         legal: None,
         report: None,
     };
-    let header = |name, detail: &str| vec![Fault::header(name, detail).into()];
-    match error {
-        ServiceError::Malformed(fault) | ServiceError::UnknownCrs(fault) => problem.errors.push(fault.into()),
-        ServiceError::Invalid(faults) => problem.errors = faults.into_iter().map(Into::into).collect(),
-        ServiceError::OutsideServiceArea(at) => {
-            problem.errors.push(Fault { at, detail: problem.detail.clone() }.into());
-        }
+    let faults = match error {
+        ServiceError::Malformed(fault) | ServiceError::UnknownCrs(fault) => vec![fault],
+        ServiceError::Invalid(faults) => faults,
+        ServiceError::OutsideServiceArea(at) => vec![Fault { at, detail }],
         ServiceError::Stale { current } => {
             problem.current = Some(current);
-            problem.errors = header("If-Match", "the version is no longer current");
+            vec![Fault::header("If-Match", say!("the version is no longer current", "该版本已不是最新"))]
         }
-        ServiceError::Gone { history, .. } => problem.history = history,
-        ServiceError::ImportRejected(report) => problem.report = Some(*report),
+        ServiceError::Gone { history, .. } => {
+            problem.history = history;
+            Vec::new()
+        }
+        ServiceError::ImportRejected(report) => {
+            problem.report = Some(*report);
+            Vec::new()
+        }
         ServiceError::PreconditionRequired => {
-            problem.errors = header("If-Match", "send If-Match: \"<version>\", or * for any version");
+            let detail = say!(
+                "send If-Match: \"<version>\", or * for any version",
+                "请发送 If-Match: \"<version>\"，不限版本则用 *"
+            );
+            vec![Fault::header("If-Match", detail)]
         }
         ServiceError::IdempotencyMismatch => {
-            problem.errors = header("Idempotency-Key", "this key came with another body before");
+            let detail = say!("this key came with another body before", "此键先前带有另一请求体");
+            vec![Fault::header("Idempotency-Key", detail)]
         }
-        ServiceError::Unauthorized(detail) => problem.errors = header("Authorization", detail),
-        ServiceError::MediaType(expected) => problem.errors = header("Content-Type", expected),
+        ServiceError::Unauthorized(_) => vec![Fault::header("Authorization", detail)],
+        ServiceError::MediaType(_) => vec![Fault::header("Content-Type", detail)],
         ServiceError::Illegal { status, legal, .. } => {
             problem.order_status = Some(status);
             problem.legal = Some(legal);
+            Vec::new()
         }
-        _ => {}
-    }
+        _ => Vec::new(),
+    };
+    problem.errors = faults.into_iter().map(|fault| ProblemFault::new(fault, language)).collect();
     (status, problem)
 }
 
@@ -223,6 +223,7 @@ pub fn respond(error: ServiceError, language: Language) -> Response<Body> {
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(header::VARY, HeaderValue::from_static("accept-language"));
     match status {
         StatusCode::UNAUTHORIZED => {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -25,12 +25,13 @@ use super::{App, body, json as answer_json, to_bytes, words};
 use crate::domain::actor::Actor;
 use crate::domain::id::{CoverCode, DistrictCode, OrgCode};
 use crate::domain::quality::{Rule, Severity, State};
+use crate::domain::said::say;
 use crate::domain::text::Text;
 use crate::service::Guli;
 use crate::service::command::{Render, Rendered};
 use crate::service::edit::Asking;
 use crate::service::edit::quality::Verdict;
-use crate::service::error::{Fault, Result, ServiceError};
+use crate::service::error::{Result, ServiceError};
 use crate::service::quality::{Found, Mend, Place, Subject};
 
 /// What a finding is about.
@@ -170,7 +171,7 @@ struct View {
 impl FindingOut {
     fn new(guli: &Guli, found: &Found, View { out, language }: View) -> Result<Self> {
         let Found { district, finding, state, ruling, mended } = found;
-        let detail = if language == Language::Chinese { &finding.detail.chinese } else { &finding.detail.english };
+        let detail = finding.detail.in_language(language);
         Ok(Self {
             id: finding.id.clone(),
             rule: finding.rule.as_str(),
@@ -178,7 +179,7 @@ impl FindingOut {
             state: state.as_str(),
             subjects: finding.subjects.iter().map(SubjectOut::from).collect(),
             geometry: finding.place.as_ref().map(|place| PlaceOut::new(place, out)).transpose()?,
-            detail: detail.clone(),
+            detail: detail.to_owned(),
             mend: finding.mend.as_ref().map(MendOut::new).transpose()?,
             ruling: ruling.as_ref().map(|ruling| RulingOut { at: ruling.at, reason: ruling.reason.clone() }),
             mended: mended.as_ref().map(|mended| MendedOut {
@@ -211,8 +212,10 @@ fn of_words<T: Copy>(
 ) -> Result<Vec<T>> {
     params.list(name, |text| {
         let known = all.iter().copied().find(|value| word(*value) == text);
-        let words = || all.iter().map(|value| word(*value)).collect::<Vec<_>>().join(", ");
-        known.ok_or_else(|| format!("{text:?} is none of {}", words()))
+        known.ok_or_else(|| {
+            let words = all.iter().map(|value| word(*value)).collect::<Vec<_>>().join(", ");
+            say!("{text:?} is none of {words}", "{text:?} 不在 {words} 之列")
+        })
     })
 }
 
@@ -226,7 +229,7 @@ fn key(found: &Found) -> Key {
 
 fn after(params: &mut Params<'_>) -> Result<Option<Key>> {
     let Some(text) = params.text("cursor") else { return Ok(None) };
-    let broken = || ServiceError::Malformed(Fault::parameter("cursor", "this cursor belongs to another query"));
+    let broken = super::page::of_another_query;
     let parts = <[String; 4]>::try_from(read_cursor(&text, 4)?).map_err(|_| broken())?;
     let [district, rule, subjects, id] = parts;
     Ok(Some((district.parse().map_err(|_| broken())?, Rule::parse(&rule).ok_or_else(broken)?, subjects, id)))
@@ -356,14 +359,18 @@ impl RulingIn {
             Some(State::Accepted) => Verdict::Accept,
             Some(State::Open) => Verdict::Reopen,
             _ => {
-                let detail = format!("{:?} is none of accepted, open: mended is what is no longer found", self.state);
+                let state = &self.state;
+                let detail = say!(
+                    "{state:?} is none of accepted, open: mended is what is no longer found",
+                    "{state:?} 不是 accepted 或 open；不再查出的问题自成 mended"
+                );
                 return Err(ServiceError::invalid("/state", detail));
             }
         };
         let reason = self.reason.filter(|reason| !reason.trim().is_empty()).map(Text::new).transpose();
         let reason = reason.map_err(|error| ServiceError::invalid("/reason", error))?;
         if verdict == Verdict::Accept && reason.is_none() {
-            return Err(ServiceError::invalid("/reason", "say why it may stay so"));
+            return Err(ServiceError::invalid("/reason", say!("say why it may stay so", "请写明为何可以保持现状")));
         }
         Ok((verdict, reason))
     }

@@ -81,7 +81,7 @@ fn illegal() -> serde_json::Value {
 }
 
 fn stale() -> serde_json::Value {
-    json!({"title": "Changed in the meantime", "detail": "the order has changed since", "current": 4,
+    json!({"title": "Changed in the meantime", "detail": "it has changed since", "current": 4,
            "errors": [{"header": "If-Match", "detail": "the version is no longer current"}]})
 }
 
@@ -97,7 +97,7 @@ fn gone() -> serde_json::Value {
 fn import_rejected() -> serde_json::Value {
     let counts = json!({"rows": 2, "created": 0, "updated": 0, "unchanged": 0, "rejected": 1, "warned": 0});
     let finding = json!({
-        "row": 2, "line": 3, "severity": "error", "code": "value_missing", "column": "lon", "detail": "lon is empty"
+        "row": 2, "line": 3, "severity": "error", "code": "value_missing", "column": "lon", "detail": "lon is needed"
     });
     json!({"title": "The file has errors", "detail": "the file has errors; nothing of it was stored", "id": "",
            "dry_run": false, "counts": counts, "findings": [finding]})
@@ -131,7 +131,7 @@ fn too_large() -> serde_json::Value {
 
 fn media_type() -> serde_json::Value {
     json!({"title": "Unsupported media type", "detail": "send Content-Type: application/json",
-           "errors": [{"header": "Content-Type", "detail": "Content-Type: application/json"}]})
+           "errors": [{"header": "Content-Type", "detail": "send Content-Type: application/json"}]})
 }
 
 fn internal() -> serde_json::Value {

@@ -1,5 +1,6 @@
 //! `/v1/reports`: a resident, a patrol or a sensor says what is wrong; the resident follows it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -12,7 +13,7 @@ use utoipa::ToSchema;
 use super::edge::Caller;
 use super::openapi::{BodyFaults, NotFound, ReportFaults, TokenGone, say};
 use super::order_out::{OrderCoverOut, PhotoOut, Shower, TaskOut, instant};
-use super::params::Params;
+use super::params::{self, Params};
 use super::problem::{Language, Outcome};
 use super::refs::Ref;
 use super::resolve::{CandidateOut, candidates, match_word};
@@ -25,10 +26,12 @@ use crate::domain::order::Order;
 use crate::domain::position::Position;
 use crate::domain::report::{Channel, NewReport, Place, Reporter};
 use crate::domain::resolve::Pin;
+use crate::domain::said::{Said, say};
 use crate::domain::text::Text;
 use crate::service::command::{Command, Render, Rendered, ReportCommand, ReportOutcome, What};
 use crate::service::error::{Result, ServiceError};
-use crate::service::tracking::Tracked;
+use crate::service::no_place;
+use crate::service::tracking::{Tracked, untracked};
 
 /// A report (上报). `damage` and one of `position`, `cover` are needed; a QR plate sends `cover` alone.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -92,13 +95,18 @@ pub fn text<const MAX: usize>(value: Option<String>, pointer: &str) -> Result<Op
 }
 
 /// Reads a member that is written as text: a code, an instant.
-pub fn read<T: std::str::FromStr<Err: std::fmt::Display>>(value: Option<&str>, pointer: &str) -> Result<Option<T>> {
+pub fn read<T: std::str::FromStr<Err: Into<Said>>>(value: Option<&str>, pointer: &str) -> Result<Option<T>> {
     value.map(|value| value.parse().map_err(|e| ServiceError::invalid(pointer, e))).transpose()
 }
 
 /// Reads the code of a damage; whether the district has it is decided with the order.
 pub fn damage(value: &str, pointer: &str) -> Result<DamageCode> {
-    let detail = || "a damage is one of the district's table: missing, broken, displaced, loose, overflow, …";
+    let detail = || {
+        say!(
+            "a damage is one of the district's table: missing, broken, displaced, loose, overflow, …",
+            "应为本区问题类型表中的一种：missing, broken, displaced, loose, overflow, …"
+        )
+    };
     DamageCode::new(value).ok_or_else(|| ServiceError::invalid(pointer, detail()))
 }
 
@@ -112,17 +120,18 @@ impl ReportIn {
         let unregistered = self.unregistered.unwrap_or(false);
         let place = match (pin, cover) {
             (_, Some(_)) if unregistered => {
-                return Err(ServiceError::invalid("/unregistered", "the cover that is named is registered"));
+                let detail = say!("the cover that is named is registered", "所指的井盖是登记过的");
+                return Err(ServiceError::invalid("/unregistered", detail));
             }
             (Some(pin), Some(cover)) => Place::Both(pin, cover),
             (Some(pin), None) if unregistered => Place::Unregistered(pin),
             (Some(pin), None) => Place::Pin(pin),
             (None, Some(cover)) => Place::Cover(cover),
-            (None, None) => return Err(ServiceError::invalid("/position", "position or cover is needed")),
+            (None, None) => return Err(no_place()),
         };
         let channel = self.channel.as_deref().map_or(Ok(Channel::Web), |word| {
-            let known = || Channel::ALL.iter().map(|word| word.as_str()).collect::<Vec<_>>().join(", ");
-            Channel::parse(word).ok_or_else(|| ServiceError::invalid("/channel", format!("one of {}", known())))
+            let channel = params::word(word, Channel::ALL, Channel::as_str);
+            channel.map_err(|detail| ServiceError::invalid("/channel", detail))
         })?;
         Ok(NewReport {
             place,
@@ -303,8 +312,8 @@ pub struct TimelineEntry {
     #[schema(schema_with = words::order_status)]
     pub status: String,
     /// In the language of `Accept-Language`.
-    #[schema(examples("A crew is on site"))]
-    pub text: &'static str,
+    #[schema(value_type = String, examples("A crew is on site"))]
+    pub text: Cow<'static, str>,
 }
 
 /// How a report fares.
@@ -318,29 +327,28 @@ pub struct TrackedOut {
     pub may: Vec<&'static str>,
 }
 
-/// What an event means to a resident, in English and Chinese.
-fn told(kind: &str) -> Option<(&'static str, &'static str)> {
+/// What an event means to a resident.
+fn told(kind: &str) -> Option<Said> {
     Some(match kind {
-        "work_order.opened" => ("Your report was received and sent out", "已受理并派遣"),
-        "work_order.joined" => ("The same place was reported again", "同一位置有新的上报"),
-        "work_order.accepted" => ("A crew has taken it on", "养护人员已接单"),
-        "work_order.arrived" => ("A crew is on site", "养护人员已到场"),
-        "work_order.secured" => ("The place was made safe", "现场已采取安全措施"),
-        "work_order.repaired" => ("It was repaired and will be checked", "已修复，等待核查"),
-        "work_order.verified" => ("The repair was checked and is good", "核查通过"),
-        "work_order.rejected" => ("The repair was not good enough and is done again", "核查未通过，重新处置"),
-        "work_order.closed" => ("Done", "已结案"),
-        "work_order.identified" => ("The cover or the damage was determined on site", "已现场认定井盖或问题"),
-        "work_order.reassigned" => ("It was handed to the unit in charge", "已改派责任单位"),
+        "work_order.opened" => say!("Your report was received and sent out", "已受理并派遣"),
+        "work_order.joined" => say!("The same place was reported again", "同一位置有新的上报"),
+        "work_order.accepted" => say!("A crew has taken it on", "养护人员已接单"),
+        "work_order.arrived" => say!("A crew is on site", "养护人员已到场"),
+        "work_order.secured" => say!("The place was made safe", "现场已采取安全措施"),
+        "work_order.repaired" => say!("It was repaired and will be checked", "已修复，等待核查"),
+        "work_order.verified" => say!("The repair was checked and is good", "核查通过"),
+        "work_order.rejected" => say!("The repair was not good enough and is done again", "核查未通过，重新处置"),
+        "work_order.closed" => say!("Done", "已结案"),
+        "work_order.identified" => say!("The cover or the damage was determined on site", "已现场认定井盖或问题"),
+        "work_order.reassigned" => say!("It was handed to the unit in charge", "已改派责任单位"),
         _ => return None,
     })
 }
 
 fn timeline(tracked: &Tracked, language: Language) -> Vec<TimelineEntry> {
     let entries = tracked.history.iter().filter_map(|event| {
-        let (english, chinese) = told(&event.kind)?;
+        let text = told(&event.kind)?.into_language(language);
         let data: serde_json::Value = serde_json::from_str(&event.data).unwrap_or_default();
-        let text = if language == Language::Chinese { chinese } else { english };
         Some(TimelineEntry { at: event.at(), status: data["to"].as_str()?.to_owned(), text })
     });
     entries.collect()
@@ -398,9 +406,7 @@ pub async fn track(
     let mut params = Params::read(query.as_deref())?;
     let out = Out::from_params(&mut params)?;
     params.finish("out_crs")?;
-    // What was sent is not repeated: it may be a secret with a slip in it.
-    let hidden = |_| ServiceError::NotFound("a report with this tracking token".to_owned());
-    let token = token.parse::<TrackingToken>().map_err(hidden)?;
+    let token = token.parse::<TrackingToken>().map_err(|_| untracked())?;
     let tracked = app.guli.track(&token).await?;
     let mut response = json(StatusCode::OK, &shown(&tracked, out, language)?)?;
     set(&mut response, "cache-control", "no-store");

@@ -17,6 +17,7 @@ use super::wire::{Audience, CoverOut, GridOut, Out, PositionIn, PositionOut, Sou
 use super::{App, body, json, words};
 use crate::domain::catalog::CategoryCode;
 use crate::domain::resolve::{Match, Pin};
+use crate::domain::said::say;
 use crate::index::{Index, OpenOrder, Resolution};
 use crate::service::Guli;
 use crate::service::error::{At, Result, ServiceError};
@@ -147,15 +148,7 @@ fn audience(caller: &Caller) -> Audience {
 }
 
 fn category(text: Option<&str>, source: Source<'_>) -> Result<Option<CategoryCode>> {
-    text.map(|text| {
-        text.parse().map_err(|e: crate::domain::id::CodeError| {
-            ServiceError::Invalid(vec![crate::service::error::Fault {
-                at: source.at("category"),
-                detail: e.to_string(),
-            }])
-        })
-    })
-    .transpose()
+    text.map(|text| text.parse().map_err(|e: crate::domain::id::CodeError| source.invalid("category", e))).transpose()
 }
 
 const KNOWN: &str = "lon, lat, x, y, crs, out_crs, accuracy_m, category, limit, include, as_of";
@@ -198,11 +191,12 @@ pub async fn answer(guli: &Guli, query: Option<&str>, audience: Audience) -> Res
     let include = match params.text("include").as_deref() {
         None => Include::Nothing,
         Some("open_orders") if as_of.is_some() => {
-            return Err(ServiceError::parameter("include", "open orders are those of now: leave as_of out"));
+            let detail = say!("open orders are those of now: leave as_of out", "未结工单是当前的：请去掉 as_of");
+            return Err(ServiceError::parameter("include", detail));
         }
         Some("open_orders") => Include::OpenOrders,
         Some(other) => {
-            let detail = format!("open_orders can be included, got {other:?}");
+            let detail = say!("open_orders can be included, got {other:?}", "可以包含的是 open_orders，收到 {other:?}");
             return Err(ServiceError::parameter("include", detail));
         }
     };
@@ -275,7 +269,7 @@ pub async fn batch(
     params.finish("out_crs")?;
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/x-ndjson")) {
-        return Err(ServiceError::MediaType("Content-Type: application/x-ndjson").into());
+        return Err(body::media_type("application/x-ndjson").into());
     }
     let most = if app.guli.resolves_in_bulk(&caller.0) { LINES } else { ANONYMOUS_LINES };
     let batch =
@@ -351,12 +345,12 @@ impl Batch {
         }
         self.line += 1;
         let (id, resolved) = if self.line > self.most {
-            (
-                serde_json::Value::Null,
-                Err(ServiceError::TooLarge("a batch has at most 10,000 lines, without a key 100")),
-            )
+            let detail =
+                say!("a batch has at most 10,000 lines, without a key 100", "一批最多 10,000 行，没有密钥时 100 行");
+            (serde_json::Value::Null, Err(ServiceError::TooLarge(detail)))
         } else if too_long {
-            (serde_json::Value::Null, Err(ServiceError::TooLarge("a line has at most 4 KB")))
+            let detail = say!("a line has at most 4 KB", "一行最大 4 KB");
+            (serde_json::Value::Null, Err(ServiceError::TooLarge(detail)))
         } else {
             self.resolve(line)
         };

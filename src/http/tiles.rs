@@ -16,6 +16,7 @@ use super::problem::Outcome;
 use super::write::InPath;
 use super::{App, set, to_bytes};
 use crate::domain::actor::Actor;
+use crate::domain::said::say;
 use crate::service::error::{Fault, Result, ServiceError};
 use crate::tiles::{self, Detail, Layer, Tile};
 
@@ -82,7 +83,11 @@ fn meaning(layer: Layer, key: &str) -> &'static str {
 }
 
 fn named(name: &str) -> Result<Layer> {
-    Layer::parse(name).ok_or_else(|| ServiceError::NotFound("this layer".to_owned()))
+    Layer::parse(name).ok_or_else(no_layer)
+}
+
+pub(super) fn no_layer() -> ServiceError {
+    ServiceError::NotFound(say!("this layer", "此图层"))
 }
 
 /// The most that the caller sees of covers in any district.
@@ -188,8 +193,9 @@ pub async fn get(
 ) -> Outcome {
     Params::read(query.as_deref())?.finish("none")?;
     let layer = named(&layer)?;
-    let y = file.strip_suffix(".mvt").ok_or_else(|| ServiceError::NotFound("this kind of tile".to_owned()))?;
-    let tile = Tile::parse(&z, &x, y).map_err(|e| ServiceError::Malformed(Fault::parameter(e.part, &e)))?;
+    let no_such = || ServiceError::NotFound(say!("this kind of tile", "此类瓦片"));
+    let y = file.strip_suffix(".mvt").ok_or_else(no_such)?;
+    let tile = Tile::parse(&z, &x, y).map_err(|e| ServiceError::Malformed(Fault::parameter(e.part, e)))?;
     let actor = Arc::clone(&caller.0);
     let draw = move || {
         let context = &app.guli.context;
@@ -202,7 +208,7 @@ pub async fn get(
     } else {
         draw()
     };
-    let drawn = drawn.map_err(|refusal| ServiceError::refused(refusal, "work orders"))?;
+    let drawn = drawn.map_err(|refusal| ServiceError::refused(refusal, say!("work orders", "工单")))?;
     Ok(answer(&drawn, layer, &caller.0, &headers, MVT))
 }
 

@@ -14,6 +14,7 @@ use crate::domain::cover::{LoadClass, Material, Place, Shape, Spec};
 use crate::domain::id::{CommunityCode, GridCode, SubdistrictCode};
 use crate::domain::position::{Position, Wgs84};
 use crate::domain::resolve::Pin;
+use crate::domain::said::{Said, say};
 use crate::index::{CoverView, GridHit, GridInfo};
 use crate::service::error::{At, Fault, Result, ServiceError};
 
@@ -50,18 +51,18 @@ impl Source<'_> {
         }
     }
 
-    fn fault(self, member: &str, detail: &impl ToString) -> Fault {
-        Fault { at: self.at(member), detail: detail.to_string() }
+    fn fault(self, member: &str, detail: impl Into<Said>) -> Fault {
+        Fault { at: self.at(member), detail: detail.into() }
     }
 
-    fn invalid(self, member: &str, detail: &impl ToString) -> ServiceError {
+    pub fn invalid(self, member: &str, detail: impl Into<Said>) -> ServiceError {
         ServiceError::Invalid(vec![self.fault(member, detail)])
     }
 }
 
 /// Reads the name of a coordinate system.
 pub fn crs(name: Option<&str>, source: Source<'_>, member: &str) -> Result<Crs> {
-    name.map_or(Ok(Crs::default()), |name| name.parse().map_err(|e| ServiceError::UnknownCrs(source.fault(member, &e))))
+    name.map_or(Ok(Crs::default()), |name| name.parse().map_err(|e| ServiceError::UnknownCrs(source.fault(member, e))))
 }
 
 impl PositionIn {
@@ -85,23 +86,25 @@ impl PositionIn {
             CrsKind::Projected => ([("x", self.x), ("y", self.y)], [("lon", self.lon), ("lat", self.lat)]),
         };
         if let Some((member, _)) = foreign.iter().find(|(_, value)| value.is_some()) {
-            let detail = format!("{crs} takes {} and {}", own[0].0, own[1].0);
-            return Err(source.invalid(member, &detail));
+            let (east, north) = crs.kind().members();
+            let detail = say!("{crs} takes {east} and {north}", "{crs} 应使用 {east} 和 {north}");
+            return Err(source.invalid(member, detail));
         }
         let need = |(member, value): (&str, Option<f64>)| {
-            value.ok_or_else(|| source.invalid(member, &format!("{member} is needed with {crs}")))
+            let missing = || say!("{member} is needed with {crs}", "使用 {crs} 时需要 {member}");
+            value.ok_or_else(|| source.invalid(member, missing()))
         };
         let (east, north) = (need(own[0])?, need(own[1])?);
         CrsService::new().to_wgs84(crs, east, north).map_err(|error| match error.axis() {
-            Some(axis) => source.invalid(&axis.to_string(), &error),
-            None => source.invalid(own[0].0, &error),
+            Some(axis) => source.invalid(&axis.to_string(), error),
+            None => source.invalid(own[0].0, error),
         })
     }
 
     /// The position as a pin, with a hint and the number of candidates wanted.
     pub fn pin(&self, source: Source<'_>, category: Option<CategoryCode>, limit: usize) -> Result<Pin> {
         let accuracy = self.accuracy_m.unwrap_or(Pin::DEFAULT_ACCURACY_M);
-        Pin::new(self.locate(source)?, accuracy, category, limit).map_err(|e| source.invalid(e.member(), &e))
+        Pin::new(self.locate(source)?, accuracy, category, limit).map_err(|e| source.invalid(e.member(), e))
     }
 }
 

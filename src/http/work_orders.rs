@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::edge::Caller;
 use super::openapi::{NotFound, say};
 use super::order_out::{Shower, WorkOrderItem, WorkOrderOut};
-use super::page::{DEFAULT_LIMIT, Items, MOST, cursor, read_cursor};
+use super::page::{DEFAULT_LIMIT, Items, MOST, cursor, of_another_query, read_cursor};
 use super::params::Params;
 use super::problem::Outcome;
 use super::wire::{self, Out, Source};
@@ -17,9 +17,10 @@ use super::write::InPath;
 use super::{App, json, set};
 use crate::crs::{Crs, CrsService};
 use crate::domain::catalog::DamageCode;
-use crate::domain::id::{DistrictCode, OrderCode};
+use crate::domain::id::{CodeError, DistrictCode, OrderCode};
 use crate::domain::order::{Assignee, Status};
-use crate::service::error::{Fault, Result, ServiceError};
+use crate::domain::said::say;
+use crate::service::error::{Result, ServiceError};
 use crate::service::orders::{After, ListOrders, Near, OrderSort};
 
 const DEFAULT_RADIUS_M: f64 = 500.0;
@@ -28,26 +29,30 @@ const MOST_RADIUS_M: f64 = 20_000.0;
 /// The code of an order in a path; a mistyped one does not exist.
 pub fn code(text: &str) -> Result<OrderCode> {
     let shown: String = text.chars().take(40).collect();
-    text.parse().map_err(|error| ServiceError::NotFound(format!("work order {shown} ({error})")))
+    text.parse().map_err(|why: CodeError| {
+        ServiceError::NotFound(say!("work order {shown} ({why})", "工单 {shown}（{why}）", why = why))
+    })
 }
 
 fn near(params: &mut Params<'_>, crs: Crs) -> Result<Option<Near>> {
     let radius = params.number("radius_m")?;
     let Some(text) = params.text("near") else {
-        let alone = |_| ServiceError::parameter("radius_m", "radius_m needs near");
+        let alone = |_| ServiceError::parameter("radius_m", say!("radius_m needs near", "radius_m 需要 near"));
         return radius.map_or(Ok(None), |radius| Err(alone(radius)));
     };
     let numbers: Option<Vec<f64>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
     let Some([east, north]) = numbers.as_deref().and_then(|numbers| <[f64; 2]>::try_from(numbers).ok()) else {
-        return Err(ServiceError::parameter("near", format!("two numbers, east then north, got {text:?}")));
+        let detail = say!("two numbers, east then north, got {text:?}", "应为两个数，先东后北，收到 {text:?}");
+        return Err(ServiceError::parameter("near", detail));
     };
     let at = CrsService::new().to_wgs84(crs, east, north).map_err(|e| ServiceError::parameter("near", e))?;
     let radius_m = radius.unwrap_or(DEFAULT_RADIUS_M);
     if !(1.0..=MOST_RADIUS_M).contains(&radius_m) {
-        return Err(ServiceError::parameter(
-            "radius_m",
-            format!("radius_m must lie between 1 and 20000, got {radius_m}"),
-        ));
+        let detail = say!(
+            "radius_m must lie between 1 and 20000, got {radius_m}",
+            "radius_m 必须在 1 到 20000 之间，收到 {radius_m}"
+        );
+        return Err(ServiceError::parameter("radius_m", detail));
     }
     Ok(Some(Near { at, radius_m }))
 }
@@ -57,8 +62,8 @@ pub(super) fn statuses(params: &mut Params<'_>) -> Result<Vec<Status>> {
     let groups = params.list("status", |word| match word {
         "open" => Ok(Status::ALL.iter().copied().filter(|status| status.is_open()).collect()),
         word => Status::parse(word).map(|status| vec![status]).ok_or_else(|| {
-            let known: Vec<_> = Status::ALL.iter().map(|status| status.as_str()).collect();
-            format!("{word:?} is none of open, {}", known.join(", "))
+            let known = Status::ALL.iter().map(|status| status.as_str()).collect::<Vec<_>>().join(", ");
+            say!("one of open, {known}, got {word:?}", "应为 open, {known} 之一，收到 {word:?}")
         }),
     })?;
     Ok(groups.into_iter().flatten().collect())
@@ -67,23 +72,16 @@ pub(super) fn statuses(params: &mut Params<'_>) -> Result<Vec<Status>> {
 /// Codes of units, grids and sub-districts that must act.
 pub(super) fn units(params: &mut Params<'_>) -> Result<Vec<String>> {
     params.list("unit", |code| {
-        Assignee::parse(code).map(|unit| unit.code()).ok_or_else(|| format!("{code:?} is no code of a unit"))
+        let unit = Assignee::parse(code).map(|unit| unit.code());
+        unit.ok_or_else(|| say!("{code:?} is no code of a unit", "{code:?} 不是单位编码"))
     })
 }
 
 pub(super) fn damages(params: &mut Params<'_>) -> Result<Vec<String>> {
     params.list("damage", |code| {
-        DamageCode::new(code).map(|code| code.to_string()).ok_or_else(|| format!("{code:?} is no damage"))
+        let damage = DamageCode::new(code).map(|code| code.to_string());
+        damage.ok_or_else(|| say!("{code:?} is no damage", "{code:?} 不是问题类型"))
     })
-}
-
-fn flag(params: &mut Params<'_>, name: &str) -> Result<Option<bool>> {
-    match params.text(name).as_deref() {
-        None => Ok(None),
-        Some("true") => Ok(Some(true)),
-        Some("false") => Ok(Some(false)),
-        Some(other) => Err(ServiceError::parameter(name, format!("true or false, got {other:?}"))),
-    }
 }
 
 fn sort(params: &mut Params<'_>, near: Option<Near>) -> Result<OrderSort> {
@@ -92,8 +90,14 @@ fn sort(params: &mut Params<'_>, near: Option<Near>) -> Result<OrderSort> {
         Some("due") => Ok(OrderSort::Due),
         Some("updated") => Ok(OrderSort::Updated),
         Some("distance") if near.is_some() => Ok(OrderSort::Distance),
-        Some("distance") => Err(ServiceError::parameter("sort", "sort=distance needs near")),
-        Some(other) => Err(ServiceError::parameter("sort", format!("due, distance or updated, got {other:?}"))),
+        Some("distance") => {
+            Err(ServiceError::parameter("sort", say!("sort=distance needs near", "sort=distance 需要 near")))
+        }
+        Some(other) => {
+            let detail =
+                say!("due, distance or updated, got {other:?}", "应为 due、distance 或 updated，收到 {other:?}");
+            Err(ServiceError::parameter("sort", detail))
+        }
     }
 }
 
@@ -108,13 +112,12 @@ const fn sort_word(sort: OrderSort) -> &'static str {
 
 fn after(params: &mut Params<'_>, sort: OrderSort) -> Result<Option<After>> {
     let Some(text) = params.text("cursor") else { return Ok(None) };
-    let broken = || ServiceError::Malformed(Fault::parameter("cursor", "this cursor belongs to another query"));
     let parts = read_cursor(&text, 4)?;
     let district: Option<DistrictCode> = parts[1].parse().ok();
     let (Some(district), Ok(value), Ok(number)) = (district, parts[2].parse(), parts[3].parse()) else {
-        return Err(broken());
+        return Err(of_another_query());
     };
-    if parts[0] == sort_word(sort) { Ok(Some(After { district, value, number })) } else { Err(broken()) }
+    if parts[0] == sort_word(sort) { Ok(Some(After { district, value, number })) } else { Err(of_another_query()) }
 }
 
 const KNOWN: &str = "near, radius_m, crs, out_crs, status, unit, grid, cover, damage, overdue, updated_after, \
@@ -130,10 +133,10 @@ fn asked(mut params: Params<'_>) -> Result<(ListOrders, Out)> {
         bounds: None,
         statuses: statuses(&mut params)?,
         units: units(&mut params)?,
-        grids: params.list("grid", |code| code.parse().map_err(|e: crate::domain::id::CodeError| e.to_string()))?,
-        covers: params.list("cover", |code| code.parse().map_err(|e: crate::domain::id::CodeError| e.to_string()))?,
+        grids: params.list("grid", str::parse)?,
+        covers: params.list("cover", str::parse)?,
         damages: damages(&mut params)?,
-        overdue: flag(&mut params, "overdue")?,
+        overdue: params.flag("overdue")?,
         updated_after: params.parse::<Timestamp>("updated_after")?,
         opened_after: params.parse::<Timestamp>("opened_after")?,
         sort,

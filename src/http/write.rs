@@ -10,12 +10,14 @@ use serde_json::{Map, Value};
 
 use super::edge::{Caller, idempotency_key};
 use super::params::Params;
-use super::problem::{Failure, Outcome};
+use super::problem::{Failure, Outcome, Pending};
 use super::{App, set};
 use crate::domain::actor::Actor;
+use crate::domain::said::say;
 use crate::domain::text::Text;
 use crate::service::command::{Answer, Idempotency, Precondition, Rendered};
 use crate::service::edit::Asking;
+use crate::service::edit::areas::no_name;
 use crate::service::error::{Fault, Result, ServiceError};
 use crate::service::keys::hash;
 use crate::store::idempotency::Slot;
@@ -47,7 +49,7 @@ pub fn only_reason(query: Option<&str>) -> Result<Option<Text<2000>>> {
 pub fn name(name: &str, pointer: &str) -> Result<String> {
     let name = name.trim();
     if name.is_empty() {
-        return Err(ServiceError::invalid(pointer, "a name has 1 to 100 characters"));
+        return Err(ServiceError::invalid(pointer, no_name()));
     }
     Text::<100>::new(name).map(Text::into_string).map_err(|error| ServiceError::invalid(pointer, error))
 }
@@ -55,11 +57,15 @@ pub fn name(name: &str, pointer: &str) -> Result<String> {
 /// Refuses a patch of what only the registry gives.
 pub fn no_read_only(patch: &Map<String, Value>, members: &[&str]) -> Result<()> {
     match members.iter().find(|member| patch.contains_key(**member)) {
-        Some(member) => {
-            Err(ServiceError::invalid(format!("/{member}"), "is the registry's to give and cannot be changed"))
-        }
+        Some(member) => Err(not_to_change(&format!("/{member}"))),
         None => Ok(()),
     }
+}
+
+/// What is said of a member that only the registry gives.
+pub fn not_to_change(pointer: &str) -> ServiceError {
+    let detail = say!("is the registry's to give and cannot be changed", "由登记库给定，不能修改");
+    ServiceError::invalid(pointer, detail)
 }
 
 /// `If-Match`: a version, or any.
@@ -72,7 +78,8 @@ pub fn precondition(headers: &HeaderMap) -> Result<Precondition> {
     let tag = text.strip_prefix("W/").unwrap_or(text);
     let inner = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).filter(|tag| !tag.contains('"'));
     let Some(inner) = inner else {
-        let detail = "If-Match is one version in quotes, \"3\", or *";
+        let detail =
+            say!("If-Match is one version in quotes, \"3\", or *", "If-Match 应为带引号的一个版本，如 \"3\"，或 *");
         return Err(ServiceError::Invalid(vec![Fault::header("If-Match", detail)]));
     };
     // A tag that was never given out, like a weak one, matches no version; versions begin at 1.
@@ -84,12 +91,8 @@ pub fn precondition(headers: &HeaderMap) -> Result<Precondition> {
 pub fn rendered(result: std::result::Result<Rendered, ServiceError>) -> Rendered {
     result.unwrap_or_else(|error| {
         tracing::error!(%error, "the outcome of a write cannot be shown");
-        let (status, problem) = super::problem::problem(
-            ServiceError::Internal("the outcome cannot be shown".to_owned()),
-            super::problem::Language::English,
-        );
-        let body = serde_json::to_vec(&problem).unwrap_or_default();
-        Rendered { status: status.as_u16(), location: None, etag: None, body }
+        let status = StatusCode::INTERNAL_SERVER_ERROR.as_u16();
+        Rendered { status, location: None, etag: None, body: Vec::new() }
     })
 }
 
@@ -105,6 +108,11 @@ pub fn respond(answer: Answer) -> Outcome {
     let empty = reply.body.is_empty();
     let mut response = Response::new(Body::from(reply.body));
     *response.status_mut() = status;
+    if empty && status.is_server_error() {
+        // Said by the edge, in the language of who asks.
+        let failed = ServiceError::Internal("the outcome cannot be shown".to_owned());
+        response.extensions_mut().insert(Pending(failed));
+    }
     if !empty {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     }
@@ -167,6 +175,11 @@ impl FromRequestParts<App> for Undoing {
     }
 }
 
+/// No route has this address.
+pub fn no_address() -> ServiceError {
+    ServiceError::NotFound(say!("this address", "此地址"))
+}
+
 /// The parts of a path that a route leaves open; what cannot be read does not exist.
 #[derive(Debug)]
 pub struct InPath<T>(pub T);
@@ -177,7 +190,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for InPath<T> {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> std::result::Result<Self, Failure> {
         let found: std::result::Result<axum::extract::Path<T>, PathRejection> =
             axum::extract::Path::from_request_parts(parts, app).await;
-        found.map(|path| Self(path.0)).map_err(|_| ServiceError::NotFound("this address".to_owned()).into())
+        found.map(|path| Self(path.0)).map_err(|_| no_address().into())
     }
 }
 

@@ -11,10 +11,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::domain::actor::{Actor, Role, Scope};
+use crate::crs::UnknownCrs;
+use crate::domain::actor::{Actor, Role, Scope, ScopeError};
 use crate::domain::id::{
     CodeError, CommunityCode, CoverCode, DistrictCode, GridCode, ImportId, KeyId, SubdistrictCode,
 };
+use crate::domain::said::{english, say};
 use crate::domain::text::Text;
 use crate::export::{Ask, Export, Format, Layer};
 use crate::http::history::VersionOut;
@@ -105,7 +107,7 @@ pub enum Message {
 /// Does what is asked; blocks, within a runtime. `tell` takes progress and data, and says whether anybody listens.
 pub fn handle(guli: &Arc<Guli>, request: Request, tell: &mut dyn FnMut(Message) -> bool) -> Result<Value, String> {
     let runtime = tokio::runtime::Handle::current();
-    let failed = |error: ServiceError| describe(&error);
+    let failed = |error: ServiceError| error.to_string();
     match request {
         Request::Import(request) => import(guli, request, &mut |progress| {
             // Whoever hung up misses the progress; the work goes on.
@@ -113,7 +115,7 @@ pub fn handle(guli: &Arc<Guli>, request: Request, tell: &mut dyn FnMut(Message) 
         }),
         Request::UndoImport { id, reason } => {
             let id = uuid::Uuid::parse_str(&id).map(ImportId).map_err(|_| format!("{id:?} is no id of an import"))?;
-            let reason = reason.map(Text::new).transpose().map_err(|error| format!("--reason: {error}"))?;
+            let reason = reason.map(Text::new).transpose().map_err(|error| format!("--reason: {}", english(error)))?;
             let undone = runtime.block_on(guli.undo_import(&owner(), id, reason)).map_err(failed)?;
             serde_json::to_value(undone).map_err(|error| error.to_string())
         }
@@ -148,7 +150,7 @@ pub fn handle(guli: &Arc<Guli>, request: Request, tell: &mut dyn FnMut(Message) 
                 .iter()
                 .map(|scope| scope.parse())
                 .collect::<Result<_, _>>()
-                .map_err(|e| format!("--scope: {e}"))?;
+                .map_err(|error: ScopeError| format!("--scope: {}", english(error)))?;
             let key = runtime.block_on(guli.create_key(role, scopes, name)).map_err(failed)?;
             Ok(json!({ "id": key.id.to_string(), "key": key.secret, "role": role.as_str() }))
         }
@@ -175,7 +177,7 @@ pub fn handle(guli: &Arc<Guli>, request: Request, tell: &mut dyn FnMut(Message) 
 
 /// Every version of what has this code: its digits say what that is.
 async fn history(guli: &Guli, text: &str) -> crate::service::error::Result<Items<VersionOut>> {
-    let unknown = |error: CodeError| ServiceError::NotFound(format!("{text} ({error})"));
+    let unknown = |why: CodeError| ServiceError::NotFound(say!("{text} ({why})", "{text}（{why}）", why = why));
     match text.chars().filter(char::is_ascii_digit).count() {
         9 => {
             let code: SubdistrictCode = text.parse().map_err(unknown)?;
@@ -220,15 +222,6 @@ fn export(guli: &Arc<Guli>, ask: Ask, tell: &mut dyn FnMut(Message) -> bool) -> 
         }
     }
     Ok(json!({ "features": all }))
-}
-
-/// An error for who sits at the machine: with what was at fault.
-fn describe(error: &ServiceError) -> String {
-    match error {
-        ServiceError::Invalid(faults) => faults.iter().map(|f| f.detail.clone()).collect::<Vec<_>>().join("; "),
-        ServiceError::Malformed(fault) | ServiceError::UnknownCrs(fault) => fault.detail.clone(),
-        other => other.to_string(),
-    }
 }
 
 fn import(guli: &Arc<Guli>, request: ImportRequest, tell: &mut dyn FnMut(&Progress)) -> Result<Value, String> {
@@ -283,8 +276,10 @@ fn import_one(
     tell: &mut dyn FnMut(&Progress),
 ) -> Result<Vec<Report>, String> {
     let files = files(&request)?;
-    let district: Option<DistrictCode> =
-        request.district.map(|code| code.parse().map_err(|e| format!("--district: {e}"))).transpose()?;
+    let district: Option<DistrictCode> = request
+        .district
+        .map(|code| code.parse().map_err(|e: CodeError| format!("--district: {}", english(e))))
+        .transpose()?;
     let request = run::Request {
         files,
         mode: if request.dry_run { Mode::DryRun } else { Mode::Apply },
@@ -294,10 +289,7 @@ fn import_one(
         by: OPERATOR.to_owned(),
         id: None,
     };
-    run::run(guli, &request, tell).map_err(|error| match error {
-        run::RunError::Service(error) => describe(&error),
-        other => other.to_string(),
-    })
+    run::run(guli, &request, tell).map_err(|error| error.to_string())
 }
 
 /// The profiles and files that a request names.
@@ -345,13 +337,13 @@ fn default_profile(request: &ImportRequest) -> Result<Profile, String> {
     let mut profile = Profile::default_for(path, kind)
         .ok_or_else(|| format!("{}: the extension says no format (csv, geojson, geojsonl)", path.display()))?;
     if let Some(crs) = &request.crs {
-        profile = profile.with_crs(crs.parse().map_err(|e| format!("--crs: {e}"))?);
+        profile = profile.with_crs(crs.parse().map_err(|e: UnknownCrs| format!("--crs: {}", english(e)))?);
     }
     if let Some(source) = &request.source {
-        profile.source = Some(source.parse().map_err(|e| format!("--source: {e}"))?);
+        profile.source = Some(source.parse().map_err(|e: CodeError| format!("--source: {}", english(e)))?);
     }
     if profile.source.is_none() && matches!(kind, Kind::Covers | Kind::People) {
-        return Err(format!("--source: {} need the organisation whose records they are", kind.as_str()));
+        return Err(format!("--source: {}", english(profile.needs_source())));
     }
     Ok(profile)
 }
