@@ -5,6 +5,7 @@ mod feed;
 mod files;
 mod grids;
 mod journey;
+mod languages;
 mod layers;
 mod memory;
 mod orders;
@@ -205,14 +206,21 @@ impl Ask<'_> {
         self
     }
 
+    /// The answer; what is refused is asked in Chinese too.
     async fn send(self, body: impl Into<Body>) -> Got {
-        let request = self.request.body(body.into()).unwrap();
+        let (asked, body) = self.request.body(body.into()).unwrap().into_parts();
+        let sent = body.collect().await.unwrap().to_bytes();
+        let request = Request::from_parts(asked.clone(), Body::from(sent.clone()));
         let response = self.town.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         assert!(headers.contains_key("x-request-id"));
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Got { status, headers, bytes, body }
+        let got = Got { status, headers, bytes, body };
+        if got.header("content-type") == "application/problem+json" && !asked.headers.contains_key("accept-language") {
+            languages::is_refused_in_chinese_too(self.town, asked, sent, &got).await;
+        }
+        got
     }
 
     async fn json(self, body: Value) -> Got {

@@ -134,3 +134,47 @@ fn both_databases_have_the_same_migrations() {
     };
     assert_eq!(names("migrations/sqlite"), names("migrations/postgres"));
 }
+
+/// The text of a string literal that stands here, and what comes behind it.
+fn literal(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim_start().strip_prefix('"')?;
+    let escaped = |at: usize| text[..at].bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1;
+    let end = text.match_indices('"').map(|(at, _)| at).find(|at| !escaped(*at))?;
+    Some((&text[..end], &text[end + 1..]))
+}
+
+/// What is said in Chinese: the second text of each `say!`.
+fn chinese(text: &str) -> Vec<&str> {
+    let second = |call| literal(literal(call)?.1.trim_start().strip_prefix(',')?);
+    text.split("say!(").skip(1).filter_map(second).map(|(chinese, _)| chinese).collect()
+}
+
+/// What is wrong with a Chinese sentence: a stop at its end, or a half-width mark at a Chinese character.
+fn slip(chinese: &str) -> Option<&'static str> {
+    let is_han = |c: &char| ('\u{4e00}'..='\u{9fff}').contains(c);
+    let is_half = |c: &char| ",:;()?!".contains(*c);
+    let letters: Vec<char> = chinese.chars().collect();
+    let mixed = letters.windows(2).any(|pair| pair.iter().any(is_han) && pair.iter().any(is_half));
+    let stopped = chinese.ends_with(['。', '.']);
+    mixed.then_some("a half-width mark").or(stopped.then_some("a stop"))
+}
+
+#[test]
+fn chinese_is_written_as_chinese_is() {
+    let mut said = 0;
+    for path in below("src") {
+        for chinese in chinese(&fs::read_to_string(&path).unwrap()) {
+            assert_eq!(slip(chinese), None, "{}: {chinese}", path.display());
+            said += 1;
+        }
+    }
+    assert!(said > 400, "only {said} sentences were found");
+}
+
+#[test]
+fn a_slip_in_chinese_is_seen() {
+    let text = r#"say!("say \"a\", {b}", "说 \"a\",即 {b}", b = b); say!(
+        "no", "没有。"); say!("yes", "有：{a}（{b}）")"#;
+    let found: Vec<_> = chinese(text).into_iter().map(slip).collect();
+    assert_eq!(found, [Some("a half-width mark"), Some("a stop"), None]);
+}
