@@ -28,8 +28,16 @@ const GROUP: usize = 256;
 /// Commands that may wait; beyond it the edge answers 503.
 const QUEUE: usize = 4_096;
 
-/// How long a commit group may take where the database is another process's.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How many commands at once make a crowd, and how long those of it that were just answered are waited for.
+const CROWD: usize = 4;
+const LINGER: Duration = Duration::from_millis(1);
+
+/// How long a connection of a pool is kept for what may come next, unless others wait for one.
+const KEPT: Duration = Duration::from_millis(10);
+
+/// How long a commit group may take where the database is another process's: less than others wait for the district that
+/// it holds, which a server lets go of whose wire has gone silent.
+const PATIENCE: Duration = Duration::from_secs(8);
 /// How often a group is begun again because the registry changed so that the district had to be loaded.
 const TRIES: usize = 3;
 
@@ -41,9 +49,11 @@ struct Hot {
 /// A piece of work that takes a transaction of its own: registry edits, imports, keys.
 type Work = Box<dyn for<'c> FnOnce(&'c mut WriteConn) -> BoxFuture<'c, StoreResult<()>> + Send>;
 
+struct Alone(Work, Patience, oneshot::Sender<StoreResult<()>>);
+
 enum Message {
     Hot(Hot),
-    Alone(Work, Patience, oneshot::Sender<StoreResult<()>>),
+    Alone(Alone),
 }
 
 /// How long a piece of work may take where the database is another process's.
@@ -181,7 +191,7 @@ impl Writer {
         });
         let (done, finished) = oneshot::channel();
         let gone = || StoreError::Unavailable(sqlx::Error::PoolClosed);
-        self.0.sender(district.into()).send(Message::Alone(work, patience, done)).await.map_err(|_| gone())?;
+        self.0.sender(district.into()).send(Message::Alone(Alone(work, patience, done))).await.map_err(|_| gone())?;
         finished.await.map_err(|_| gone())??;
         got.await.map_err(|_| gone())
     }
@@ -231,20 +241,10 @@ struct Task {
 
 impl Task {
     async fn run(mut self) {
-        while let Some(first) = self.receiver.recv().await {
-            let mut waiting = Vec::new();
-            let mut alone = None;
-            let mut next = Some(first);
-            while let Some(message) = next {
-                match message {
-                    Message::Hot(hot) => waiting.push(hot),
-                    Message::Alone(work, patience, done) => {
-                        alone = Some((work, patience, done));
-                        break;
-                    }
-                }
-                next = if waiting.len() < GROUP { self.receiver.try_recv().ok() } else { None };
-            }
+        let mut crowd = 0;
+        while let Some(first) = self.next().await {
+            let (waiting, alone) = self.gather(first, crowd).await;
+            let gathered = waiting.len();
             let mut by_district: BTreeMap<DistrictCode, Vec<Hot>> = BTreeMap::new();
             for hot in waiting {
                 by_district.entry(hot.command.district).or_default().push(hot);
@@ -252,19 +252,54 @@ impl Task {
             for (district, hot) in by_district {
                 self.group(district, hot).await;
             }
-            if let Some((work, patience, done)) = alone {
+            if let Some(Alone(work, patience, done)) = alone {
                 let _ = done.send(self.alone(work, patience).await);
             }
-            // Others' work waits for a connection too, once there is a pause; that of a file is this task's alone.
-            if !self.store.is_exclusive() && self.receiver.is_empty() {
-                self.conn = None;
-            }
+            crowd = gathered + self.receiver.len();
         }
         if let Some(conn) = self.conn.take()
             && let Err(error) = conn.close().await
         {
             tracing::warn!(%error, "the log could not be folded back; the next start does it");
         }
+    }
+
+    /// The next message. Others' work waits for a connection too, once there is a pause; that of a file is this task's.
+    async fn next(&mut self) -> Option<Message> {
+        if self.conn.is_some() && !self.store.is_exclusive() {
+            let soon = if self.store.is_short_of_writers() {
+                self.receiver.try_recv().ok()
+            } else {
+                tokio::time::timeout(KEPT, self.receiver.recv()).await.ok().flatten()
+            };
+            if soon.is_some() {
+                return soon;
+            }
+            self.conn = None;
+        }
+        self.receiver.recv().await
+    }
+
+    /// What waits, up to [`GROUP`] commands or a piece of work of its own. Whoever was answered a moment ago may have more:
+    /// of a `crowd` the others are waited for, or its halves would take turns, each in a transaction of its own.
+    async fn gather(&mut self, first: Message, crowd: usize) -> (Vec<Hot>, Option<Alone>) {
+        let until = tokio::time::Instant::now() + LINGER;
+        let mut waiting = Vec::new();
+        let mut next = Some(first);
+        while let Some(message) = next {
+            match message {
+                Message::Hot(hot) => waiting.push(hot),
+                Message::Alone(alone) => return (waiting, Some(alone)),
+            }
+            if waiting.len() == GROUP {
+                break;
+            }
+            next = self.receiver.try_recv().ok();
+            if next.is_none() && waiting.len() < crowd && crowd >= CROWD {
+                next = tokio::time::timeout_at(until, self.receiver.recv()).await.ok().flatten();
+            }
+        }
+        (waiting, None)
     }
 
     async fn group(&mut self, district: DistrictCode, hot: Vec<Hot>) {

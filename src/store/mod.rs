@@ -241,6 +241,14 @@ impl Store {
         })
     }
 
+    /// Whether whoever wants to write must wait until somebody gives a connection back.
+    pub fn is_short_of_writers(&self) -> bool {
+        match &self.pool {
+            Pool::Sqlite { .. } => false,
+            Pool::Postgres(pools) => pools.is_short_of_writers(),
+        }
+    }
+
     /// Waits for the right to import, among all processes; `None` where there are no others.
     pub async fn import_lock(&self) -> Result<Option<ImportLock>> {
         match &self.pool {

@@ -62,6 +62,10 @@ impl Pools {
         Ok(Self { read, write, postgis, writing })
     }
 
+    pub(super) fn is_short_of_writers(&self) -> bool {
+        self.write.num_idle() == 0 && self.write.size() >= CONNECTIONS
+    }
+
     /// Waits for the right to import.
     pub(super) async fn import_lock(&self) -> Result<ImportLock> {
         const SQL: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
