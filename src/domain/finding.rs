@@ -30,6 +30,14 @@ impl Subject {
         })
     }
 
+    /// The code of a cover.
+    pub const fn cover(&self) -> Option<CoverCode> {
+        match self {
+            Self::Cover(code) => Some(*code),
+            _ => None,
+        }
+    }
+
     /// The word for its kind, and its code.
     pub fn named(&self) -> (&'static str, String) {
         match self {

@@ -47,6 +47,17 @@ words! {
         /// It was so.
         Mended = "mended",
     }
+    /// What may be done about a finding.
+    Deed {
+        /// To send the request that would mend it.
+        Mend = "mend",
+        /// To say that it may stay so.
+        Accept = "accept",
+        /// To say that it may not stay so after all.
+        Reopen = "reopen",
+        /// To take back what mended it.
+        Undo = "undo",
+    }
 }
 
 impl Rule {

@@ -10,6 +10,7 @@ pub mod cover_in;
 pub mod covers;
 pub mod edge;
 pub mod feed;
+pub mod finding_out;
 pub mod history;
 mod import_in;
 pub mod import_out;

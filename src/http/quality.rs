@@ -7,23 +7,19 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::areas::{GeometryOut, pair};
 use super::edge::Caller;
-use super::feed::ChangeOut;
-use super::history::by;
+use super::finding_out::{FindingOut, View};
 use super::openapi::{BodyFaults, Forbidden, NotFound, RulingFaults, say};
-use super::order_out::ByOut;
 use super::page::{DEFAULT_LIMIT, MOST, bbox, cursor, read_cursor};
 use super::params::Params;
 use super::problem::{Language, Outcome};
 use super::wire::{self, Out, Source};
 use super::write::{self, InPath};
-use super::{App, body, json as answer_json, to_bytes, words};
+use super::{App, body, json as answer_json, to_bytes};
 use crate::domain::actor::Actor;
-use crate::domain::id::{CoverCode, DistrictCode, OrgCode};
+use crate::domain::id::DistrictCode;
 use crate::domain::quality::{Rule, Severity, State};
 use crate::domain::said::say;
 use crate::domain::text::Text;
@@ -32,164 +28,7 @@ use crate::service::command::{Render, Rendered};
 use crate::service::edit::Asking;
 use crate::service::edit::quality::Verdict;
 use crate::service::error::{Result, ServiceError};
-use crate::service::quality::{Found, Mend, Place, Subject};
-
-/// What a finding is about.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct SubjectOut {
-    /// cover, grid, district, organization or person
-    #[serde(rename = "type")]
-    #[schema(examples("cover"))]
-    pub kind: &'static str,
-    #[schema(examples("3702030103000123"))]
-    pub code: String,
-    /// Where it is read.
-    #[schema(examples("/v1/covers/3702030103000123"))]
-    pub href: String,
-}
-
-impl From<&Subject> for SubjectOut {
-    fn from(subject: &Subject) -> Self {
-        let (kind, code) = subject.named();
-        let folder = match subject {
-            Subject::Cover(_) => "covers",
-            Subject::Grid(_) => "grids",
-            Subject::District(_) => "districts",
-            Subject::Organization(_) => "organizations",
-            Subject::Person(_) => "people",
-        };
-        Self { kind, href: format!("/v1/{folder}/{code}"), code }
-    }
-}
-
-/// A place: `GeoJSON` (RFC 7946).
-#[derive(Debug, Serialize, ToSchema)]
-pub struct PointOut {
-    #[serde(rename = "type")]
-    #[schema(examples("Point"))]
-    pub kind: &'static str,
-    pub coordinates: [f64; 2],
-}
-
-/// Where a finding is: a point, or the ground that is meant.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(untagged)]
-pub enum PlaceOut {
-    Point(PointOut),
-    Ground(GeometryOut),
-}
-
-impl PlaceOut {
-    fn new(place: &Place, out: Out) -> Result<Self> {
-        Ok(match place {
-            Place::At(at) => Self::Point(PointOut { kind: "Point", coordinates: pair(at.lon(), at.lat(), out)? }),
-            Place::Ground(outline) => Self::Ground(GeometryOut::new(outline, out)?),
-        })
-    }
-}
-
-/// The request that would mend it, as it is; to a cover with `If-Match` besides, the version that was looked at or `*`.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct MendOut {
-    /// PATCH, DELETE or POST
-    #[schema(examples("PATCH"))]
-    pub method: &'static str,
-    #[schema(examples("/v1/covers/3702030103000123"))]
-    pub href: String,
-    /// JSON, or null where there is none to send.
-    pub body: Value,
-}
-
-impl MendOut {
-    fn new(mend: &Mend) -> Result<Self> {
-        let cover = |code: &CoverCode| format!("/v1/covers/{code}");
-        let (method, href, body) = match mend {
-            Mend::Remove(code) => ("DELETE", cover(code), Value::Null),
-            Mend::SetOwner(code, owner) => ("PATCH", cover(code), json!({ "owner": owner.as_str() })),
-            Mend::SetCategory(code, category) => ("PATCH", cover(code), json!({ "category": category.to_string() })),
-            // In WGS 84, as the address takes it.
-            Mend::Redraw(grid) => {
-                let geometry = GeometryOut::new(&grid.outline, Out::default())?;
-                let grid = json!({
-                    "code": grid.code.to_string(), "name": grid.name, "geometry": geometry,
-                    "supervising_department": grid.supervising_department.as_ref().map(OrgCode::as_str),
-                });
-                ("POST", "/v1/grids/redraw".to_owned(), json!({ "grids": [grid] }))
-            }
-        };
-        Ok(Self { method, href, body })
-    }
-}
-
-/// What was said of a finding last.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct RulingOut {
-    pub at: jiff::Timestamp,
-    pub reason: Option<String>,
-}
-
-/// What mended a finding.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct MendedOut {
-    pub at: jiff::Timestamp,
-    /// Who made the change.
-    pub by: Option<ByOut>,
-    /// The last change of its subjects, or else of the registry, before it was no longer found; null where the registry
-    /// did not change.
-    pub change: Option<ChangeOut>,
-}
-
-/// Something that is wrong, or may be.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct FindingOut {
-    /// The same for as long as the same is wrong with the same things.
-    #[schema(examples("5f1d2c3b4a596877"))]
-    pub id: String,
-    #[schema(schema_with = words::rule)]
-    pub rule: &'static str,
-    #[schema(schema_with = words::severity)]
-    pub severity: &'static str,
-    #[schema(schema_with = words::finding_state)]
-    pub state: &'static str,
-    pub subjects: Vec<SubjectOut>,
-    pub geometry: Option<PlaceOut>,
-    /// A sentence for people, in the language of `Accept-Language`.
-    pub detail: String,
-    pub mend: Option<MendOut>,
-    pub ruling: Option<RulingOut>,
-    /// Of a finding that is mended: when, by whom and by which change.
-    pub mended: Option<MendedOut>,
-}
-
-/// How an answer is to look.
-#[derive(Debug, Clone, Copy)]
-struct View {
-    out: Out,
-    language: Language,
-}
-
-impl FindingOut {
-    fn new(guli: &Guli, found: &Found, View { out, language }: View) -> Result<Self> {
-        let Found { district, finding, state, ruling, mended } = found;
-        let detail = finding.detail.in_language(language);
-        Ok(Self {
-            id: finding.id.clone(),
-            rule: finding.rule.as_str(),
-            severity: finding.rule.severity().as_str(),
-            state: state.as_str(),
-            subjects: finding.subjects.iter().map(SubjectOut::from).collect(),
-            geometry: finding.place.as_ref().map(|place| PlaceOut::new(place, out)).transpose()?,
-            detail: detail.to_owned(),
-            mend: finding.mend.as_ref().map(MendOut::new).transpose()?,
-            ruling: ruling.as_ref().map(|ruling| RulingOut { at: ruling.at, reason: ruling.reason.clone() }),
-            mended: mended.as_ref().map(|mended| MendedOut {
-                at: mended.at,
-                by: mended.change.as_ref().map(|event| by(guli, event)),
-                change: mended.change.clone().map(|event| ChangeOut::new(*district, event)),
-            }),
-        })
-    }
-}
+use crate::service::quality::Found;
 
 /// A page of findings, and how many of each rule there are on all pages.
 #[derive(Debug, Serialize, ToSchema)]
@@ -283,14 +122,14 @@ pub async fn answer(
         let (district, rule, subjects, id) = key(last);
         cursor(&[&district.to_string(), rule.as_str(), &subjects, &id])
     });
-    let view = View { out, language };
+    let view = View { actor, out, language };
     let items = page.iter().map(|found| FindingOut::new(guli, found, view)).collect::<Result<_>>()?;
     Ok(QualityOut { items, next, counts })
 }
 
 /// List what is wrong with the registry
 ///
-/// Found anew whenever the registry changes. What is mended is listed only when asked for (`state=mended`), with who did it,
+/// Found anew whenever the registry changes; `may` says what the caller may do about each. What is mended is listed only when asked for (`state=mended`), with who did it,
 /// when and by which change; what comes back is open again.
 #[utoipa::path(
     get, path = "/v1/quality", operation_id = "findings", tag = "registry", security(("key" = [])),
@@ -338,7 +177,8 @@ pub async fn get(
     params.finish("out_crs")?;
     caller.known()?;
     let found = app.guli.finding(&caller.0, &id).await?;
-    answer_json(StatusCode::OK, &FindingOut::new(&app.guli, &found, View { out, language })?)
+    let view = View { actor: &caller.0, out, language };
+    answer_json(StatusCode::OK, &FindingOut::new(&app.guli, &found, view)?)
 }
 
 /// What is said of a finding.
@@ -411,7 +251,8 @@ pub async fn rule(
     let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency };
     let guli = Arc::clone(&app.guli);
     let rendered = move |found: &Found| -> Result<Rendered> {
-        let body = to_bytes(&FindingOut::new(&guli, found, View { out, language })?)?;
+        let view = View { actor: &caller.0, out, language };
+        let body = to_bytes(&FindingOut::new(&guli, found, view)?)?;
         Ok(Rendered { status: StatusCode::OK.as_u16(), location: None, etag: None, body })
     };
     let render = Render(Arc::new(move |found: &Found| write::rendered(rendered(found))));

@@ -8,6 +8,7 @@ mod journey;
 mod languages;
 mod layers;
 mod memory;
+mod mends;
 mod orders;
 mod pages;
 mod quality;

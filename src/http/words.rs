@@ -7,7 +7,7 @@ use crate::domain::actor::Role;
 use crate::domain::cover::{Accuracy, LoadClass, Material, Place, Shape, Status as CoverStatus};
 use crate::domain::grid::DutyKind;
 use crate::domain::order::{ActionKind, Measure, Status};
-use crate::domain::quality::{Rule, Severity, State};
+use crate::domain::quality::{Deed, Rule, Severity, State};
 use crate::domain::report::Channel;
 use crate::domain::task::{TaskKind, TaskStatus};
 
@@ -70,6 +70,12 @@ pub fn org_kind() -> Object {
 pub fn legal() -> Schema {
     let actions = one_of(ActionKind::ALL.iter().map(|word| word.as_str()));
     Schema::Array(ArrayBuilder::new().items(actions).build())
+}
+
+/// What may be done about a finding.
+pub fn finding_may() -> Schema {
+    let deeds = one_of(Deed::ALL.iter().map(|word| word.as_str()));
+    Schema::Array(ArrayBuilder::new().items(deeds).build())
 }
 
 /// Rings of positions, outer one first, of each part.

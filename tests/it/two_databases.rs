@@ -1,5 +1,6 @@
 //! One story on `SQLite` and on `PostgreSQL`: every answer is the same, but for what is drawn by lot or read off the clock.
 
+mod may;
 mod random;
 
 use std::collections::BTreeSet;
@@ -223,6 +224,7 @@ async fn tell(database: &DatabaseUrl, home: &Home, seed: u64) -> Vec<(String, Va
     layers(&mut story).await;
     edits(&mut story).await;
     units_and_people(&mut story).await;
+    may::tell(&mut story).await;
     random::tell(&mut story, seed).await;
     mended(&mut story).await;
     story.get("demo-planner", "/v1/quality?state=accepted").await;

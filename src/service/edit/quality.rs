@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Asking, Begun, Change, Open};
-use crate::domain::actor::{self, Action, Resource};
+use crate::domain::actor::{self, Action};
 use crate::domain::quality::State;
 use crate::domain::said::say;
 use crate::service::command::{Answer, Render};
@@ -28,8 +28,7 @@ impl Guli {
             Ok(found) => found,
             Err(refused) => return Answer::Refused(refused),
         };
-        let resource = Resource::Finding { district: found.district, units: &found.finding.units };
-        if let Err(refusal) = actor::authorize(&asking.actor, Action::RuleOnFinding, resource) {
+        if let Err(refusal) = actor::authorize(&asking.actor, Action::RuleOnFinding, found.resource()) {
             return Answer::Refused(ServiceError::refused(refusal, say!("finding {id}", "质检问题 {id}")));
         }
         if found.state == State::Mended {

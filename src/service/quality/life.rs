@@ -75,11 +75,14 @@ impl Guli {
         numbers.dedup();
         let changes = events::numbered(conn, district, &numbers).await?;
         let changes: HashMap<i64, Event> = changes.into_iter().map(|event| (event.seq, event)).collect();
+        let covers = rows.iter().flat_map(|(kept, _)| &kept.subjects).filter_map(Subject::cover);
+        let now = cover_history::successors(conn, district, &covers.collect::<Vec<_>>()).await?;
         let found = rows.into_iter().map(|(kept, mending)| {
             let change = mending.seq.and_then(|seq| changes.get(&seq)).cloned();
+            let is_own = change.as_ref().is_some_and(|event| codes(&kept.subjects, &now).contains(&event.subject));
             let mut finding = Finding::new(kept.rule, kept.subjects, kept.place, kept.detail);
             finding.id = kept.id;
-            let mended = Some(Mended { at: mending.at, change });
+            let mended = Some(Mended { at: mending.at, change, is_own });
             Found { district, finding: Arc::new(finding), state: State::Mended, ruling: None, mended }
         });
         Ok(found.collect())
@@ -118,6 +121,12 @@ async fn keep(
     Ok(true)
 }
 
+/// What subjects are and were called; `now`: the codes that covers have now, by those that they had.
+fn codes(subjects: &[Subject], now: &HashMap<CoverCode, CoverCode>) -> Vec<String> {
+    let successors = subjects.iter().filter_map(Subject::cover).filter_map(|code| now.get(&code));
+    subjects.iter().map(|subject| subject.named().1).chain(successors.map(CoverCode::to_string)).collect()
+}
+
 /// For each of these the last change of what it is about since it was found; where that did not change, the last one of
 /// the registry, such as a person who stands for a grid now.
 async fn changes_of(
@@ -129,25 +138,16 @@ async fn changes_of(
     let ids: Vec<&str> = gone.iter().map(|known| known.id.as_str()).collect();
     let kept = findings::of(conn, district, &ids).await?;
     let kept: HashMap<&str, &Kept> = kept.iter().map(|kept| (kept.id.as_str(), kept)).collect();
-    let covers = kept.values().flat_map(|kept| &kept.subjects).filter_map(|subject| match subject {
-        Subject::Cover(code) => Some(*code),
-        _ => None,
-    });
+    let covers = kept.values().flat_map(|kept| &kept.subjects).filter_map(Subject::cover);
     let now = cover_history::successors(conn, district, &covers.collect::<Vec<_>>()).await?;
-    let codes = |known: &Known| -> Vec<String> {
-        let subjects = kept.get(known.id.as_str()).map_or(&[][..], |kept| &kept.subjects);
-        let successors = subjects.iter().filter_map(|subject| match subject {
-            Subject::Cover(code) => now.get(code).map(CoverCode::to_string),
-            _ => None,
-        });
-        subjects.iter().map(|subject| subject.named().1).chain(successors).collect()
-    };
-    let all: HashSet<String> = gone.iter().flat_map(codes).collect();
+    let codes_of =
+        |known: &Known| kept.get(known.id.as_str()).map(|kept| codes(&kept.subjects, &now)).unwrap_or_default();
+    let all: HashSet<String> = gone.iter().flat_map(codes_of).collect();
     let last = events::last_on(conn, district, &all.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     let of_registry = events::last_of_registry(conn, district, head).await?;
     let numbers = gone.iter().map(|known| {
         let since = |seq: &i64| *seq > known.found_seq;
-        let own = codes(known).iter().filter_map(|code| last.get(code)).copied().filter(since).max();
+        let own = codes_of(known).iter().filter_map(|code| last.get(code)).copied().filter(since).max();
         own.or(of_registry.filter(since))
     });
     let numbers: Vec<Option<i64>> = numbers.collect();

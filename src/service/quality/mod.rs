@@ -6,6 +6,7 @@
 mod areas;
 mod covers;
 mod life;
+mod may;
 mod runs;
 
 use std::collections::{BTreeMap, HashMap};
@@ -134,6 +135,8 @@ pub struct Mended {
     pub at: Timestamp,
     /// The change of the registry since which it is no more; `None` where the registry did not change.
     pub change: Option<Event>,
+    /// Whether that changed one of its subjects.
+    is_own: bool,
 }
 
 /// Which names and which change of the registry something was found in.

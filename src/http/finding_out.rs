@@ -1,0 +1,195 @@
+//! What the quality check found, as it goes out.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::areas::{GeometryOut, pair};
+use super::feed::ChangeOut;
+use super::history::by;
+use super::order_out::ByOut;
+use super::problem::Language;
+use super::wire::Out;
+use super::words;
+use crate::domain::actor::Actor;
+use crate::domain::id::{CoverCode, OrgCode};
+use crate::domain::quality::Deed;
+use crate::service::Guli;
+use crate::service::error::Result;
+use crate::service::quality::{Found, Mend, Mended, Place, Subject};
+
+/// What a finding is about.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SubjectOut {
+    /// cover, grid, district, organization or person
+    #[serde(rename = "type")]
+    #[schema(examples("cover"))]
+    pub kind: &'static str,
+    #[schema(examples("3702030103000123"))]
+    pub code: String,
+    /// Where it is read.
+    #[schema(examples("/v1/covers/3702030103000123"))]
+    pub href: String,
+}
+
+impl From<&Subject> for SubjectOut {
+    fn from(subject: &Subject) -> Self {
+        let (kind, code) = subject.named();
+        let folder = match subject {
+            Subject::Cover(_) => "covers",
+            Subject::Grid(_) => "grids",
+            Subject::District(_) => "districts",
+            Subject::Organization(_) => "organizations",
+            Subject::Person(_) => "people",
+        };
+        Self { kind, href: format!("/v1/{folder}/{code}"), code }
+    }
+}
+
+/// A place: `GeoJSON` (RFC 7946).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PointOut {
+    #[serde(rename = "type")]
+    #[schema(examples("Point"))]
+    pub kind: &'static str,
+    pub coordinates: [f64; 2],
+}
+
+/// Where a finding is: a point, or the ground that is meant.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum PlaceOut {
+    Point(PointOut),
+    Ground(GeometryOut),
+}
+
+impl PlaceOut {
+    fn new(place: &Place, out: Out) -> Result<Self> {
+        Ok(match place {
+            Place::At(at) => Self::Point(PointOut { kind: "Point", coordinates: pair(at.lon(), at.lat(), out)? }),
+            Place::Ground(outline) => Self::Ground(GeometryOut::new(outline, out)?),
+        })
+    }
+}
+
+/// A request to send as it is: what would mend a finding, or take back what did. PATCH and DELETE take `If-Match` besides:
+/// the version that was looked at, or `*`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MendOut {
+    /// PATCH, DELETE or POST
+    #[schema(examples("PATCH"))]
+    pub method: &'static str,
+    #[schema(examples("/v1/covers/3702030103000123"))]
+    pub href: String,
+    /// JSON, or null where there is none to send.
+    pub body: Value,
+}
+
+impl MendOut {
+    fn new(mend: &Mend) -> Result<Self> {
+        let cover = |code: &CoverCode| format!("/v1/covers/{code}");
+        let (method, href, body) = match mend {
+            Mend::Remove(code) => ("DELETE", cover(code), Value::Null),
+            Mend::SetOwner(code, owner) => ("PATCH", cover(code), json!({ "owner": owner.as_str() })),
+            Mend::SetCategory(code, category) => ("PATCH", cover(code), json!({ "category": category.to_string() })),
+            // In WGS 84, as the address takes it.
+            Mend::Redraw(grid) => {
+                let geometry = GeometryOut::new(&grid.outline, Out::default())?;
+                let grid = json!({
+                    "code": grid.code.to_string(), "name": grid.name, "geometry": geometry,
+                    "supervising_department": grid.supervising_department.as_ref().map(OrgCode::as_str),
+                });
+                ("POST", "/v1/grids/redraw".to_owned(), json!({ "grids": [grid] }))
+            }
+        };
+        Ok(Self { method, href, body })
+    }
+
+    fn undo((code, version): (CoverCode, i64)) -> Self {
+        Self { method: "POST", href: format!("/v1/covers/{code}/history/{version}/undo"), body: Value::Null }
+    }
+}
+
+/// What was said of a finding last.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RulingOut {
+    pub at: jiff::Timestamp,
+    pub reason: Option<String>,
+}
+
+/// What mended a finding.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MendedOut {
+    pub at: jiff::Timestamp,
+    /// Who made the change.
+    pub by: Option<ByOut>,
+    /// The last change of its subjects, or else of the registry, before it was no longer found; null where the registry
+    /// did not change.
+    pub change: Option<ChangeOut>,
+    /// What takes the change back; null unless it changed a cover that this is about, and nothing changed that since.
+    pub undo: Option<MendOut>,
+}
+
+impl MendedOut {
+    fn new(guli: &Guli, found: &Found, Mended { at, change, .. }: &Mended) -> Self {
+        Self {
+            at: *at,
+            by: change.as_ref().map(|event| by(guli, event)),
+            change: change.clone().map(|event| ChangeOut::new(found.district, event)),
+            undo: guli.to_undo(found).map(MendOut::undo),
+        }
+    }
+}
+
+/// Something that is wrong, or may be.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FindingOut {
+    /// The same for as long as the same is wrong with the same things.
+    #[schema(examples("5f1d2c3b4a596877"))]
+    pub id: String,
+    #[schema(schema_with = words::rule)]
+    pub rule: &'static str,
+    #[schema(schema_with = words::severity)]
+    pub severity: &'static str,
+    #[schema(schema_with = words::finding_state)]
+    pub state: &'static str,
+    pub subjects: Vec<SubjectOut>,
+    pub geometry: Option<PlaceOut>,
+    /// A sentence for people, in the language of `Accept-Language`.
+    pub detail: String,
+    pub mend: Option<MendOut>,
+    pub ruling: Option<RulingOut>,
+    /// Of a finding that is mended: when, by whom and by which change.
+    pub mended: Option<MendedOut>,
+    /// What the caller may do about it now: send `mend`, accept it, open it again, send `mended.undo`.
+    #[schema(schema_with = words::finding_may)]
+    pub may: Vec<&'static str>,
+}
+
+/// For whom an answer is, and how it is to look.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) actor: &'a Actor,
+    pub(super) out: Out,
+    pub(super) language: Language,
+}
+
+impl FindingOut {
+    pub(super) fn new(guli: &Guli, found: &Found, View { actor, out, language }: View<'_>) -> Result<Self> {
+        let Found { finding, state, ruling, mended, .. } = found;
+        let detail = finding.detail.in_language(language);
+        Ok(Self {
+            id: finding.id.clone(),
+            rule: finding.rule.as_str(),
+            severity: finding.rule.severity().as_str(),
+            state: state.as_str(),
+            subjects: finding.subjects.iter().map(SubjectOut::from).collect(),
+            geometry: finding.place.as_ref().map(|place| PlaceOut::new(place, out)).transpose()?,
+            detail: detail.to_owned(),
+            mend: finding.mend.as_ref().map(MendOut::new).transpose()?,
+            ruling: ruling.as_ref().map(|ruling| RulingOut { at: ruling.at, reason: ruling.reason.clone() }),
+            mended: mended.as_ref().map(|mended| MendedOut::new(guli, found, mended)),
+            may: guli.may(actor, found).into_iter().map(Deed::as_str).collect(),
+        })
+    }
+}

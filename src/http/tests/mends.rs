@@ -1,0 +1,141 @@
+//! What a caller may do about a finding, and taking back what mended one.
+
+use super::*;
+
+const ADMIN: &str = "demo-admin";
+const PLANNER: &str = "demo-planner";
+
+impl Town {
+    /// The only finding of a query, as a key sees it.
+    async fn sees(&self, key: &str, query: &str) -> Value {
+        let got = self.get(&format!("/v1/quality?{query}")).key(key).get().await;
+        let [item] = got.body["items"].as_array().unwrap().as_slice() else { panic!("{key} {query}: {}", got.body) };
+        item.clone()
+    }
+
+    async fn takes_back(&self, key: &str, finding: &Value) -> Got {
+        let undo = &finding["mended"]["undo"];
+        assert_eq!((&undo["method"], &undo["body"]), (&json!("POST"), &Value::Null), "{finding}");
+        self.post(undo["href"].as_str().unwrap()).key(key).send("").await
+    }
+
+    async fn patched(&self, code: &str, patch: Value) {
+        let ask = self.ask("PATCH", &format!("/v1/covers/{code}")).key(ADMIN).header("if-match", "*");
+        let got = ask.json(patch).await;
+        assert_eq!(got.status, 200, "{}", got.body);
+    }
+
+    /// Of two records of one cover, of two sources; gives the code of the one that is to go.
+    async fn twin(&self) -> String {
+        let position = json!({"lon": 120.374_99, "lat": 36.12});
+        let got = self.post("/v1/covers").key(ADMIN);
+        let got = got.json(json!({"category": "0103", "owner": "370203-WAT01", "position": position})).await;
+        assert_eq!(got.status, 201, "{}", got.body);
+        got.body["code"].as_str().unwrap().to_owned()
+    }
+}
+
+#[tokio::test]
+async fn each_key_is_told_what_it_may_do_and_a_unit_only_with_its_own() {
+    let town = Town::with_neighbour().await;
+    let twin = town.twin().await;
+    let key = async |role, scope: &str| {
+        town.guli.create_key(role, vec![scope.parse().unwrap()], String::new()).await.unwrap().secret
+    };
+    let drainage = key(crate::domain::actor::Role::Department, "unit:370203-DRA01").await;
+    let water = key(crate::domain::actor::Role::Department, "unit:370203-WAT01").await;
+    let bridge = key(crate::domain::actor::Role::Integration, "unit:370203-WAT01").await;
+    let elsewhere = key(crate::domain::actor::Role::Admin, "district:370213").await;
+    let one = town.sees(ADMIN, "rule=near-duplicate").await;
+    assert_eq!(one["mend"]["href"], format!("/v1/covers/{twin}"));
+    for (key, may) in [
+        (ADMIN, json!(["mend", "accept"])),
+        (PLANNER, json!(["accept"])),
+        ("demo-dispatcher", json!([])),
+        ("demo-crew", json!([])),
+        // The pair is of both companies; the record that would go is the water company's.
+        (&*water, json!(["mend", "accept"])),
+        (&*drainage, json!(["accept"])),
+        (&*bridge, json!(["mend"])),
+    ] {
+        assert_eq!(town.sees(key, "rule=near-duplicate").await["may"], may, "{key}");
+    }
+    assert_eq!(town.get("/v1/quality?rule=near-duplicate").key(&elsewhere).get().await.body["items"], json!([]));
+    // Whoever rules is told what is left to be done.
+    let path = format!("/v1/quality/{}", one["id"].as_str().unwrap());
+    let ruled = town.post(&path).key(&drainage).json(json!({"state": "accepted", "reason": "two chambers"})).await;
+    assert_eq!(ruled.body["may"], json!(["reopen"]));
+    let ruled = town.post(&path).key(ADMIN).json(json!({"state": "open"})).await;
+    assert_eq!(ruled.body["may"], json!(["mend", "accept"]));
+    // Nothing mends it but a person who comes to stand for the grid.
+    assert_eq!(town.sees(ADMIN, "district=370203&rule=grid-without-leader").await["may"], json!(["accept"]));
+}
+
+#[tokio::test]
+async fn what_mended_a_finding_is_taken_back_by_who_may_as_long_as_nothing_stands_on_it() {
+    let town = Town::open().await;
+    let twin = town.twin().await;
+    assert_eq!(town.sees(ADMIN, "rule=near-duplicate").await["mended"], Value::Null);
+    let gone = town.ask("DELETE", &format!("/v1/covers/{twin}")).key(ADMIN).header("if-match", "*").send("").await;
+    assert_eq!(gone.status, 204);
+    for (key, may) in [(ADMIN, json!(["undo"])), (PLANNER, json!([])), ("demo-dispatcher", json!([]))] {
+        assert_eq!(town.sees(key, "state=mended").await["may"], may, "{key}");
+    }
+    let mended = town.sees(ADMIN, "state=mended").await;
+    assert_eq!(mended["mended"]["undo"]["href"], format!("/v1/covers/{twin}/history/2/undo"));
+    assert_eq!(town.takes_back(PLANNER, &mended).await.fault().0, 403);
+    assert_eq!(town.takes_back(ADMIN, &mended).await.status, 200);
+    assert_eq!(town.sees(ADMIN, "rule=near-duplicate").await["may"], json!(["mend", "accept"]));
+    // Moved away it is mended too, and changed since there is nothing to take back.
+    town.patched(&twin, json!({"position": {"lon": 120.374, "lat": 36.12}})).await;
+    assert_eq!(town.sees(ADMIN, "state=mended").await["may"], json!(["undo"]));
+    town.patched(&twin, json!({"accuracy": "B"})).await;
+    let since = town.sees(ADMIN, "state=mended").await;
+    assert_eq!((&since["may"], &since["mended"]["undo"]), (&json!([]), &Value::Null));
+}
+
+#[tokio::test]
+async fn a_category_that_was_mended_is_taken_back_though_the_cover_has_another_code() {
+    let town = Town::open().await;
+    let body = json!({"category": "0110", "position": {"lon": 120.377, "lat": 36.1205}});
+    let lone = town.post("/v1/covers").key(ADMIN).json(body).await.body["code"].as_str().unwrap().to_owned();
+    assert_eq!(town.sees(ADMIN, "rule=owner-missing").await["subjects"][0]["code"], lone);
+    town.patched(&lone, json!({"category": "0114"})).await;
+    let mended = town.sees(ADMIN, "state=mended").await;
+    assert_eq!((&mended["subjects"][0]["code"], &mended["may"]), (&json!(lone), &json!(["undo"])));
+    let back = town.takes_back(ADMIN, &mended).await;
+    assert_eq!((back.status.as_u16(), &back.body["category"]["code"]), (200, &json!("0110")), "{}", back.body);
+    assert_eq!(town.sees(ADMIN, "rule=owner-missing").await["subjects"][0]["code"], back.body["code"]);
+}
+
+#[tokio::test]
+async fn what_another_change_mended_is_not_to_be_taken_back_by_undoing_that() {
+    let town = Town::open().await;
+    // A leader comes, then a cover changes that has nothing to do with it, and only then somebody looks.
+    assert_eq!(town.sees(ADMIN, "rule=grid-without-leader").await["state"], "open");
+    let person = town.post("/v1/people").key(ADMIN);
+    let duties = json!([{"area": EAST, "kind": "grid_leader"}]);
+    let leader = json!({"name": "王示范", "phone": "19900000001", "organization": "370203005-K01", "duties": duties});
+    let made = person.json(leader).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    town.patched(ALONE, json!({"accuracy": "B"})).await;
+    let mended = town.sees(ADMIN, "state=mended").await;
+    assert_eq!(mended["mended"]["change"]["kind"], "cover.updated");
+    assert_eq!((&mended["may"], &mended["mended"]["undo"]), (&json!([]), &Value::Null));
+}
+
+#[tokio::test]
+async fn a_planner_redraws_and_nobody_opens_the_gap_again() {
+    let town = super::quality::broken().await;
+    for (key, may) in [(PLANNER, json!(["mend", "accept"])), ("demo-dispatcher", json!([]))] {
+        assert_eq!(town.sees(key, "rule=grids-overlap").await["may"], may, "{key}");
+    }
+    let mend = town.sees(PLANNER, "rule=grids-overlap").await["mend"].clone();
+    let done = town.post(mend["href"].as_str().unwrap()).key(PLANNER).json(mend["body"].clone()).await;
+    assert_eq!(done.status, 200, "{}", done.body);
+    let mended = town.sees(PLANNER, "state=mended").await;
+    assert_eq!((&mended["may"], &mended["mended"]["undo"]), (&json!([]), &Value::Null));
+    // As the request itself would say.
+    let undo = town.post(&format!("/v1/grids/{EAST}/history/2/undo")).key(ADMIN).send("").await;
+    assert_eq!(undo.fault().0, 422);
+}
