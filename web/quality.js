@@ -47,6 +47,19 @@ const wanted = () => `${language} ${JSON.stringify(state.asked)}`;
 /** @param {Record<string, number>} counts */
 const sum = (counts) => Object.values(counts).reduce((a, b) => a + b, 0);
 
+/** What was mended here last, if it still can be taken back. @param {AbortSignal} signal */
+async function stillMended(signal) {
+  const { mended } = state;
+  if (!mended) return null;
+  try {
+    const { may, mended: how } = await get(`/v1/quality/${mended.finding.id}`, { signal });
+    return may.includes('undo') ? { ...mended, href: how.undo.href } : null;
+  } catch (error) {
+    if (problemOf(error).status === 404) return null;
+    throw error;
+  }
+}
+
 /** Reads what is asked for, and how much there is of every rule. */
 async function readAll() {
   under.abort();
@@ -56,15 +69,18 @@ async function readAll() {
   stale = false;
   read = wanted();
   try {
-    const [found, whole] = await Promise.all([
+    const [found, whole, mended] = await Promise.all([
       pages(asked, signal, PAGE, PAGES),
       asked.severity || asked.rule ? pages({ state: asked.state }, signal, 1, 1) : null,
+      stillMended(signal),
     ]);
     const { items, counts } = found;
     const again = hold();
     set({
       findings: { items, counts: whole?.counts ?? counts, total: sum(counts) },
       findingsProblem: null,
+      mended,
+      undoing: mended !== null && state.undoing,
       openFindings: asked.state === 'open' ? sum(whole?.counts ?? counts) : state.openFindings,
       ...(items.some((one) => one.id === state.finding) ? {} : { finding: '', verdict: UNDECIDED }),
     });
@@ -77,8 +93,11 @@ async function readAll() {
   }
 }
 
+/** Nothing that could be taken back. */
+const NOTHING_MENDED = { mended: null, undoing: false, undoProblem: null };
+
 /** As it is before anything was asked for or chosen. */
-const ANY = { asked: { state: 'open', severity: '', rule: '' }, finding: '', verdict: UNDECIDED, verdictProblem: null };
+const ANY = { asked: { state: 'open', severity: '', rule: '' }, finding: '', verdict: UNDECIDED, verdictProblem: null, ...NOTHING_MENDED };
 
 /** Reads again what may be old; not under the hands of somebody who is deciding. */
 export function followFindings() {
@@ -88,7 +107,7 @@ export function followFindings() {
     if (state.findings || state.findingsProblem) set({ findings: null, findingsProblem: null, openFindings: null, ...ANY });
     return;
   }
-  if (state.view !== 'quality' || state.deciding || state.verdict.step) return;
+  if (state.view !== 'quality' || state.deciding || state.verdict.step || state.undoing) return;
   if (stale || read !== wanted()) readAll();
 }
 
@@ -146,29 +165,6 @@ export function choose(id, go = true) {
   readThings(finding).then(() => state.finding === id && show());
 }
 
-/** Whether the caller acts for a unit whose things these are. @param {any[]} subjects */
-function own(subjects) {
-  const codes = subjects.flatMap(({ type, code, href }) => {
-    const thing = state.things.get(href);
-    return type === 'organization' ? [code] : [thing?.owner?.code, thing?.responsible_unit?.code];
-  });
-  return state.me.units.some((/** @type {string} */ unit) => unit === '*' || codes.includes(unit));
-}
-
-/** Whether the service would let the caller send the request that mends it. @param {any} finding */
-export function mayMend({ mend, subjects }) {
-  const { role } = state.me;
-  if (mend?.method === 'POST') return role === 'admin' || role === 'planner';
-  const changed = subjects.filter((/** @type {any} */ one) => one.href === mend?.href);
-  return role === 'admin' || (['department', 'integration'].includes(role) && own(changed));
-}
-
-/** Whether the service would let the caller say that it may stay so. @param {any} finding */
-export function mayRule({ subjects }) {
-  const { role } = state.me;
-  return role === 'admin' || role === 'planner' || (role === 'department' && own(subjects));
-}
-
 /** The version of what would be changed, once it is read: what changed since is not overwritten. @param {any} finding */
 export const seen = ({ mend }) => (mend?.method === 'POST' ? 1 : state.things.get(mend?.href)?.version);
 
@@ -197,11 +193,39 @@ async function decide(send, said) {
 }
 
 /** Sends the request that would mend it; the history of what it changes says why. */
-export const mend = () =>
-  decide(({ id, rule, mend: { method, href, body } }) => {
+export async function mend() {
+  const before = state.mended?.finding;
+  await decide(async (finding) => {
+    const { id, rule, mend: { method, href, body } } = finding;
     const to = `${href}?${new URLSearchParams({ reason: `${rule} ${id}` })}`;
-    return method === 'POST' ? post(to, body, once()) : change(method, to, body, seen(chosen()));
+    await (method === 'POST' ? post(to, body, once()) : change(method, to, body, seen(finding)));
+    set({ ...NOTHING_MENDED, mended: { finding, things: state.things, href: '', key: once() } });
   }, 'said.mended');
+  const { mended } = state;
+  if (mended?.href && mended.finding !== before) say(t('said.mended.undo', { id: mended.finding.id }));
+}
+
+/** Takes back what was mended here last; the history says of which finding. */
+export async function undo() {
+  const { mended } = state;
+  if (!mended || state.deciding) return;
+  const { finding: { id, rule }, href, key } = mended;
+  set({ deciding: true, undoProblem: null });
+  try {
+    await post(`${href}?${new URLSearchParams({ reason: `${rule} ${id}` })}`, undefined, key);
+    set(NOTHING_MENDED);
+    say(t('said.undone', { id }));
+    await readAll();
+    // The finding is there again, if it is what is listed.
+    requestAnimationFrame(() => (rows().find((row) => row.dataset.finding === id)?.querySelector('button') ?? first())?.focus());
+  } catch (error) {
+    const undoProblem = problemOf(error);
+    set({ undoing: false, undoProblem });
+    say(undoProblem.title);
+    if (OLD.includes(undoProblem.status)) await readAll();
+  }
+  set({ deciding: false });
+}
 
 /** What was sent under the verdict's key: the same again is a repetition, anything else a new verdict. */
 let sent = '';
@@ -222,6 +246,9 @@ export const reopen = () => decide((finding) => rule(finding, { state: 'open' })
 /** @returns {HTMLElement[]} */
 const rows = () => [...document.querySelectorAll('[data-finding]')].map((row) => /** @type {HTMLElement} */ (row));
 
+/** Where the keys go on when there is nothing else. */
+const first = () => /** @type {HTMLElement | null} */ (document.querySelector('.severities button'));
+
 /** Keeps the focus on the finding that has it, or leaves it to the one that comes into its place. */
 function hold() {
   const held = document.activeElement?.closest('[data-finding]');
@@ -234,7 +261,7 @@ function hold() {
       const same = now.find((row) => row.dataset.finding === id);
       if (same?.contains(document.activeElement)) return;
       const next = same ?? now[nth] ?? now.at(-1);
-      /** @type {HTMLElement | null | undefined} */ (next?.querySelector('button') ?? document.querySelector('.severities button'))?.focus();
+      (next?.querySelector('button') ?? first())?.focus();
     });
   };
 }

@@ -5,6 +5,7 @@
  * @typedef {{ damage: string, description: string, name: string, phone: string, key: string }} Draft
  * @typedef {import('./api.js').Problem} Problem
  * @typedef {{ items: any[], counts: Record<string, number>, total: number }} Findings
+ * @typedef {{ finding: any, things: Map<string, any>, href: string, key: string }} Mended
  */
 
 /** What is about to be done about a finding: nothing yet. */
@@ -48,6 +49,11 @@ export const state = {
   things: /** @type {Map<string, any>} */ (new Map()),
   verdict: UNDECIDED,
   verdictProblem: /** @type {Problem | null} */ (null),
+  /** What was mended here last and can be taken back: the finding as it was, what it names, and what takes it back. */
+  mended: /** @type {Mended | null} */ (null),
+  /** Whether taking it back waits for a second word. */
+  undoing: false,
+  undoProblem: /** @type {Problem | null} */ (null),
   deciding: false,
   live: /** @type {'off'|'connecting'|'live'|'lost'} */ ('off'),
   heardAt: 0,

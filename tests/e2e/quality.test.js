@@ -174,10 +174,97 @@ test('by keys, phone: a planner goes through the list, mends nothing and accepts
   });
 });
 
+/** Presses what has the focus. @param {import('playwright-core').Page} page */
+const press = (page) => page.keyboard.press('Enter');
+
+/** What the page says to those who do not see it. @param {import('playwright-core').Page} page @param {string} text */
+const said = (page, text) => page.locator('#said', { hasText: text }).waitFor();
+
+test('by mouse: a mend is taken back, unless the cover was changed since', async () => {
+  await browse({ refused: [409] }, async (page) => {
+    await open(page, 'demo-admin');
+    await page.getByLabel('规则').selectOption('owner-missing');
+    const before = await findings('state=open&rule=owner-missing');
+    await listed(page, before.counts['owner-missing']);
+    const one = before.items.find(({ mend }) => mend?.body.owner);
+    const line = page.locator(`[data-finding="${one.id}"]`);
+    const notice = page.getByRole('region', { name: '刚才的修正' });
+    const owner = async () => (await (await api(one.mend.href)).json()).owner?.code ?? null;
+
+    await line.getByRole('button').first().click();
+    await line.getByRole('button', { name: '执行修正' }).click();
+    await line.waitFor({ state: 'detached' });
+    await notice.getByText('权属单位登记为').waitFor();
+    await said(page, '可在列表上方撤回');
+    assert.equal(await owner(), one.mend.body.owner);
+    await accessible(page);
+    await notice.getByRole('button', { name: '撤回修正…' }).click();
+    await notice.getByText('恢复修正前的登记').waitFor();
+    await accessible(page);
+    await notice.getByRole('button', { name: '取消' }).click();
+    await notice.getByRole('button', { name: '撤回修正…' }).click();
+    const sent = page.waitForRequest((request) => request.url().includes('/undo'));
+    await notice.getByRole('button', { name: '撤回修正', exact: true }).click();
+    assert.equal(new URL((await sent).url()).searchParams.get('reason'), `owner-missing ${one.id}`);
+    await line.waitFor();
+    await said(page, '已撤回修正');
+    await notice.waitFor({ state: 'detached' });
+    assert.equal(await owner(), null);
+    assert.equal(await line.getByRole('button').first().evaluate((button) => button === document.activeElement), true);
+    assert.deepEqual((await onMap(page)).marks, await inList(page));
+    await accessible(page);
+
+    // While the page asks, somebody else changes the cover: nothing of theirs is taken back.
+    await line.getByRole('button').first().click();
+    await line.getByRole('button', { name: '执行修正' }).click();
+    await notice.getByRole('button', { name: '撤回修正…' }).click();
+    const body = JSON.stringify({ spec: { depth_m: 3 } });
+    const headers = { 'If-Match': '*', 'Content-Type': 'application/merge-patch+json' };
+    assert.equal((await api(one.mend.href, { method: 'PATCH', body, headers })).status, 200);
+    await notice.getByRole('button', { name: '撤回修正', exact: true }).click();
+    await page.getByRole('alert').waitFor();
+    await notice.waitFor({ state: 'detached' });
+    assert.equal(await owner(), one.mend.body.owner);
+    await accessible(page);
+  });
+});
+
+test('by keys, phone: a cover that was removed is in the registry again', async () => {
+  await browse({ size: 'phone' }, async (page) => {
+    await open(page, 'demo-admin');
+    await page.getByLabel('规则').selectOption('near-duplicate');
+    const { counts, items: [pair] } = await findings('state=open&rule=near-duplicate');
+    await listed(page, counts['near-duplicate']);
+    await tabTo(page, '.findings > li > button');
+    await press(page);
+    await page.locator('.finding .next:enabled').first().waitFor();
+    await tabTo(page, '.finding .next');
+    await press(page);
+    await page.waitForFunction(() => document.activeElement.matches('.finding .first.next'));
+    await press(page);
+    await listed(page, counts['near-duplicate'] - 1);
+    assert.equal((await api(pair.mend.href)).status, 410);
+    await said(page, '可在列表上方撤回');
+    await accessible(page);
+    await page.getByLabel('状态').focus();
+    await tabTo(page, '.mended .next');
+    await press(page);
+    await page.waitForFunction(() => document.activeElement.matches('.mended .first.next'));
+    await page.getByText('井盖恢复登记').waitFor();
+    await accessible(page);
+    await press(page);
+    await listed(page, counts['near-duplicate']);
+    await said(page, '已撤回修正');
+    await page.waitForFunction((id) => document.activeElement.closest('li')?.dataset.finding === id, pair.id);
+    assert.equal((await api(pair.mend.href)).status, 200);
+    await accessible(page);
+  });
+});
+
 /** Such as a fresh demo has none of. */
 const GROUND = { type: 'MultiPolygon', coordinates: [[[[120.34, 36.1], [120.346, 36.1005], [120.3465, 36.104], [120.34, 36.1]]]] };
 const finding = (id, rule, geometry, subject) =>
-  ({ id, rule, severity: RULES[rule], state: 'open', subjects: [subject], geometry, detail: 'made up', mend: null, ruling: null });
+  ({ id, rule, severity: RULES[rule], state: 'open', subjects: [subject], geometry, detail: 'made up', mend: null, ruling: null, may: [] });
 const DISTRICT = { type: 'district', code: '370203', href: '/v1/districts/370203' };
 const PERSON = { type: 'person', code: '019ac', href: '/v1/people/019ac' };
 

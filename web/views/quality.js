@@ -5,7 +5,7 @@ import { t, tOr } from '../i18n.js';
 import { bounds } from '../map/geometry.js';
 import { frame } from '../map/map.js';
 import { LETTERS } from '../map/pin-layer.js';
-import { NEAREST, SHOWN, accept, ask, choose, mayMend, mayRule, mend, readAgain, reopen, seen } from '../quality.js';
+import { NEAREST, SHOWN, accept, ask, choose, mend, readAgain, reopen, seen, undo } from '../quality.js';
 import { RULES, SEVERITIES } from '../severity.js';
 import { UNDECIDED, set, state } from '../state.js';
 import { mark, refusal } from './pieces.js';
@@ -52,30 +52,28 @@ const step = (step) => {
   requestAnimationFrame(() => /** @type {HTMLElement | null} */ (document.querySelector('.finding .next'))?.focus());
 };
 
-/** What a request would do, in words; in its own where this page has none. @param {any} finding */
-const mended = ({ mend: { method, href, body } }) => {
+/** What a request would do, in words; in its own where this page has none. @param {any} finding @param {Map<string, any>} things */
+const mended = ({ mend: { method, href, body } }, things = state.things) => {
   const code = href.split('/').at(-1);
   if (body?.grids) return t('mend.redraw', { code: body.grids[0].code });
   if (method === 'DELETE') return t('mend.remove', { code });
-  if (body?.owner) return t('mend.owner', { code, owner: state.things.get(`/v1/organizations/${body.owner}`)?.name ?? body.owner });
+  if (body?.owner) return t('mend.owner', { code, owner: things.get(`/v1/organizations/${body.owner}`)?.name ?? body.owner });
   if (body?.category) return t('mend.category', { code, category: tOr(`category.${body.category}`, body.category) });
   return `${method} ${href} ${JSON.stringify(body)}`;
 };
 
-const cancel = () => html`<button class="plain" type="button" @click=${() => step('')}>${t('cancel')}</button>`;
+/** @param {() => void} back */
+const cancel = (back = () => step('')) => html`<button class="plain" type="button" @click=${back}>${t('cancel')}</button>`;
 
 const choices = (/** @type {any} */ finding) => {
-  const [mends, rules] = [finding.mend && mayMend(finding), mayRule(finding)];
-  if (!mends && !rules) return html`<p class="hint">${t('quality.read.only')}</p>`;
+  const may = (/** @type {string} */ what) => finding.may.includes(what);
+  if (finding.may.length === 0) return html`<p class="hint">${t('quality.read.only')}</p>`;
   // What removes is asked twice.
   const begin = () => (finding.mend.method === 'DELETE' ? step('mend') : mend());
   return html`<div class="acts">
-    ${mends ? html`<button class="first next" type="button" ?disabled=${!seen(finding)} @click=${begin}>${t('mend.do')}</button>` : nothing}
-    ${!rules
-      ? nothing
-      : finding.state === 'accepted'
-        ? html`<button class="second next" type="button" @click=${reopen}>${t('quality.reopen')}</button>`
-        : html`<button class="second next" type="button" @click=${() => step('accept')}>${t('accept.begin')}</button>`}
+    ${may('mend') ? html`<button class="first next" type="button" ?disabled=${!seen(finding)} @click=${begin}>${t('mend.do')}</button>` : nothing}
+    ${may('reopen') ? html`<button class="second next" type="button" @click=${reopen}>${t('quality.reopen')}</button>` : nothing}
+    ${may('accept') ? html`<button class="second next" type="button" @click=${() => step('accept')}>${t('accept.begin')}</button>` : nothing}
   </div>`;
 };
 
@@ -150,12 +148,35 @@ const list = (/** @type {import('../state.js').Findings} */ { items, total }) =>
     ${total > items.length ? html`<p class="hint">${t('quality.unread', { n: total - items.length })}</p>` : nothing}`;
 };
 
+/** Asks again, or lets go, where the keys go on too. @param {boolean} undoing */
+const undoStep = (undoing) => {
+  set({ undoing, undoProblem: null });
+  requestAnimationFrame(() => /** @type {HTMLElement | null} */ (document.querySelector('.mended .next'))?.focus());
+};
+
+/** What taking back would do, in words. @param {any} finding */
+const undone = ({ mend: { method, body } }) => {
+  if (method === 'DELETE') return t('undo.remove');
+  return t(body?.category ? 'undo.category' : 'undo.edit');
+};
+
+/** What was mended here last, and the way back. @param {import('../state.js').Mended} mended */
+const lastMended = ({ finding, things }) => html`<section class="mended" aria-labelledby="mended-title">
+  <div><h2 id="mended-title">${t('undo.title')}</h2>
+    <p>${mended(finding, things)}</p></div>
+  ${state.undoing
+    ? html`<p class="hint" id="undo-means">${undone(finding)} ${t('undo.lead')}</p>
+        <div class="acts"><button class="first next" type="button" aria-describedby="undo-means" @click=${undo}>${t('undo.do')}</button>${cancel(() => undoStep(false))}</div>`
+    : html`<div class="acts"><button class="second next" type="button" @click=${() => undoStep(true)}>${t('undo.begin')}</button></div>`}
+</section>`;
+
 export const quality = () => {
-  const { findings, findingsProblem, verdictProblem, finding } = state;
+  const { findings, findingsProblem, verdictProblem, finding, mended, undoProblem } = state;
   return html`<div>
     <h1 class="unseen">${t('quality.title')}</h1>
     ${filters()}
-    ${refusal(findingsProblem)} ${finding ? nothing : refusal(verdictProblem)}
+    ${mended?.href ? lastMended(mended) : nothing}
+    ${refusal(undoProblem)} ${refusal(findingsProblem)} ${finding ? nothing : refusal(verdictProblem)}
     ${findingsProblem ? html`<button class="second again" type="button" @click=${readAgain}>${t('quality.again')}</button>` : nothing}
     ${findings ? list(findings) : findingsProblem ? nothing : html`<p class="lead empty">${t('quality.loading')}</p>`}
   </div>`;
