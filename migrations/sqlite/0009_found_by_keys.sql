@@ -14,5 +14,3 @@ INSERT INTO idempotency_with_rowid SELECT district, client, route, key_hash, bod
 DROP TABLE idempotency;
 ALTER TABLE idempotency_with_rowid RENAME TO idempotency;
 CREATE INDEX idempotency_expires ON idempotency (expires);
-DROP INDEX report_order;
-CREATE INDEX report_order ON report (work_order, district);
