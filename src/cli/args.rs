@@ -64,6 +64,7 @@ and therefore listens on loopback only."
   guli import data/shibei --profile water --dry-run
   guli import covers.csv --kind covers --source 370203-WAT01 --crs EPSG:4549
   guli import data/shibei --json > report.json
+  guli import list                            what was imported, by whom, and what became of it
   guli import undo 0190b1c2-…                 take an import back; its report names it
 
 A file with an error is refused whole, unless --keep-going stores its good rows.
@@ -214,12 +215,35 @@ pub(crate) struct ImportArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImportAction {
-    /// Take an import of covers back: what it brought is removed, what it changed is as before
+    /// List imports, the newest first: what became of each, who sent it, and whether it can be taken back
+    #[command(after_help = "Examples:
+  guli import list
+  guli import list --profile water --state stored,undone --limit 5
+  guli import list --json")]
+    List {
+        /// Only those into this district
+        #[arg(long, value_name = "CODE")]
+        district: Option<String>,
+        /// Only those by this profile
+        #[arg(long, value_name = "NAME")]
+        profile: Option<String>,
+        /// Only those that are so: running, stored, rejected, failed, undoing, undone
+        #[arg(long, value_name = "WORDS")]
+        state: Option<String>,
+        /// At most so many
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: u32,
+        /// Print them as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take an import of covers, areas, organizations or people back: what it brought is removed, what it changed is as before
     #[command(after_help = "Examples:
   guli import undo 0190b1c2-8a51-7c3e-b0d4-5f2e8a7c9b10 --reason 'the wrong file'
 
-Refused where something stands on it: a later change of its covers, an open order on one that it brought.
-The files' report and the history of a cover (guli history CODE) name the import.")]
+Refused where something stands on it: a later change, an open order, areas within or people who stand for what it brought.
+Names and phones of people stay as they are, for nothing earlier of them is kept.
+guli import list names imports; so do the files' report and the history of a cover (guli history CODE).")]
     Undo {
         /// Its id
         id: String,

@@ -12,6 +12,7 @@ use guli::import::run::{Progress, Report};
 use guli::local::{ImportRequest, Message, Request};
 use guli::service::import::undo::Undone;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
 
 use super::args::{ImportAction, ImportArgs};
 
@@ -29,8 +30,14 @@ pub(crate) fn bar(of: u64) -> ProgressBar {
 
 /// Imports, prints what became of each file; fails when one was refused.
 pub(crate) fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
-    if let Some(ImportAction::Undo { id, reason }) = args.action {
-        return undo(config, id, reason);
+    match args.action {
+        Some(ImportAction::Undo { id, reason }) => return undo(config, id, reason),
+        Some(ImportAction::List { district, profile, state, limit, json }) => {
+            let limit = limit.to_string();
+            let asked = [("district", district), ("profile", profile), ("state", state), ("limit", Some(limit))];
+            return list(config, asked, json);
+        }
+        None => {}
     }
     let json = args.json;
     let given = args.path.context("a folder or a file is needed")?;
@@ -75,12 +82,72 @@ pub(crate) fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
 /// Takes an import back and says what that came to.
 fn undo(config: &Config, id: String, reason: Option<String>) -> Result<ExitCode> {
     let answer = super::ask(config, Request::UndoImport { id: id.clone(), reason }, &mut |_| true)?;
-    let Undone { removed, restored, kept, .. } = serde_json::from_value(answer)?;
-    println!("import {id} was taken back: {removed} covers removed, {restored} as before");
-    if kept > 0 {
+    let Undone { kind, removed, restored, kept, .. } = serde_json::from_value(answer)?;
+    println!("import {id} of {kind} was taken back: {removed} removed, {restored} as before");
+    if kind == "people" {
+        println!(
+            "names and phones stay as they are, for nothing earlier of them is kept; of {kept} nothing else was changed"
+        );
+    } else if kept > 0 {
         println!("{kept} were changed or reported meanwhile, and stay");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Lists imports.
+fn list(config: &Config, asked: [(&str, Option<String>); 4], json: bool) -> Result<ExitCode> {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in &asked {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    }
+    let answer = super::ask(config, Request::ListImports { query: query.finish() }, &mut |_| true)?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&answer)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("{}", imports_table(answer["items"].as_array().map_or(&[][..], Vec::as_slice)));
+    if answer["next"].is_string() {
+        println!("… and earlier ones: --limit N shows more");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn imports_table(imports: &[Value]) -> Table {
+    let head =
+        ["id", "started", "file", "records", "created", "updated", "unchanged", "rejected", "by", "state", "undo"];
+    let mut table = guli::table::new(head, std::io::stdout().is_terminal());
+    for import in imports {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let count = |name: &str| {
+            let count = import["counts"][name].as_u64().map_or_else(String::new, |count| count.to_string());
+            Cell::new(count).set_alignment(CellAlignment::Right)
+        };
+        let state = text(&import["state"]);
+        let colour = match state.as_str() {
+            "stored" => Color::Green,
+            "rejected" | "failed" => Color::Red,
+            _ => Color::Yellow,
+        };
+        let by = &import["by"];
+        let by = [&by["name"], &by["key"]].iter().find_map(|who| who.as_str()).unwrap_or("operator").to_owned();
+        table.add_row([
+            Cell::new(text(&import["id"])),
+            // To the second.
+            Cell::new(text(&import["started_at"]).get(..19).unwrap_or_default().replace('T', " ")),
+            Cell::new(text(&import["file"])),
+            Cell::new(text(&import["kind"])),
+            count("created"),
+            count("updated"),
+            count("unchanged"),
+            count("rejected"),
+            Cell::new(by),
+            Cell::new(state).fg(colour),
+            Cell::new(if import["can_undo"] == true { "possible" } else { "" }),
+        ]);
+    }
+    table
 }
 
 fn print(reports: &[Report]) {

@@ -3,7 +3,8 @@
 //! Nothing in here is async, reads a clock, draws a random number, speaks SQL, JSON or HTTP:
 //! a function that needs the time is given `now`, a transition takes an order and gives the next
 //! one or a refusal. Reading order: [`said`], [`id`], [`position`], [`catalog`], [`cover`], [`grid`],
-//! [`organization`], [`actor`], [`resolve`], [`deadline`], [`task`], [`order`], [`report`].
+//! [`organization`], [`actor`], [`resolve`], [`deadline`], [`task`], [`order`], [`report`],
+//! [`merge`].
 
 pub mod actor;
 pub mod catalog;
@@ -12,6 +13,7 @@ pub mod deadline;
 pub mod finding;
 pub mod grid;
 pub mod id;
+pub mod merge;
 pub mod order;
 pub mod organization;
 pub mod partition;

@@ -173,7 +173,7 @@ pub struct ImportOut {
     /// The first 1,000.
     pub findings: Vec<RowFindingOut>,
     pub findings_total: u64,
-    /// One JSON line for each row; kept for the last imports until the server stops.
+    /// One JSON line for each row; kept for 30 days, of a try until the server stops.
     pub rows_href: String,
 }
 

@@ -6,31 +6,27 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use serde::Serialize;
-use utoipa::ToSchema;
+use axum::http::{HeaderMap, StatusCode};
 
 use super::edge::Caller;
 use super::feed::which_district;
 use super::import_in::{Sent, no_folder, receive};
 use super::import_out::{ImportOut, ImportState, Made};
-use super::openapi::{ImportFaults, NotFound, TiedFaults, UndoFaults, say};
+use super::openapi::{ImportFaults, say};
 use super::params::{self, Params};
 use super::problem::{Language, Outcome};
 use super::wire::{self, Source};
-use super::write::{self, InPath};
+use super::write;
 use super::{App, json, set, to_bytes};
 use crate::domain::actor::{self, Action, Actor, Resource, Role, Scope};
-use crate::domain::id::{DistrictCode, ImportId, OrgCode};
+use crate::domain::id::{DistrictCode, OrgCode};
 use crate::domain::said::say;
 use crate::import::field::Kind;
-use crate::import::finding::rows_in;
 use crate::import::profile::Profile;
 use crate::import::run::{self, Mode, OnError, Report, RunError};
 use crate::service::Guli;
 use crate::service::command::{Answer, Idempotency, Rendered};
 use crate::service::error::{Result, ServiceError};
-use crate::service::import::undo::Undone;
 
 /// The parameters of an import.
 struct Asked {
@@ -309,120 +305,4 @@ fn may_import_at_all(app: &App, actor: &Actor) -> Result<()> {
         return Ok(());
     }
     Err(ServiceError::forbidden())
-}
-
-/// Read an import's report
-#[utoipa::path(
-    get, path = "/v1/imports/{id}", operation_id = "import_report", tag = "imports", security(("key" = [])),
-    params(("id" = String, Path, description = "As the import was answered with")),
-    responses((status = 200, description = "Its report, for who made it and for administrators", body = ImportOut), NotFound),
-)]
-pub async fn get(
-    State(app): State<App>,
-    caller: Caller,
-    language: Language,
-    InPath(id): InPath<String>,
-    RawQuery(query): RawQuery,
-) -> Outcome {
-    Params::read(query.as_deref())?.finish("none")?;
-    caller.known()?;
-    // Who asks here while it runs, or for what stored nothing, is told from memory; what was stored is told by any server.
-    if let Ok(made) = app.imports.find(&caller.0, &id) {
-        return json(StatusCode::OK, &made.report(language));
-    }
-    let import = id.parse().map(ImportId).map_err(|_| ServiceError::NotFound(say!("import {id}", "导入记录 {id}")))?;
-    let report = app.guli.import_report(&caller.0, import).await?;
-    let report: Report = serde_json::from_str(&report).map_err(|error| ServiceError::Internal(error.to_string()))?;
-    json(StatusCode::OK, &ImportOut::new(&report, import, language))
-}
-
-/// What taking an import back came to.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct UndoneOut {
-    pub id: String,
-    /// Covers that it had brought.
-    pub removed: u64,
-    /// Covers that it had changed, and that are as before.
-    pub restored: u64,
-    /// Covers that were changed or reported in that very moment, and stay.
-    pub kept: u64,
-}
-
-/// Undo an import
-///
-/// Takes an import of covers back, as new versions: what it brought is removed, what it changed is as before. Refused
-/// where something stands on it: a later change of its covers, an open order on one that it brought. For whoever made
-/// it, and for administrators.
-#[utoipa::path(
-    post, path = "/v1/imports/{id}/undo", operation_id = "undo_import", tag = "imports", security(("key" = [])),
-    params(
-        ("id" = String, Path, description = "As the import was answered with, and as histories name it"),
-        ("reason" = Option<String>, Query, description = say::REASON),
-        ("Idempotency-Key" = Option<String>, Header, description = say::IDEMPOTENCY_KEY),
-    ),
-    responses(
-        (status = 200, description = "What it came to", body = UndoneOut),
-        UndoFaults,
-    ),
-)]
-pub async fn undo(
-    State(app): State<App>,
-    caller: Caller,
-    InPath(id): InPath<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Outcome {
-    let reason = write::only_reason(query.as_deref())?;
-    caller.known()?;
-    let import = id.parse::<uuid::Uuid>().map(ImportId);
-    let import = import.map_err(|_| ServiceError::NotFound(say!("import {id}", "导入记录 {id}")))?;
-    let district = app.guli.district_of_import(import).await?;
-    let route = format!("/v1/imports/{import}/undo");
-    let idempotency = write::idempotency(&headers, &caller.0, &route, &[])?;
-    if let Some(asked) = &idempotency
-        && let Some(answer) = app.guli.answered_before(district, asked).await?
-    {
-        return write::respond(answer);
-    }
-    // Whoever hangs up does not leave it half done.
-    let (guli, actor) = (Arc::clone(&app.guli), Arc::clone(&caller.0));
-    let undone = tokio::spawn(async move { guli.undo_import(&actor, import, reason).await }).await;
-    let undone = undone.map_err(|error| ServiceError::Internal(format!("an undoing ended: {error}")))?;
-    let Undone { removed, restored, kept, seq } = undone?;
-    let (feed, body) = (format!("{district}:{seq}"), to_bytes(&UndoneOut { id, removed, restored, kept })?);
-    let rendered = Rendered { status: 200, location: None, etag: None, body };
-    write::respond(match idempotency {
-        Some(asked) => app.guli.keep_answer(district, asked, rendered, feed).await?,
-        None => rendered.answer(feed),
-    })
-}
-
-/// Read an import's report row by row
-#[utoipa::path(
-    get, path = "/v1/imports/{id}/rows", operation_id = "import_rows", tag = "imports", security(("key" = [])),
-    params(("id" = String, Path, description = "As the import was answered with")),
-    responses(
-        (status = 200, description = "One JSON object on each line", body = String, content_type = "application/x-ndjson"),
-        NotFound, TiedFaults,
-    ),
-)]
-pub async fn rows(
-    State(app): State<App>,
-    caller: Caller,
-    language: Language,
-    InPath(id): InPath<String>,
-    RawQuery(query): RawQuery,
-) -> Outcome {
-    Params::read(query.as_deref())?.finish("none")?;
-    caller.known()?;
-    let made = app.imports.find(&caller.0, &id)?;
-    if made.came.get().is_none() {
-        return Err(ServiceError::Conflict(say!("the import is still running", "导入仍在进行")).into());
-    }
-    let text = tokio::fs::read_to_string(made.folder.path().join("rows.ndjson")).await;
-    let missing = |_| ServiceError::NotFound(say!("rows of import {id}", "导入 {id} 的逐行报告"));
-    let text = rows_in(language, &text.map_err(missing)?);
-    let mut response = Response::new(Body::from(text));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
-    Ok(response)
 }

@@ -1,9 +1,12 @@
 //! The API as its callers meet it, in this process: a town of two grids and a handful of covers.
 
+mod again;
+mod again_few;
 mod covers;
 mod feed;
 mod files;
 mod grids;
+mod imports;
 mod journey;
 mod languages;
 mod layers;
@@ -39,11 +42,11 @@ use crate::domain::position::Position;
 use crate::service::Guli;
 use crate::service::keys::demo_keys;
 use crate::store::areas::Area;
+use crate::store::cover_stage::{self, StagedCover};
 use crate::store::events::Event;
-use crate::store::imports::StagedCover;
 use crate::store::people::Person;
 use crate::store::{DatabaseUrl, Store, WriteConn};
-use crate::store::{areas, catalog, events, head, imports, organizations, people};
+use crate::store::{areas, catalog, events, head, organizations, people};
 
 const WEST: &str = "370203005001001";
 const EAST: &str = "370203005001002";
@@ -82,7 +85,7 @@ fn staged(row: u64, (code, lon, lat, status, grid): (&str, f64, f64, Status, &st
         digest: [0; 16],
         original: (lon, lat),
         original_crs: "EPSG:4326",
-        known: false,
+        seen: None,
         cover: Cover {
             id: CoverId(Uuid::from_u128(u128::from(row))),
             code: code.parse().unwrap(),
@@ -126,8 +129,8 @@ async fn seed(writer: &mut WriteConn) {
     people::put_duties(conn, code, &[(grid, DutyKind::GridLeader, person)]).await.unwrap();
     let import = ImportId(Uuid::from_u128(1));
     let rows: Vec<_> = (1..).zip(COVERS).map(|(row, cover)| staged(row, cover)).collect();
-    imports::stage(conn, code, import, &rows).await.unwrap();
-    imports::apply(conn, code, import, 1, (1, 10)).await.unwrap();
+    cover_stage::stage(conn, code, import, &rows).await.unwrap();
+    cover_stage::apply(conn, code, import, 1, (1, 10)).await.unwrap();
     let mut head = head::lock(conn, code).await.unwrap().unwrap();
     head.seq = 1;
     head.registry_seq = 1;

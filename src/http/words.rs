@@ -2,6 +2,7 @@
 
 use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, Schema, SchemaType, Type};
 
+use super::import_list::Stage;
 use crate::crs::Crs;
 use crate::domain::actor::Role;
 use crate::domain::cover::{Accuracy, LoadClass, Material, Place, Shape, Status as CoverStatus};
@@ -43,6 +44,7 @@ schemas! {
     rule Rule,
     severity Severity,
     finding_state State,
+    import_stage Stage,
 }
 
 schemas! {

@@ -75,10 +75,21 @@ pub struct World<'a> {
     pub catalog: Catalog,
     /// This year, in which a cover may have been installed last.
     pub year: u16,
+    /// What was delivered before and removed here since: what the file said of it then may be said again.
+    pub removed_areas: HashSet<u64>,
+    pub removed_organizations: HashSet<OrgCode>,
+    pub asks: Asks<'a>,
+}
+
+/// What is asked of the registry cover by cover.
+#[derive(Clone, Copy)]
+pub struct Asks<'a> {
     /// The record that holds a code.
     pub holder: &'a (dyn Fn(CoverCode) -> Option<Holder> + Sync),
     /// The nearest registered cover of the category that is not of the source; beyond 1 m it does not matter.
     pub nearest: &'a Nearest<'a>,
+    /// Whether the record at hand says something in a column that it did not say before.
+    pub takes: &'a (dyn Fn(&str) -> bool + Sync),
 }
 
 /// Checks the rows of one run, file after file.
@@ -183,17 +194,19 @@ impl<'a> Checker<'a> {
         self.seen.code(area.code.number(), Field::Code, faults);
         self.in_district(area.code.district(), Some(&area.outline), Field::Code, faults);
         let parent = SubdistrictCode::of(area.code);
+        let known = self.world.subdistricts.contains(&parent) || self.was_removed(parent.number());
         let missing = || say!("sub-district {parent} does not exist", "街道 {parent} 不存在");
-        faults.parent(self.world.subdistricts.contains(&parent), Field::Code, missing);
+        faults.parent(known, Field::Code, missing);
     }
 
     fn grid(&mut self, grid: &GridDraft, faults: &mut Faults<'_>) {
         self.seen.code(grid.area.code.number(), Field::Code, faults);
         self.in_district(grid.area.code.district(), Some(&grid.area.outline), Field::Code, faults);
         let parent = CommunityCode::of(grid.area.code);
+        let known = self.world.communities.contains(&parent) || self.was_removed(parent.number());
         let missing = || say!("community {parent} does not exist", "社区 {parent} 不存在");
-        faults.parent(self.world.communities.contains(&parent), Field::Code, missing);
-        self.exists(grid.supervising_department.as_ref(), Field::SupervisingDepartment, faults);
+        faults.parent(known, Field::Code, missing);
+        self.is_or_was(grid.supervising_department.as_ref(), Field::SupervisingDepartment, faults);
     }
 
     fn organization(&mut self, organization: &OrganizationDraft, faults: &mut Faults<'_>) {
@@ -205,18 +218,28 @@ impl<'a> Checker<'a> {
         // The same person has many rows; the same duty for the same area is one too many.
         let key = format!("{}\u{1F}{}\u{1F}{}", person.external_id, person.duty.as_str(), person.area);
         self.seen.text(&key, Field::ExternalId, faults);
-        self.exists(person.organization.as_ref(), Field::Organization, faults);
+        self.is_or_was(person.organization.as_ref(), Field::Organization, faults);
         let (world, area) = (&self.world, &person.area);
-        let exists = match area {
-            AreaCode::Subdistrict(code) => world.subdistricts.contains(code),
-            AreaCode::Community(code) => world.communities.contains(code),
-            AreaCode::Grid(code) => world.grids.contains(code),
-        };
+        let exists = self.was_removed(area.number())
+            || match area {
+                AreaCode::Subdistrict(code) => world.subdistricts.contains(code),
+                AreaCode::Community(code) => world.communities.contains(code),
+                AreaCode::Grid(code) => world.grids.contains(code),
+            };
         faults.parent(exists, Field::Area, || match area {
             AreaCode::Subdistrict(code) => say!("sub-district {code} does not exist", "街道 {code} 不存在"),
             AreaCode::Community(code) => say!("community {code} does not exist", "社区 {code} 不存在"),
             AreaCode::Grid(code) => say!("grid {code} does not exist", "责任网格 {code} 不存在"),
         });
+    }
+
+    /// Whether an area was delivered before and removed here since. Whether it is needed is asked when the row is compared.
+    fn was_removed(&self, area: u64) -> bool {
+        self.world.removed_areas.contains(&area)
+    }
+
+    fn is_or_was(&self, organization: Option<&OrgCode>, field: Field, faults: &mut Faults<'_>) {
+        self.exists(organization.filter(|code| !self.world.removed_organizations.contains(*code)), field, faults);
     }
 
     pub(super) fn exists(&self, organization: Option<&OrgCode>, field: Field, faults: &mut Faults<'_>) {

@@ -53,13 +53,16 @@ impl SeenCovers {
 pub(super) fn cover(checker: &mut Checker<'_>, draft: &CoverDraft, faults: &mut Faults<'_>) {
     checker.covers.keys.text(&draft.external_id, Field::ExternalId, faults);
     codes(checker, draft, faults);
-    if !checker.world.catalog.enables(draft.category) {
+    // What was said before was asked then, and what became of it here since is no fault of the file.
+    let takes = checker.world.asks.takes;
+    if takes("category") && !checker.world.catalog.enables(draft.category) {
         let category = draft.category;
         let detail = say!("category {category} is not in this district's table", "本区的小类表中没有 {category}");
         faults.add(FindingCode::CategoryUnknown, category_field(faults.profile), detail);
     }
-    checker.exists(draft.owner.as_ref(), Field::Owner, faults);
-    checker.exists(draft.responsible_unit.as_ref(), Field::ResponsibleUnit, faults);
+    checker.exists(draft.owner.as_ref().filter(|_| takes("owner")), Field::Owner, faults);
+    let unit = draft.responsible_unit.as_ref().filter(|_| takes("responsible_unit"));
+    checker.exists(unit, Field::ResponsibleUnit, faults);
     if draft.owner.is_none() && draft.category != OWNERLESS {
         let detail = say!("no owner, and its category is not 0114 无主井盖", "没有权属单位，小类又不是 0114 无主井盖");
         faults.add(FindingCode::OwnerMissing, Field::Owner, detail);
@@ -68,7 +71,7 @@ pub(super) fn cover(checker: &mut Checker<'_>, draft: &CoverDraft, faults: &mut 
         let detail = say!("{year} is still to come", "{year} 年还没有到");
         faults.add(FindingCode::ValueInvalid, Field::Installed, detail);
     }
-    if place(checker, draft, faults) {
+    if !takes("position") || place(checker, draft, faults) {
         near_duplicate(checker, draft, faults);
     }
 }
@@ -97,7 +100,7 @@ fn codes(checker: &mut Checker<'_>, draft: &CoverDraft, faults: &mut Faults<'_>)
 }
 
 fn held_by_another(checker: &Checker<'_>, code: CoverCode, draft: &CoverDraft, faults: &mut Faults<'_>) {
-    if let Some(Holder { source, external_id }) = (checker.world.holder)(code)
+    if let Some(Holder { source, external_id }) = (checker.world.asks.holder)(code)
         && (Some(&source) != faults.profile.source.as_ref() || external_id != draft.external_id)
     {
         let detail = say!(
@@ -130,7 +133,7 @@ fn place(checker: &Checker<'_>, draft: &CoverDraft, faults: &mut Faults<'_>) -> 
 
 fn near_duplicate(checker: &mut Checker<'_>, draft: &CoverDraft, faults: &mut Faults<'_>) {
     let source = faults.profile.source.as_ref();
-    let registered = (checker.world.nearest)(draft.category, draft.position, source);
+    let registered = (checker.world.asks.nearest)(draft.category, draft.position, source);
     let number = checker.covers.source(source);
     let seen = checker.covers.places.as_ref().and_then(|p| p.nearest(draft.category, draft.position, number, NEAR_M));
     let seen = seen.map(|(Seen { row, file, .. }, metres)| {

@@ -18,8 +18,9 @@ fn world<'a>(holder: &'a (dyn Fn(CoverCode) -> Option<Holder> + Sync), nearest: 
         organizations: ["370203-WAT01".parse().unwrap()].into(),
         catalog: Catalog::national(),
         year: 2026,
-        holder,
-        nearest,
+        removed_areas: HashSet::new(),
+        removed_organizations: HashSet::new(),
+        asks: Asks { holder, nearest, takes: &|_| true },
     }
 }
 

@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::crs::Crs;
 use crate::domain::catalog::{Category, CategoryCode};
-use crate::domain::cover::{Accuracy, Spec, Status};
+use crate::domain::cover::{self, Accuracy, Spec, Status};
 use crate::domain::deadline::DamageRule;
 use crate::domain::grid::DutyKind;
 use crate::domain::id::{CommunityCode, CoverCode, DistrictCode, GridCode, OrgCode, SubdistrictCode};
@@ -119,6 +119,19 @@ impl std::fmt::Display for AreaCode {
 }
 
 impl CoverDraft {
+    /// What the record says, in the registry's own terms.
+    pub fn said(&self) -> cover::CoverDraft {
+        cover::CoverDraft {
+            category: self.category,
+            owner: self.owner.clone(),
+            responsible_unit: self.responsible_unit.clone(),
+            position: self.position,
+            accuracy: self.accuracy,
+            spec: self.spec.clone(),
+            status: self.status,
+        }
+    }
+
     /// What the record says, as 128 bits: the same again changes nothing.
     pub fn digest(&self) -> [u8; 16] {
         let mut hash = Sha256::new();

@@ -39,6 +39,10 @@ words! {
         OwnerMissing = "owner_missing",
         /// A cover of the same category from another source within a metre.
         NearDuplicate = "near_duplicate",
+        /// The file changed what had been corrected in the registry since it was delivered last.
+        OverwritesCorrection = "overwrites_correction",
+        /// It was removed in the registry, and stays so.
+        RemovedHere = "removed_here",
     }
     /// Whether a finding rejects its row.
     Severity { Error = "error", Warning = "warning" }
@@ -47,7 +51,9 @@ words! {
 impl FindingCode {
     pub const fn severity(self) -> Severity {
         match self {
-            Self::OwnerMissing | Self::NearDuplicate => Severity::Warning,
+            Self::OwnerMissing | Self::NearDuplicate | Self::OverwritesCorrection | Self::RemovedHere => {
+                Severity::Warning
+            }
             _ => Severity::Error,
         }
     }

@@ -122,7 +122,7 @@ pub(super) fn fill(record: &mut RawRecord, text: &[u8], slots: &[(Field, String)
     for (field, name) in slots {
         match (properties.get(name), &feature.id) {
             (Some(JsonValue::String(text)), _) => record.set(*field, text),
-            (Some(JsonValue::Null), _) => {}
+            (Some(JsonValue::Null), _) => record.set(*field, ""),
             (Some(value), _) => record.set(*field, &value.to_string()),
             // The feature's own id serves where a property of that name does not exist.
             (None, Some(feature::Id::String(text))) if name == "id" => record.set(*field, text),

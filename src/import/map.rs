@@ -35,7 +35,17 @@ pub(super) fn row(record: &RawRecord, profile: &Profile, crs: CrsService) -> Row
     };
     let draft = draft.filter(|_| !reading.findings.iter().any(Finding::is_error));
     let Reading { findings, misplaced, .. } = reading;
-    Row { row: record.row, line: record.line, draft, findings, misplaced }
+    let silent = profile.kind.fields().iter().copied().filter(|field| is_silent(record, profile, *field)).collect();
+    Row { row: record.row, line: record.line, draft, findings, silent, misplaced }
+}
+
+/// Whether a file says nothing of a field. Who names a column for it says what is there, be it nothing; Guli's own names
+/// are only tried.
+fn is_silent(record: &RawRecord, profile: &Profile, field: Field) -> bool {
+    match profile.column(field) {
+        Some(_) => profile.by_default && !record.has(field),
+        None => profile.constant(field).is_none(),
+    }
 }
 
 /// A record being read. A method that gives `None` where a value was needed or could not be read

@@ -14,7 +14,7 @@ use std::io::Read;
 use crate::crs::CrsService;
 use draft::{Draft, Original};
 use encoding::Decoder;
-use field::Format;
+use field::{Field, Format};
 use finding::Finding;
 use profile::Profile;
 use record::{RawRecord, Reader, Step};
@@ -31,11 +31,13 @@ mod check_cover;
 mod csv;
 mod geojson;
 mod geojsonseq;
+mod lookup;
 mod map;
 mod map_catalog;
 mod map_cover;
 mod neighbours;
 mod record;
+mod rows_out;
 mod run_covers;
 mod run_few;
 mod scan;
@@ -51,6 +53,8 @@ pub struct Row {
     /// `None` where an error rejects the row.
     pub draft: Option<Draft>,
     pub findings: Vec<Finding>,
+    /// Fields that the file does not have: of these it says nothing, not even that there is nothing.
+    pub silent: Vec<Field>,
     /// Two finite numbers that are no position in the declared system: perhaps exchanged ones,
     /// which the checker finds out.
     pub misplaced: Option<Original>,
@@ -59,7 +63,7 @@ pub struct Row {
 impl Row {
     fn of_file(findings: Vec<Finding>) -> Self {
         let (row, line) = findings.first().map_or((0, 1), |finding| (finding.row, finding.line));
-        Self { row, line, draft: None, findings, misplaced: None }
+        Self { row, line, draft: None, findings, silent: Vec::new(), misplaced: None }
     }
 
     /// Whether an error rejects the row.

@@ -61,6 +61,11 @@ impl RawRecord {
         Some(self.text[from..to].trim()).filter(|text| !text.is_empty())
     }
 
+    /// Whether the file has the field at all, be it empty.
+    pub(super) const fn has(&self, field: Field) -> bool {
+        self.cells[field as usize].is_some()
+    }
+
     pub(super) const fn at(&self) -> (u64, u64) {
         (self.row, self.line)
     }

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{BufWriter, Read, Write as _};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,13 +14,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
-use super::check::{Checker, Served, World};
+use super::check::{Asks, Checker, Served, World};
 use super::draft::Draft;
 use super::field::Kind;
 use super::finding::Finding;
+use super::lookup::Lookup;
 use super::profile::Profile;
-use super::run_covers::{CoverRun, Lookup};
-use super::run_few::write_few;
+use super::rows_out::{KeptRows, RowLine, RowsOut};
+use super::run_covers::CoverRun;
+use super::run_few::Few;
 use super::{Row, read};
 use crate::crs::CrsService;
 use crate::domain::catalog::Catalog;
@@ -112,14 +114,18 @@ pub fn run(guli: &Arc<Guli>, request: &Request, progress: &mut dyn FnMut(&Progre
     let lookup = Lookup::new(guli, &handle);
     let (holder, nearest) =
         (|code| lookup.holder(code), |category, at, source: Option<&_>| lookup.nearest(category, at, source));
-    let world = handle.block_on(world(guli, district, &holder, &nearest))?;
+    let takes = |column: &str| lookup.takes(column);
+    let asks = Asks { holder: &holder, nearest: &nearest, takes: &takes };
+    let world = handle.block_on(world(guli, district, asks))?;
     let crs = CrsService::new();
     let checker = match request.mode {
         Mode::Apply => Checker::new(world, crs),
         Mode::DryRun => Checker::remembering(world, crs),
     };
     let rows_out = request.rows_to.as_deref().map(RowsOut::create).transpose()?;
-    let mut run = Run { guli, handle: &handle, request, lookup: &lookup, checker, crs, rows_out, district, progress };
+    let kept = KeptRows::default();
+    let mut run =
+        Run { guli, handle: &handle, request, lookup: &lookup, checker, crs, rows_out, kept, district, progress };
     let mut reports = Vec::with_capacity(request.files.len());
     for (profile, path) in &request.files {
         let report = run.file(profile, path)?;
@@ -149,12 +155,7 @@ fn district_of(guli: &Guli, request: &Request) -> Result<Option<DistrictCode>, R
     }
 }
 
-async fn world<'a>(
-    guli: &Guli,
-    district: Option<DistrictCode>,
-    holder: &'a (dyn Fn(crate::domain::id::CoverCode) -> Option<super::check::Holder> + Sync),
-    nearest: &'a super::check::Nearest<'a>,
-) -> Result<World<'a>, ServiceError> {
+async fn world<'a>(guli: &Guli, district: Option<DistrictCode>, asks: Asks<'a>) -> Result<World<'a>, ServiceError> {
     let mut world = World {
         district: None,
         subdistricts: HashSet::default(),
@@ -163,8 +164,9 @@ async fn world<'a>(
         organizations: guli.all_organizations().await?.into_iter().map(|o| o.code).collect(),
         catalog: Catalog::national(),
         year: guli.this_year(),
-        holder,
-        nearest,
+        removed_areas: HashSet::default(),
+        removed_organizations: HashSet::default(),
+        asks,
     };
     let Some(code) = district else { return Ok(world) };
     let record = guli.district_records().await?.into_iter().find(|record| record.code == code);
@@ -173,6 +175,7 @@ async fn world<'a>(
     world.subdistricts = areas.subdistricts.iter().map(|area| area.code).collect();
     world.communities = areas.communities.iter().map(|area| area.code).collect();
     world.grids = areas.grids.iter().map(|area| area.code).collect();
+    (world.removed_areas, world.removed_organizations) = guli.removed_records(code).await?;
     if let Some(catalog) = guli.context.index.catalog(code) {
         world.catalog = (*catalog).clone();
     }
@@ -188,6 +191,7 @@ pub(super) struct Run<'r> {
     pub(super) checker: Checker<'r>,
     crs: CrsService,
     rows_out: Option<RowsOut>,
+    kept: KeptRows,
     district: Option<DistrictCode>,
     progress: &'r mut dyn FnMut(&Progress),
 }
@@ -216,21 +220,47 @@ impl Tally {
     }
 }
 
+impl Tally {
+    /// Notes what was found of a row that was noted before.
+    pub(super) fn add(&mut self, row: &mut Row, finding: Finding) {
+        let was_warned = u64::from(!row.findings.is_empty());
+        if finding.is_error() {
+            row.draft = None;
+            self.counts.rejected += 1;
+            self.counts.warned -= was_warned;
+        } else {
+            self.counts.warned += 1 - was_warned;
+        }
+        self.findings_total += 1;
+        if self.findings.len() < FINDINGS {
+            self.findings.push(finding.clone());
+        }
+        row.findings.push(finding);
+    }
+}
+
 impl Run<'_> {
-    /// Keeps the report. What it tells of has happened, so that an error is no reason to say that it has not.
-    fn keep(&self, report: &Report, kind: Kind) {
+    /// Keeps the report, and what became of each row. What they tell of has happened, so that an error is no reason to say
+    /// that it has not.
+    fn keep(&mut self, report: &Report, kind: Kind) {
+        let rows = std::mem::take(&mut self.kept);
         // A file that changed nothing has no identity but the one that was asked for.
         let id = report.id.parse().ok().map(ImportId).or(self.request.id);
-        if let (Mode::Apply, Some(district), Some(id)) = (self.request.mode, self.district, id) {
-            let mut report = report.clone();
-            if kind == Kind::People {
-                report.findings.iter_mut().for_each(Finding::forget_value);
-            }
-            let text = serde_json::to_string(&report).unwrap_or_default();
-            let kept = self.handle.block_on(self.guli.keep_report(district, id, &self.request.by, text));
-            if let Err(error) = kept {
-                tracing::warn!(%error, import = %id, "the report of an import could not be kept");
-            }
+        let (Mode::Apply, Some(district), Some(id)) = (self.request.mode, self.district, id) else { return };
+        let mut told = report.clone();
+        if kind == Kind::People {
+            told.findings.iter_mut().for_each(Finding::forget_value);
+        }
+        let text = serde_json::to_string(&told).unwrap_or_default();
+        let counts = serde_json::to_string(&report.counts).unwrap_or_default();
+        let by = &self.request.by;
+        let file = self.guli.new_import(Some(id), district, &report.profile, &report.file, kind.as_str(), by);
+        let kept = self.handle.block_on(async {
+            self.guli.keep_report(&file, counts, !report.rejected, text).await?;
+            rows.keep(self.guli, district, id).await
+        });
+        if let Err(error) = kept {
+            tracing::warn!(%error, import = %id, "the report of an import could not be kept");
         }
     }
 
@@ -255,8 +285,8 @@ impl Run<'_> {
             let bytes = done.load(Ordering::Relaxed);
             (self.progress)(&Progress { file: name.clone(), bytes, of_bytes, rows: tally.counts.rows });
         }
-        let rejected = tally.counts.rejected > 0 && self.request.on_error == OnError::RefuseFile;
-        let import = self.finish(taken, profile, &name, &mut tally, rejected)?;
+        let import = self.finish(taken, profile, &name, &mut tally)?;
+        let rejected = self.refuses(&tally);
         let Tally { counts, findings, findings_total } = tally;
         Ok(Report {
             id: import.map_or_else(String::new, |import| import.id.to_string()),
@@ -276,13 +306,15 @@ impl Run<'_> {
             self.lookup.prepare(self.district, profile, chunk)?;
         }
         for row in chunk {
-            if let Some(Draft::Cover(draft)) = &row.draft {
-                self.lookup.turn_to(draft);
+            if profile.kind == Kind::Covers {
+                self.lookup.turn_to(row);
             }
             self.checker.check(row, profile);
             if let Some(finding) = self.lookup.contradiction(row, profile) {
                 row.findings.push(finding);
                 row.draft = None;
+            } else if let Some(merged) = self.lookup.merged(row) {
+                row.findings.extend(merged.warnings(row, profile));
             }
         }
         Ok(())
@@ -302,10 +334,15 @@ impl Run<'_> {
             Taken::Covers(covers) => {
                 let district = self.district;
                 let outcomes = covers.take(self, district, &chunk, profile, name, tally)?;
-                self.write_rows(name, &chunk, &outcomes)?;
+                self.write_rows(name, profile.kind, &chunk, &outcomes)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether nothing of a file is stored.
+    fn refuses(&self, tally: &Tally) -> bool {
+        tally.counts.rejected > 0 && self.request.on_error == OnError::RefuseFile
     }
 
     fn finish(
@@ -314,58 +351,51 @@ impl Run<'_> {
         profile: &Profile,
         name: &str,
         tally: &mut Tally,
-        rejected: bool,
     ) -> Result<Option<ImportFile>, RunError> {
         match taken {
-            Taken::Covers(covers) => covers.finish(self, tally, rejected),
-            Taken::Few(rows) => {
-                let import = self.few(&rows, profile, name, tally, rejected)?;
-                Ok(import)
-            }
+            Taken::Covers(covers) => covers.finish(self, tally, self.refuses(tally)),
+            Taken::Few(rows) => self.few(rows, profile, name, tally),
         }
     }
 
     /// Areas, organisations and people: compared, and written where they differ.
     fn few(
         &mut self,
-        rows: &[Row],
+        mut rows: Vec<Row>,
         profile: &Profile,
         name: &str,
         tally: &mut Tally,
-        rejected: bool,
     ) -> Result<Option<ImportFile>, RunError> {
-        let drafts: Vec<&Draft> = rows.iter().filter_map(|row| row.draft.as_ref()).collect();
-        if let Some(Draft::District(area)) = drafts.first() {
+        if let Some(Draft::District(area)) = rows.iter().find_map(|row| row.draft.as_ref()) {
             self.district = Some(area.code);
         }
         let Some(district) = self.district else {
-            self.write_rows(name, rows, &[])?;
+            self.write_rows(name, profile.kind, &rows, &[])?;
             return Ok(None);
         };
-        let import = self.guli.new_import(
-            self.request.id,
-            district,
-            &profile.name,
-            name,
-            profile.kind.as_str(),
-            &self.request.by,
-        );
-        let write = self.request.mode == Mode::Apply && !rejected;
-        let outcomes = self.handle.block_on(write_few(self.guli, &import, profile, &drafts, tally, write))?;
-        self.write_rows(name, rows, &outcomes)?;
+        let (id, kind) = (self.request.id, profile.kind.as_str());
+        let import = self.guli.new_import(id, district, &profile.name, name, kind, &self.request.by);
+        let few = Few { guli: self.guli, request: self.request, profile, rows: &mut rows, tally };
+        let outcomes = self.handle.block_on(few.write(&import))?;
+        self.write_rows(name, profile.kind, &rows, &outcomes)?;
         Ok(Some(import))
     }
 
     /// One JSON line for each row; `outcomes` are those of the good rows, in order.
-    fn write_rows(&mut self, file: &str, rows: &[Row], outcomes: &[Outcome]) -> Result<(), RunError> {
-        let Some(out) = &mut self.rows_out else { return Ok(()) };
+    fn write_rows(&mut self, file: &str, kind: Kind, rows: &[Row], outcomes: &[Outcome]) -> Result<(), RunError> {
         let mut outcomes = outcomes.iter();
         for row in rows.iter().filter(|row| row.row > 0) {
             let outcome = match &row.draft {
                 Some(_) => outcomes.next().map_or("checked", |outcome| outcome.as_str()),
                 None => "rejected",
             };
-            out.write(&RowLine { file, row: row.row, line: row.line, outcome, findings: &row.findings })?;
+            let line = RowLine { file, row: row.row, line: row.line, outcome, findings: &row.findings };
+            if let Some(out) = &mut self.rows_out {
+                out.write(&line)?;
+            }
+            if self.request.mode == Mode::Apply {
+                self.kept.write(&line, kind);
+            }
         }
         Ok(())
     }
@@ -394,39 +424,5 @@ impl Read for Counted {
         let read = self.file.read(buffer)?;
         self.done.fetch_add(read as u64, Ordering::Relaxed);
         Ok(read)
-    }
-}
-
-#[derive(Serialize)]
-struct RowLine<'a> {
-    file: &'a str,
-    row: u64,
-    line: u64,
-    outcome: &'static str,
-    #[serde(skip_serializing_if = "<[Finding]>::is_empty")]
-    findings: &'a [Finding],
-}
-
-/// Where the report row by row goes.
-struct RowsOut {
-    path: PathBuf,
-    out: BufWriter<File>,
-}
-
-impl RowsOut {
-    fn create(path: &Path) -> Result<Self, RunError> {
-        let file = File::create(path).map_err(|source| RunError::File { path: path.to_owned(), source })?;
-        Ok(Self { path: path.to_owned(), out: BufWriter::new(file) })
-    }
-
-    fn write(&mut self, line: &RowLine<'_>) -> Result<(), RunError> {
-        let written = serde_json::to_writer(&mut self.out, line).map_err(std::io::Error::from);
-        written
-            .and_then(|()| self.out.write_all(b"\n"))
-            .map_err(|source| RunError::File { path: self.path.clone(), source })
-    }
-
-    fn finish(mut self) -> Result<(), RunError> {
-        self.out.flush().map_err(|source| RunError::File { path: self.path, source })
     }
 }

@@ -1,155 +1,38 @@
-//! The covers of a run: what the registry knows of them, and their way into it.
+//! The covers of a run on their way into the registry.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::Row;
-use super::check::{Holder, Near};
-use super::draft::{CoverDraft, Draft};
-use super::field::Field;
-use super::finding::{Finding, FindingCode};
+use super::draft::CoverDraft;
+use super::lookup::{Merged, cover};
 use super::profile::Profile;
 use super::run::{Mode, OnError, Run, RunError, Tally};
 use crate::domain::catalog::CategoryCode;
 use crate::domain::cover::Cover;
-use crate::domain::id::{CoverCode, CoverId, DistrictCode, OrgCode};
-use crate::domain::position::{Position, Wgs84};
+use crate::domain::id::{CoverCode, DistrictCode};
 use crate::domain::said::say;
-use crate::service::Guli;
 use crate::service::error::ServiceError;
 use crate::service::import::{AT_ONCE, ImportFile, Outcome, STEP};
-use crate::store::imports::{KnownRecord, StagedCover};
+use crate::store::cover_stage::{Seen, StagedCover};
+use crate::store::imports;
 
-/// How near another department's cover of the category is looked for, in metres.
-const NEAR_M: f64 = 1.0;
-
-/// What the registry knows of the rows at hand, asked for a chunk at a time.
-pub(super) struct Lookup<'r> {
-    guli: &'r Arc<Guli>,
-    handle: &'r Handle,
-    /// Behind a lock because the checks that ask may run anywhere; nobody contends for it.
-    chunk: Mutex<Chunk>,
-}
-
-#[derive(Default)]
-struct Chunk {
-    known: HashMap<String, KnownRecord>,
-    /// `source/external id` of the covers that hold the chunk's codes.
-    sources: HashMap<CoverCode, String>,
-    /// The cover of the row at hand, if it was imported before, and whether the row says the same again.
-    current: Option<(CoverId, bool)>,
-}
-
-impl<'r> Lookup<'r> {
-    pub(super) fn new(guli: &'r Arc<Guli>, handle: &'r Handle) -> Self {
-        Self { guli, handle, chunk: Mutex::default() }
-    }
-
-    fn chunk(&self) -> MutexGuard<'_, Chunk> {
-        self.chunk.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Asks for everything that a chunk of rows will need.
-    pub(super) fn prepare(
-        &self,
-        district: Option<DistrictCode>,
-        profile: &Profile,
-        rows: &[Row],
-    ) -> Result<(), ServiceError> {
-        let (Some(district), Some(source)) = (district, &profile.source) else { return Ok(()) };
-        let drafts = || rows.iter().filter_map(|row| row.draft.as_ref()).filter_map(cover);
-        let ids: Vec<&str> = drafts().map(|draft| draft.external_id.as_str()).collect();
-        // A code that is not in memory is held by nobody.
-        let index = &self.guli.context.index;
-        let codes: Vec<CoverCode> =
-            drafts().filter_map(|draft| draft.code).filter(|code| index.cover(*code).is_some()).collect();
-        let known = self.handle.block_on(self.guli.known_records(district, source.as_str(), &ids))?;
-        let sources = self.handle.block_on(self.guli.sources_of(district, &codes))?;
-        *self.chunk() = Chunk { known, sources, current: None };
-        Ok(())
-    }
-
-    /// Says which record is checked next.
-    pub(super) fn turn_to(&self, draft: &CoverDraft) {
-        let mut chunk = self.chunk();
-        chunk.current = chunk.known.get(&draft.external_id).map(|known| (known.cover, known.digest == draft.digest()));
-    }
-
-    pub(super) fn known(&self, external_id: &str) -> Option<KnownRecord> {
-        self.chunk().known.get(external_id).copied()
-    }
-
-    /// Who holds a code.
-    pub(super) fn holder(&self, code: CoverCode) -> Option<Holder> {
-        let chunk = self.chunk();
-        let (source, external_id) = chunk.sources.get(&code)?.split_once('/')?;
-        Some(Holder { source: source.parse().ok()?, external_id: external_id.to_owned() })
-    }
-
-    /// The nearest registered cover of the category that is not of the source.
-    pub(super) fn nearest(
-        &self,
-        category: CategoryCode,
-        at: Position<Wgs84>,
-        source: Option<&OrgCode>,
-    ) -> Option<Near> {
-        let current = self.chunk().current;
-        let near = self.guli.context.index.covers_near(at, NEAR_M);
-        // Of two, the one that came later is the duplicate: imported again, each row is told what it was told before.
-        let is_other = |id: CoverId| match current {
-            Some((own, true)) => id < own,
-            Some((own, false)) => id != own,
-            None => true,
-        };
-        near.into_iter().filter(|(view, _)| view.category() == category && is_other(view.id)).find_map(
-            |(view, metres)| {
-                let asked = self.handle.block_on(self.guli.sources_of(view.code.district(), &[view.code]));
-                let asked =
-                    asked.inspect_err(|error| tracing::warn!(%error, "a neighbour's source is not known")).ok()?;
-                let theirs = asked.get(&view.code)?.split_once('/')?.0.to_owned();
-                let other = source.is_none_or(|source| source.as_str() != theirs);
-                let code = view.code;
-                other.then(|| Near { name: say!("{code} of {theirs}", "{theirs} 的 {code}"), metres })
-            },
-        )
-    }
-
-    /// A record's code is for life: a file cannot change it, nor the category that it contains.
-    pub(super) fn contradiction(&self, row: &Row, profile: &Profile) -> Option<Finding> {
-        let draft = row.draft.as_ref().and_then(cover)?;
-        let known = self.known(&draft.external_id)?;
-        let code = self.guli.context.index.cover_by_id(known.cover)?.code;
-        let (field, detail) = match draft.code {
-            Some(other) if other != code => {
-                let detail = say!(
-                    "this record was imported as {code}; its code cannot become {other}",
-                    "该记录导入时的编码是 {code}，不能改为 {other}"
-                );
-                (Field::Code, detail)
-            }
-            None if draft.category != code.category() => {
-                let field = if profile.has(Field::Category) { Field::Category } else { Field::Code };
-                let category = draft.category;
-                let detail = say!(
-                    "this record was imported as {code}; its category cannot become {category}",
-                    "该记录导入时的编码是 {code}，小类不能改为 {category}"
-                );
-                (field, detail)
-            }
-            _ => return None,
-        };
-        Some(Finding::new((row.row, row.line), FindingCode::CodeInvalid, Some(profile.label(field)), detail))
-    }
-}
-
-fn cover(draft: &Draft) -> Option<&CoverDraft> {
-    match draft {
-        Draft::Cover(draft) => Some(draft),
-        _ => None,
-    }
+/// The cover that a record tells of again, as it is to be, and what it was compared with.
+fn carry(run: &Run<'_>, district: DistrictCode, draft: &CoverDraft, merged: Merged) -> (Cover, Option<Seen>) {
+    let stands = merged.changes_nothing().then_some(merged.present.seq);
+    let Merged { present, draft: wanted, says, .. } = merged;
+    let present = present.cover;
+    let grid = if wanted.position == present.position {
+        present.grid
+    } else {
+        let grid = run.guli.context.index.grid_at(wanted.position).ok().map(|hit| hit.grid.code);
+        grid.filter(|grid| grid.district() == district)
+    };
+    let cover = wanted.into_cover(present.id, present.code, grid, present.version);
+    let kept = imports::kept(&says, draft.code, &cover);
+    (cover, Some(Seen { version: present.version, stands, kept }))
 }
 
 /// Whether what is staged now can still be applied.
@@ -186,15 +69,24 @@ impl CoverRun {
         let mut outcomes = Vec::with_capacity(rows.len());
         for (row, draft) in rows.iter().filter_map(|row| Some((row, row.draft.as_ref().and_then(cover)?))) {
             let (known, digest) = (run.lookup.known(&draft.external_id), draft.digest());
-            let outcome = match known {
-                Some(known) if known.digest == digest => Outcome::Unchanged,
+            let merged = known.as_ref().and_then(|_| run.lookup.merged(row));
+            let outcome = match &merged {
+                None if known.is_none() => Outcome::Created,
+                None => Outcome::Unchanged,
+                Some(merged) if merged.changes_nothing() || merged.stays_removed() => Outcome::Unchanged,
                 Some(_) => Outcome::Updated,
-                None => Outcome::Created,
             };
             tally.counts.add(outcome);
             outcomes.push(outcome);
-            if outcome != Outcome::Unchanged && is_wanted(run, tally) {
-                let cover = self.settle(run, district, draft, known)?;
+            let is_remembered = match &merged {
+                None => known.is_none(),
+                Some(merged) => !merged.stays_removed(),
+            };
+            if is_remembered && is_wanted(run, tally) {
+                let (cover, seen) = match merged {
+                    None => (self.settle(run, district, draft)?, None),
+                    Some(merged) => carry(run, district, draft, merged),
+                };
                 self.waiting.push(StagedCover {
                     row: row.row,
                     source: source.to_string(),
@@ -202,7 +94,7 @@ impl CoverRun {
                     digest,
                     original: (draft.original.east, draft.original.north),
                     original_crs: draft.original.crs.as_str(),
-                    known: known.is_some(),
+                    seen,
                     cover,
                 });
             }
@@ -220,33 +112,15 @@ impl CoverRun {
         Ok(outcomes)
     }
 
-    fn settle(
-        &mut self,
-        run: &Run<'_>,
-        district: DistrictCode,
-        draft: &CoverDraft,
-        known: Option<KnownRecord>,
-    ) -> Result<Cover, RunError> {
-        let index = &run.guli.context.index;
-        let id = known.map_or_else(|| run.guli.new_cover_id(), |known| known.cover);
-        let registered = known.and_then(|known| index.cover_by_id(known.cover)).map(|view| view.code);
-        let code = match draft.code.or(registered) {
+    /// The new cover that a record tells of.
+    fn settle(&mut self, run: &Run<'_>, district: DistrictCode, draft: &CoverDraft) -> Result<Cover, RunError> {
+        let code = match draft.code {
             Some(code) => code,
             None => self.next_code(run, district, draft.category)?,
         };
-        let grid = index.grid_at(draft.position).ok().map(|hit| hit.grid.code);
-        Ok(Cover {
-            id,
-            code,
-            owner: draft.owner.clone(),
-            responsible_unit: draft.responsible_unit.clone(),
-            position: draft.position,
-            accuracy: draft.accuracy,
-            spec: draft.spec.clone(),
-            status: draft.status,
-            grid: grid.filter(|grid| grid.district() == district),
-            version: 1,
-        })
+        let grid = run.guli.context.index.grid_at(draft.position).ok().map(|hit| hit.grid.code);
+        let grid = grid.filter(|grid| grid.district() == district);
+        Ok(draft.said().into_cover(run.guli.new_cover_id(), code, grid, 1))
     }
 
     fn next_code(

@@ -24,7 +24,7 @@ use crate::http::page::Items;
 use crate::http::params::Params;
 use crate::http::problem::Language;
 use crate::http::wire::Audience;
-use crate::http::{area_edit, cover_edit};
+use crate::http::{area_edit, cover_edit, import_list};
 use crate::import::field::Kind;
 use crate::import::profile::{Profile, Profiles};
 use crate::import::run::{self, Mode, OnError, Progress, Report};
@@ -40,6 +40,10 @@ pub enum Request {
     UndoImport {
         id: String,
         reason: Option<String>,
+    },
+    ListImports {
+        /// The query as `/v1/imports` takes it.
+        query: String,
     },
     /// A layer comes as [`Message::Data`].
     Export {
@@ -118,6 +122,10 @@ pub fn handle(guli: &Arc<Guli>, request: Request, tell: &mut dyn FnMut(Message) 
             let reason = reason.map(Text::new).transpose().map_err(|error| format!("--reason: {}", english(error)))?;
             let undone = runtime.block_on(guli.undo_import(&owner(), id, reason)).map_err(failed)?;
             serde_json::to_value(undone).map_err(|error| error.to_string())
+        }
+        Request::ListImports { query } => {
+            let answer = runtime.block_on(import_list::answer(guli, &owner(), Some(&query))).map_err(failed)?;
+            serde_json::to_value(answer).map_err(|error| error.to_string())
         }
         Request::Export { layer, format, query } => {
             let layer = Layer::parse(&layer).ok_or_else(|| format!("there is no layer {layer:?}"))?;

@@ -37,7 +37,12 @@ impl KeyRing {
 
     /// Whether a key of this identity is in force.
     pub fn is_in_force(&self, id: KeyId) -> bool {
-        self.by_hash.load().values().any(|actor| actor.key == Some(id))
+        self.holder(id).is_some()
+    }
+
+    /// Who holds the key of this identity, if it is in force.
+    pub fn holder(&self, id: KeyId) -> Option<Arc<Actor>> {
+        self.by_hash.load().values().find(|actor| actor.key == Some(id)).cloned()
     }
 
     /// Who holds this key.

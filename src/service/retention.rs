@@ -1,8 +1,9 @@
-//! Forgetting what is past its end: personal data (个人信息), and replies kept for who asks again.
+//! Forgetting what is past its end: personal data (个人信息), replies kept for who asks again, and what became of each row
+//! of a file.
 
 use super::Guli;
 use super::error::Result;
-use crate::store::{areas, idempotency, personal};
+use crate::store::{areas, idempotency, import_rows, personal};
 
 impl Guli {
     /// Forgets, in every district; how many records.
@@ -18,7 +19,8 @@ impl Guli {
                     Box::pin(async move {
                         let conn = &mut conn.conn();
                         Ok(personal::purge(conn, district, now).await?
-                            + idempotency::purge(conn, district, now).await?)
+                            + idempotency::purge(conn, district, now).await?
+                            + import_rows::purge(conn, district, now).await?)
                     })
                 },
                 |count| count,

@@ -1,6 +1,7 @@
 //! Districts and their areas: sub-districts, communities, grids.
 
 use geo::MultiPolygon;
+use sha2::{Digest as _, Sha256};
 use sqlx::QueryBuilder;
 
 use super::{Conn, Result, corrupt, each, wkb};
@@ -280,6 +281,24 @@ struct StateRow {
     row: Row,
     seq_from: i64,
     seq_to: Option<i64>,
+}
+
+/// The states of areas that say what was delivered of them last, but for what was kept.
+pub async fn as_delivered(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Vec<Area>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM (SELECT {COLUMNS}, seq_from FROM area WHERE district = $1 UNION ALL \
+         SELECT {COLUMNS}, seq_from FROM area_version WHERE district = $1) AS state \
+         JOIN delivered ON delivered.record = CAST(state.code AS TEXT) AND delivered.stands = state.seq_from \
+         WHERE delivered.district = $1 AND delivered.kind = 'area'"
+    );
+    let rows: Vec<Row> = each!(conn, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(district.as_i64()).fetch_all(c).await?);
+    rows.into_iter().map(Row::read).collect()
+}
+
+/// What tells one outline from another.
+pub fn outline_digest(outline: &MultiPolygon<f64>) -> Result<String> {
+    Ok(super::digest_text(&Sha256::digest(wkb::write(outline)?)))
 }
 
 /// Codes and last versions of areas that were removed.

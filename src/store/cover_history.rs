@@ -137,7 +137,7 @@ pub async fn put(conn: &mut Conn<'_>, state: &CoverState) -> Result<()> {
 
 /// Makes these states the present of covers that are there; what they are goes to the past.
 pub async fn replace(conn: &mut Conn<'_>, district: DistrictCode, seq: i64, states: &[CoverState]) -> Result<()> {
-    for chunk in states.chunks(super::imports::STAGED_PER_STATEMENT) {
+    for chunk in states.chunks(ROWS_PER_STATEMENT) {
         let covers: Vec<CoverId> = chunk.iter().map(|state| state.cover.id).collect();
         to_past(conn, district, seq, &covers).await?;
         each!(&mut *conn, c => {
@@ -244,28 +244,33 @@ pub async fn made_by(conn: &mut Conn<'_>, district: DistrictCode, seqs: &[i64]) 
     Ok(found)
 }
 
-/// These covers as they are now, and in one of the versions that they had.
-pub async fn now_and_then(
+/// These covers as they are now, and as they were in the state that `is_then` of them.
+pub async fn now_and_then<T: Clone + Sync>(
     conn: &mut Conn<'_>,
     district: DistrictCode,
-    covers: &[Made],
-    version: impl Fn(&Made) -> i64 + Sync,
-) -> Result<Vec<(Made, CoverState, Option<CoverState>)>> {
+    covers: &[T],
+    id: impl Fn(&T) -> CoverId + Sync,
+    is_then: impl Fn(&T, &CoverState) -> bool + Sync,
+) -> Result<Vec<(T, CoverState, Option<CoverState>)>> {
     let mut found = Vec::with_capacity(covers.len());
-    for chunk in covers.chunks(super::ROWS_PER_STATEMENT) {
+    for chunk in covers.chunks(ROWS_PER_STATEMENT) {
+        let ids: Vec<CoverId> = chunk.iter().map(&id).collect();
         let mut present: HashMap<CoverId, CoverState> = HashMap::new();
-        for state in of(conn, district, "cover", chunk).await? {
+        for state in of(conn, district, "cover", &ids).await? {
             present.insert(state.cover.id, state);
         }
-        let mut past: HashMap<(CoverId, i64), CoverState> = HashMap::new();
-        for state in of(conn, district, "cover_version", chunk).await? {
-            past.insert((state.cover.id, state.cover.version), state);
+        let mut past: HashMap<CoverId, Vec<CoverState>> = HashMap::new();
+        for state in of(conn, district, "cover_version", &ids).await? {
+            past.entry(state.cover.id).or_default().push(state);
         }
-        found.extend(chunk.iter().filter_map(|made| {
-            let now = present.remove(&made.id)?;
-            let wanted = version(made);
-            let then = if now.cover.version == wanted { Some(now.clone()) } else { past.remove(&(made.id, wanted)) };
-            Some((*made, now, then))
+        found.extend(chunk.iter().filter_map(|cover| {
+            let now = present.remove(&id(cover))?;
+            let then = if is_then(cover, &now) {
+                Some(now.clone())
+            } else {
+                past.remove(&id(cover)).into_iter().flatten().find(|state| is_then(cover, state))
+            };
+            Some((cover.clone(), now, then))
         }));
     }
     Ok(found)
@@ -276,7 +281,7 @@ async fn of(
     conn: &mut Conn<'_>,
     district: DistrictCode,
     table: &'static str,
-    covers: &[Made],
+    covers: &[CoverId],
 ) -> Result<Vec<CoverState>> {
     let rows: Vec<StateRow> = each!(conn, c => {
         let mut sql = QueryBuilder::<Db>::new(format!(
@@ -284,7 +289,7 @@ async fn of(
         ));
         sql.push_bind(district.as_i64()).push(" AND id IN (");
         let mut list = sql.separated(", ");
-        covers.iter().for_each(|made| { list.push_bind(made.id.0.as_bytes().to_vec()); });
+        covers.iter().for_each(|id| { list.push_bind(id.0.as_bytes().to_vec()); });
         sql.push(")");
         sql.build_query_as().fetch_all(c).await?
     });

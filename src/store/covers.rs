@@ -268,7 +268,10 @@ pub async fn of_stage(
     staged: Staged,
 ) -> Result<Vec<Cover>> {
     let (from, close) = match staged {
-        Staged::New => (format!("SELECT code, id, CAST(1 AS BIGINT) AS version, {FIELDS} FROM cover_stage WHERE "), ""),
+        Staged::New => (
+            format!("SELECT code, id, CAST(1 AS BIGINT) AS version, {FIELDS} FROM cover_stage WHERE seen IS NULL AND "),
+            "",
+        ),
         Staged::Applied => (
             format!("SELECT code, id, version, {FIELDS} FROM cover WHERE id IN (SELECT id FROM cover_stage WHERE "),
             ") AND district = ",

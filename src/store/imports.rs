@@ -1,120 +1,187 @@
-//! Imports: rows are staged where nobody sees them, then applied by set statements.
+//! Imports: what is noted of them, and what is known of the records that they brought.
+
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::covers::{FIELDS, bind_fields};
-use super::{Conn, Result, corrupt, each};
-use crate::domain::cover::Cover;
-use crate::domain::id::{CoverId, DistrictCode, ImportId};
-
-/// Rows of one staging statement: 25 columns each stay below `SQLite`'s 32,766 parameters.
-pub const STAGED_PER_STATEMENT: usize = 1_000;
-
-/// One cover of a file, with its identity settled: an existing one's, or a new one.
-#[derive(Debug, Clone)]
-pub struct StagedCover {
-    pub row: u64,
-    pub source: String,
-    pub external_id: String,
-    pub digest: [u8; 16],
-    pub original: (f64, f64),
-    pub original_crs: &'static str,
-    /// Whether the cover is in the registry and gets another version.
-    pub known: bool,
-    pub cover: Cover,
-}
+use super::cover_history::{self, CoverState};
+use super::{Conn, ROWS_PER_STATEMENT, Result, corrupt, delivered, each};
+use crate::domain::cover::{Cover, CoverDraft};
+use crate::domain::id::{CoverCode, CoverId, DistrictCode, ImportId};
+use crate::domain::merge::{self, Columns};
 
 /// What is known of a record that was imported before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownRecord {
     pub cover: CoverId,
     pub digest: [u8; 16],
+    /// The event that the state is from which says what the record said, but for what was kept; `None` where nothing is
+    /// known of that.
+    stands: Option<i64>,
+    kept: Option<String>,
 }
 
-/// The records that a source has delivered before: external id → cover and digest.
+/// What a record of a cover said last, and what the registry holds.
+#[derive(Debug, Clone)]
+pub struct Earlier {
+    pub present: CoverState,
+    /// `None` where nothing is known of it.
+    pub said: Option<Said>,
+}
+
+/// What a record of a cover said.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// The code that it named; the registry's, where it named none.
+    pub code: CoverCode,
+    pub columns: Columns,
+}
+
+/// The records that a source has delivered before, by external id.
 pub async fn known(
     conn: &mut Conn<'_>,
     district: DistrictCode,
     source: &str,
     external_ids: &[&str],
 ) -> Result<Vec<(String, KnownRecord)>> {
+    type Row = (String, Vec<u8>, Vec<u8>, Option<i64>, Option<String>);
     let mut found = Vec::new();
-    for chunk in external_ids.chunks(STAGED_PER_STATEMENT) {
-        let rows: Vec<(String, Vec<u8>, Vec<u8>)> = each!(conn, c => {
-            let mut sql = QueryBuilder::<Db>::new("SELECT external_id, cover, digest FROM cover_source WHERE district = ");
+    for chunk in external_ids.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<Row> = each!(conn, c => {
+            let mut sql = QueryBuilder::<Db>::new(
+                "SELECT external_id, cover, digest, stands, kept FROM cover_source WHERE district = ",
+            );
             sql.push_bind(district.as_i64()).push(" AND source = ").push_bind(source).push(" AND external_id IN (");
             let mut list = sql.separated(", ");
             chunk.iter().for_each(|id| { list.push_bind(*id); });
             sql.push(")");
             sql.build_query_as().fetch_all(c).await?
         });
-        for (external_id, cover, digest) in rows {
+        for (external_id, cover, digest, stands, kept) in rows {
             let cover = Uuid::from_slice(&cover).map(CoverId).map_err(|e| corrupt("a cover's id", e))?;
             let digest = digest.try_into().map_err(|_| corrupt("a digest", &external_id))?;
-            found.push((external_id, KnownRecord { cover, digest }));
+            found.push((external_id, KnownRecord { cover, digest, stands, kept }));
         }
     }
     Ok(found)
 }
 
-/// Begins an import, unless it has begun.
-pub async fn begin(
+/// What records said last, and what the registry holds, by cover.
+pub async fn earlier(
     conn: &mut Conn<'_>,
     district: DistrictCode,
-    id: ImportId,
-    profile: &str,
-    file: &str,
-    now: Timestamp,
-) -> Result<()> {
-    const SQL: &str = "INSERT INTO import (district, id, profile, file, state, started_at, counts) \
-                       VALUES ($1, $2, $3, $4, 'staging', $5, '{}') ON CONFLICT DO NOTHING";
-    each!(conn, c => sqlx::query(SQL)
-        .bind(district.as_i64()).bind(id.0.as_bytes().as_slice()).bind(profile).bind(file).bind(now.as_microsecond())
+    records: &[KnownRecord],
+) -> Result<HashMap<CoverId, Earlier>> {
+    let is_said = |record: &KnownRecord, state: &CoverState| record.stands == Some(state.seq);
+    let states = cover_history::now_and_then(conn, district, records, |record| record.cover, is_said).await?;
+    let mut earlier = HashMap::with_capacity(states.len());
+    for (record, present, then) in states {
+        let said = then.map(|then| said(&then.cover, record.kept.as_deref())).transpose()?;
+        earlier.insert(record.cover, Earlier { present, said });
+    }
+    Ok(earlier)
+}
+
+/// What a record said of a cover that stands so, but for what was kept.
+pub fn said(cover: &Cover, kept: Option<&str>) -> Result<Said> {
+    let kept = delivered::columns(kept)?;
+    let named = kept.iter().find(|(column, _)| column == CODE).and_then(|(_, code)| code.as_deref());
+    let code = named.map_or(Ok(cover.code), |code| code.parse().map_err(|e| corrupt("a cover's code", e)))?;
+    Ok(Said { code, columns: merge::overlaid(merge::cover(&CoverDraft::of(cover)), &kept) })
+}
+
+/// Where a code is kept that the registry has given up since.
+const CODE: &str = "code";
+
+/// What a record says otherwise than the cover that it is of: its columns, and its code where it names one.
+pub fn kept(says: &Columns, code: Option<CoverCode>, cover: &Cover) -> Option<String> {
+    let stands = merge::cover(&CoverDraft::of(cover));
+    let mut kept: Columns =
+        says.iter().zip(&stands).filter(|(says, stands)| says != stands).map(|(says, _)| says.clone()).collect();
+    kept.extend(code.filter(|code| *code != cover.code).map(|code| (CODE, Some(code.to_string()))));
+    delivered::text(kept)
+}
+
+/// An import as it is noted.
+#[derive(Debug, Clone)]
+pub struct NotedImport {
+    pub district: DistrictCode,
+    pub id: ImportId,
+    pub profile: String,
+    pub file: String,
+    /// What its records are: `covers`, `grids`, …
+    pub kind: String,
+    /// Who sent it, as the log names them.
+    pub actor: String,
+    /// `staging`, `applying`, `applied`, `rejected`, `abandoned`, `failed`, `undoing`, `undone`
+    pub state: String,
+    pub started_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    /// As JSON.
+    pub counts: String,
+}
+
+const COLUMNS: &str = "district, id, profile, file, kind, actor, state, started_at, ended_at, counts";
+
+#[derive(Debug, sqlx::FromRow)]
+struct Row {
+    district: i64,
+    id: Vec<u8>,
+    profile: String,
+    file: String,
+    kind: String,
+    actor: String,
+    state: String,
+    started_at: i64,
+    ended_at: Option<i64>,
+    counts: String,
+}
+
+impl Row {
+    fn read(self) -> Result<NotedImport> {
+        let Self { district, id, profile, file, kind, actor, state, started_at, ended_at, counts } = self;
+        let district =
+            DistrictCode::from_number(district.unsigned_abs()).ok_or_else(|| corrupt("a district", district))?;
+        let id = Uuid::from_slice(&id).map_err(|e| corrupt("an import's id", e))?;
+        let instant = |at| Timestamp::from_microsecond(at).map_err(|e| corrupt("an instant", e));
+        let ended_at = ended_at.map(instant).transpose()?;
+        // Of what stored nothing older databases did not note when it began; its id says it.
+        let begun = id.get_timestamp().filter(|_| started_at == 0).map(|at| at.to_unix());
+        let begun = begun
+            .and_then(|(seconds, nanos)| Some(i64::try_from(seconds).ok()? * 1_000_000 + i64::from(nanos) / 1_000));
+        let started_at = instant(begun.unwrap_or(started_at))?;
+        Ok(NotedImport { district, id: ImportId(id), profile, file, kind, actor, state, started_at, ended_at, counts })
+    }
+}
+
+/// Notes an import, unless it is noted.
+pub async fn begin(conn: &mut Conn<'_>, import: &NotedImport) -> Result<()> {
+    let sql = format!(
+        "INSERT INTO import ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"
+    );
+    let NotedImport { district, id, profile, file, kind, actor, state, started_at, ended_at, counts } = import;
+    each!(conn, c => sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(district.as_i64()).bind(id.0.as_bytes().as_slice()).bind(profile).bind(file).bind(kind).bind(actor)
+        .bind(state).bind(started_at.as_microsecond()).bind(ended_at.map(Timestamp::as_microsecond)).bind(counts)
         .execute(c).await.map(drop)?);
     Ok(())
 }
 
-/// Stages a chunk of covers.
-pub async fn stage(conn: &mut Conn<'_>, district: DistrictCode, id: ImportId, rows: &[StagedCover]) -> Result<()> {
-    for chunk in rows.chunks(STAGED_PER_STATEMENT) {
-        each!(conn, c => {
-            let mut sql = QueryBuilder::<Db>::new(format!(
-                "INSERT INTO cover_stage (district, import, row_number, source, external_id, digest, original_x, original_y, \
-                 original_crs, code, id, {FIELDS}) "
-            ));
-            sql.push_values(chunk, |mut row, staged| {
-                row.push_bind(district.as_i64())
-                    .push_bind(id.0.as_bytes().as_slice())
-                    .push_bind(staged.row.cast_signed())
-                    .push_bind(staged.source.as_str())
-                    .push_bind(staged.external_id.as_str())
-                    .push_bind(staged.digest.as_slice())
-                    .push_bind(staged.original.0)
-                    .push_bind(staged.original.1)
-                    .push_bind(staged.original_crs)
-                    .push_bind(staged.cover.code.number().cast_signed())
-                    .push_bind(staged.cover.id.0.as_bytes().as_slice());
-                bind_fields!(row, &staged.cover);
-            });
-            sql.build().execute(c).await.map(drop)?;
-        });
-    }
-    Ok(())
-}
-
-/// Sets the state of an import; from `applying` on it is finished even after a crash.
+/// Sets the state of an import; from `applying` on it is finished even after a crash. `ended`: with this it is over.
 pub async fn set_state(
     conn: &mut Conn<'_>,
-    district: DistrictCode,
-    id: ImportId,
+    (district, id): (DistrictCode, ImportId),
     state: &str,
     counts: &str,
+    ended: Option<Timestamp>,
 ) -> Result<()> {
-    const SQL: &str = "UPDATE import SET state = $3, counts = $4 WHERE district = $1 AND id = $2";
+    const SQL: &str = "UPDATE import SET state = $3, counts = $4, ended_at = COALESCE($5, ended_at) \
+                       WHERE district = $1 AND id = $2";
     each!(conn, c => sqlx::query(SQL)
         .bind(district.as_i64()).bind(id.0.as_bytes().as_slice()).bind(state).bind(counts)
+        .bind(ended.map(Timestamp::as_microsecond))
         .execute(c).await.map(drop)?);
     Ok(())
 }
@@ -142,24 +209,13 @@ pub async fn report(conn: &mut Conn<'_>, district: DistrictCode, id: ImportId) -
         .bind(district.as_i64()).bind(id.0.as_bytes().as_slice()).fetch_optional(c).await?))
 }
 
-/// An import as noted.
-#[derive(Debug, Clone)]
-pub struct NotedImport {
-    pub district: DistrictCode,
-    pub id: ImportId,
-    pub profile: String,
-    pub file: String,
-    pub counts: String,
-}
-
 /// Imports in a state.
 pub async fn in_state(conn: &mut Conn<'_>, state: &str) -> Result<Vec<NotedImport>> {
     let districts = super::areas::district_codes(conn).await?;
-    let mut rows: Vec<(i64, Vec<u8>, String, String, String)> = Vec::new();
-    for chunk in districts.chunks(STAGED_PER_STATEMENT) {
-        let found: Vec<_> = each!(&mut *conn, c => {
-            let mut sql =
-                QueryBuilder::<Db>::new("SELECT district, id, profile, file, counts FROM import WHERE district IN (");
+    let mut rows: Vec<Row> = Vec::new();
+    for chunk in districts.chunks(ROWS_PER_STATEMENT) {
+        let found: Vec<Row> = each!(&mut *conn, c => {
+            let mut sql = QueryBuilder::<Db>::new(format!("SELECT {COLUMNS} FROM import WHERE district IN ("));
             let mut list = sql.separated(", ");
             chunk.iter().for_each(|district| { list.push_bind(district.as_i64()); });
             sql.push(") AND state = ").push_bind(state).push(" ORDER BY district, id");
@@ -167,174 +223,82 @@ pub async fn in_state(conn: &mut Conn<'_>, state: &str) -> Result<Vec<NotedImpor
         });
         rows.extend(found);
     }
-    rows.into_iter()
-        .map(|(district, id, profile, file, counts)| {
-            let district =
-                DistrictCode::from_number(district.unsigned_abs()).ok_or_else(|| corrupt("a district", district))?;
-            let id = Uuid::from_slice(&id).map(ImportId).map_err(|e| corrupt("an import's id", e))?;
-            Ok(NotedImport { district, id, profile, file, counts })
-        })
-        .collect()
+    rows.into_iter().map(Row::read).collect()
 }
 
-/// What happens to a cover that is there already.
-fn on_known_cover() -> String {
-    let fields = FIELDS.split(',').map(|f| format!("{0} = excluded.{0}", f.trim())).collect::<Vec<_>>().join(", ");
-    format!(
-        " ON CONFLICT (district, id) DO UPDATE SET version = cover.version + 1, {fields}, \
-         seq_from = excluded.seq_from, source = excluded.source WHERE cover.seq_from < excluded.seq_from"
-    )
-}
-
-/// What happens to a record that was delivered before.
-const ON_KNOWN_SOURCE: &str = " ON CONFLICT (district, source, external_id) DO UPDATE SET digest = excluded.digest, \
-    original_x = excluded.original_x, original_y = excluded.original_y, original_crs = excluded.original_crs, \
-    import = excluded.import, row_number = excluded.row_number";
-
-/// Makes rows the present without staging them; superseded states go to the past.
-pub async fn write(
-    conn: &mut Conn<'_>,
-    district: DistrictCode,
-    id: ImportId,
-    seq: i64,
-    rows: &[StagedCover],
-) -> Result<()> {
-    for chunk in rows.chunks(STAGED_PER_STATEMENT) {
-        let known: Vec<CoverId> = chunk.iter().filter(|row| row.known).map(|row| row.cover.id).collect();
-        if !known.is_empty() {
-            super::cover_history::to_past(conn, district, seq, &known).await?;
-        }
-        each!(&mut *conn, c => {
-            let mut present = QueryBuilder::<Db>::new(format!(
-                "INSERT INTO cover (district, code, id, version, seq_from, source, {FIELDS}) "
-            ));
-            present.push_values(chunk, |mut row, staged| {
-                row.push_bind(district.as_i64())
-                    .push_bind(staged.cover.code.number().cast_signed())
-                    .push_bind(staged.cover.id.0.as_bytes().as_slice())
-                    .push_bind(1_i64)
-                    .push_bind(seq)
-                    .push_bind(format!("{}/{}", staged.source, staged.external_id));
-                bind_fields!(row, &staged.cover);
-            });
-            present.push(on_known_cover());
-            present.build().execute(&mut *c).await.map(drop)?;
-            let mut sources = QueryBuilder::<Db>::new(
-                "INSERT INTO cover_source (district, source, external_id, cover, digest, original_x, original_y, \
-                 original_crs, import, row_number) ",
-            );
-            sources.push_values(chunk, |mut row, staged| {
-                row.push_bind(district.as_i64())
-                    .push_bind(staged.source.as_str())
-                    .push_bind(staged.external_id.as_str())
-                    .push_bind(staged.cover.id.0.as_bytes().as_slice())
-                    .push_bind(staged.digest.as_slice())
-                    .push_bind(staged.original.0)
-                    .push_bind(staged.original.1)
-                    .push_bind(staged.original_crs)
-                    .push_bind(id.0.as_bytes().as_slice())
-                    .push_bind(staged.row.cast_signed());
-            });
-            sources.push(ON_KNOWN_SOURCE);
-            sources.build().execute(c).await.map(drop)?;
-        });
-    }
-    Ok(())
-}
-
-const STAGED: &str = "district = $1 AND import = $2 AND row_number BETWEEN $3 AND $4";
-
-/// Puts the states that staged rows from `first` to `last` will supersede into the past.
-/// Doing it again changes nothing.
-pub async fn keep_past(
-    conn: &mut Conn<'_>,
-    district: DistrictCode,
-    id: ImportId,
-    seq: i64,
-    rows: (u64, u64),
-) -> Result<()> {
-    let past = format!(
-        "INSERT INTO cover_version (district, code, id, version, seq_from, source, seq_to, {FIELDS}) \
-         SELECT district, code, id, version, seq_from, source, $5, {FIELDS} FROM cover \
-         WHERE district = $1 AND seq_from < $5 AND id IN (SELECT id FROM cover_stage WHERE {STAGED}) ON CONFLICT DO NOTHING"
-    );
-    over_rows(conn, past, district, id, seq, rows).await
-}
-
-/// Makes the staged rows from `first` to `last` the present. Doing it again changes nothing.
-pub async fn apply(
-    conn: &mut Conn<'_>,
-    district: DistrictCode,
-    id: ImportId,
-    seq: i64,
-    rows: (u64, u64),
-) -> Result<()> {
-    let present = format!(
-        "INSERT INTO cover (district, code, id, version, seq_from, source, {FIELDS}) \
-         SELECT district, code, id, 1, $5, source || '/' || external_id, {FIELDS} FROM cover_stage WHERE {STAGED}{}",
-        on_known_cover()
-    );
-    let source = format!(
-        "INSERT INTO cover_source (district, source, external_id, cover, digest, original_x, original_y, original_crs, import, \
-         row_number) SELECT district, source, external_id, id, digest, original_x, original_y, original_crs, import, row_number \
-         FROM cover_stage WHERE {STAGED} AND $5 > 0{ON_KNOWN_SOURCE}"
-    );
-    over_rows(conn, present, district, id, seq, rows).await?;
-    over_rows(conn, source, district, id, seq, rows).await
-}
-
-/// Runs a statement over the staged rows from `first` to `last`.
-async fn over_rows(
-    conn: &mut Conn<'_>,
-    sql: String,
-    district: DistrictCode,
-    id: ImportId,
-    seq: i64,
-    (first, last): (u64, u64),
-) -> Result<()> {
-    each!(conn, c => sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(district.as_i64())
-        .bind(id.0.as_bytes().as_slice())
-        .bind(first.cast_signed())
-        .bind(last.cast_signed())
-        .bind(seq)
-        .execute(c)
-        .await
-        .map(drop)?);
-    Ok(())
-}
-
-/// Forgets staged rows up to `last`, after they were applied or when the import is given up.
-pub async fn unstage(conn: &mut Conn<'_>, district: DistrictCode, id: ImportId, last: u64) -> Result<()> {
-    const SQL: &str = "DELETE FROM cover_stage WHERE district = $1 AND import = $2 AND row_number <= $3";
-    each!(conn, c => sqlx::query(SQL)
-        .bind(district.as_i64()).bind(id.0.as_bytes().as_slice()).bind(last.cast_signed())
-        .execute(c).await.map(drop)?);
-    Ok(())
-}
-
-/// First and last staged row, if any is left.
-pub async fn staged_range(conn: &mut Conn<'_>, district: DistrictCode, id: ImportId) -> Result<Option<(u64, u64)>> {
-    const SQL: &str = "SELECT min(row_number), max(row_number) FROM cover_stage WHERE district = $1 AND import = $2";
-    let (first, last): (Option<i64>, Option<i64>) = each!(conn, c => sqlx::query_as(SQL)
-        .bind(district.as_i64()).bind(id.0.as_bytes().as_slice()).fetch_one(c).await?);
-    Ok(first.zip(last).map(|(first, last)| (first.unsigned_abs(), last.unsigned_abs())))
-}
-
-/// An import as noted, with its state.
-pub async fn find(conn: &mut Conn<'_>, district: DistrictCode, id: ImportId) -> Result<Option<(NotedImport, String)>> {
-    const SQL: &str = "SELECT profile, file, counts, state FROM import WHERE district = $1 AND id = $2";
-    let row: Option<(String, String, String, String)> = each!(conn, c => sqlx::query_as(SQL)
+/// An import as noted.
+pub async fn find(conn: &mut Conn<'_>, district: DistrictCode, id: ImportId) -> Result<Option<NotedImport>> {
+    let sql = format!("SELECT {COLUMNS} FROM import WHERE district = $1 AND id = $2");
+    let row: Option<Row> = each!(conn, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(district.as_i64()).bind(id.0.as_bytes().as_slice()).fetch_optional(c).await?);
-    Ok(row.map(|(profile, file, counts, state)| (NotedImport { district, id, profile, file, counts }, state)))
+    row.map(Row::read).transpose()
 }
 
-/// Forgets what records said that these covers came from: delivered again, they are taken again.
-pub async fn forget_digests(conn: &mut Conn<'_>, district: DistrictCode, covers: &[CoverId]) -> Result<()> {
-    for chunk in covers.chunks(super::ROWS_PER_STATEMENT) {
+/// What a list of imports is narrowed to.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Districts of which all imports are listed.
+    pub all_of: Vec<DistrictCode>,
+    /// Districts of which only those of `actor` are.
+    pub own_of: Vec<DistrictCode>,
+    pub actor: String,
+    pub profile: Option<String>,
+    /// An empty list narrows nothing.
+    pub states: Vec<&'static str>,
+    /// The last one already given.
+    pub before: Option<ImportId>,
+    pub limit: i64,
+}
+
+/// Imports as wanted, the newest first.
+pub async fn list(conn: &mut Conn<'_>, wanted: &Wanted) -> Result<Vec<NotedImport>> {
+    let rows: Vec<Row> = each!(conn, c => {
+        let mut sql = QueryBuilder::<Db>::new(format!("SELECT {COLUMNS} FROM import WHERE (1 = 0"));
+        for (districts, own) in [(&wanted.all_of, false), (&wanted.own_of, true)] {
+            if districts.is_empty() {
+                continue;
+            }
+            sql.push(" OR (district IN (");
+            let mut list = sql.separated(", ");
+            districts.iter().for_each(|district| { list.push_bind(district.as_i64()); });
+            sql.push(")");
+            if own {
+                sql.push(" AND actor = ").push_bind(wanted.actor.as_str());
+            }
+            sql.push(")");
+        }
+        sql.push(")");
+        if let Some(profile) = &wanted.profile {
+            sql.push(" AND profile = ").push_bind(profile.as_str());
+        }
+        if !wanted.states.is_empty() {
+            sql.push(" AND state IN (");
+            let mut list = sql.separated(", ");
+            wanted.states.iter().for_each(|state| { list.push_bind(*state); });
+            sql.push(")");
+        }
+        if let Some(before) = wanted.before {
+            sql.push(" AND id < ").push_bind(before.0.as_bytes().to_vec());
+        }
+        sql.push(" ORDER BY id DESC LIMIT ").push_bind(wanted.limit);
+        sql.build_query_as().fetch_all(c).await?
+    });
+    rows.into_iter().map(Row::read).collect()
+}
+
+/// Forgets that records of these covers were taken: delivered again, they are taken again. What they change is told from
+/// how the covers `stand` since an event, or all of it is.
+pub async fn forget_digests(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    stand: Option<i64>,
+    covers: &[CoverId],
+) -> Result<()> {
+    for chunk in covers.chunks(ROWS_PER_STATEMENT) {
         each!(&mut *conn, c => {
             let mut sql = QueryBuilder::<Db>::new("UPDATE cover_source SET digest = ");
-            sql.push_bind([0_u8; 16].as_slice()).push(" WHERE district = ").push_bind(district.as_i64());
+            sql.push_bind([0_u8; 16].as_slice()).push(", stands = ").push_bind(stand);
+            sql.push(" WHERE district = ").push_bind(district.as_i64());
             sql.push(" AND cover IN (");
             let mut list = sql.separated(", ");
             chunk.iter().for_each(|cover| { list.push_bind(cover.0.as_bytes().as_slice()); });

@@ -10,12 +10,15 @@ pub mod citus;
 pub mod compare;
 pub mod copy;
 pub mod cover_history;
+pub mod cover_stage;
 pub mod covers;
+pub mod delivered;
 mod dialect;
 pub mod events;
 pub mod findings;
 pub mod head;
 pub mod idempotency;
+pub mod import_rows;
 pub mod imports;
 mod insert;
 pub mod keys;
@@ -327,6 +330,13 @@ fn lock_beside(file: &Path) -> Result<std::fs::File> {
         Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::Locked(file.to_owned())),
         Err(std::fs::TryLockError::Error(e)) => Err(setup(e)),
     }
+}
+
+/// The first 128 bits of a digest, as text.
+fn digest_text(digest: &[u8]) -> String {
+    let mut first = [0; 16];
+    first.copy_from_slice(&digest[..16]);
+    format!("{:032x}", u128::from_be_bytes(first))
 }
 
 /// Rows of one multi-row statement, below `SQLite`'s 32,766 parameters for any of our tables.

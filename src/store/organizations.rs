@@ -1,7 +1,7 @@
 //! Organisations: one table for all districts, since one may act in several; their past is counted in the
 //! changes of the district that gave the code.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::QueryBuilder;
 
@@ -248,6 +248,49 @@ impl Ties {
     pub const fn here(self) -> bool {
         self.covers > 0 || self.areas > 0 || self.orders > 0
     }
+}
+
+/// The states of a district's organisations that say what was delivered of them last, but for what was kept.
+pub async fn as_delivered(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Vec<Organization>> {
+    let [own, _, _] = ranges(district);
+    let sql = format!(
+        "SELECT state.code, name, state.kind, credit_code, version FROM \
+         (SELECT {COLUMNS}, seq_from FROM organization WHERE code >= $2 AND code < $3 UNION ALL \
+         SELECT {COLUMNS}, seq_from FROM organization_version WHERE code >= $2 AND code < $3) AS state \
+         JOIN delivered ON delivered.record = state.code AND delivered.stands = state.seq_from \
+         WHERE delivered.district = $1 AND delivered.kind = 'organization'"
+    );
+    let rows: Vec<Row> = each!(conn, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(district.as_i64()).bind(&own.0).bind(&own.1).fetch_all(c).await?);
+    rows.into_iter().map(Row::read).collect()
+}
+
+/// The district's organisations that an event of it changed: made, remade or removed.
+pub async fn changed_by(conn: &mut Conn<'_>, district: DistrictCode, seq: i64) -> Result<Vec<OrgCode>> {
+    const SQL: &str = "SELECT code FROM organization WHERE code >= $1 AND code < $2 AND seq_from = $3 UNION \
+        SELECT code FROM organization_version WHERE code >= $1 AND code < $2 AND (seq_from = $3 OR seq_to = $3) ORDER BY code";
+    let [own, _, _] = ranges(district);
+    let codes: Vec<String> = each!(conn, c => sqlx::query_scalar(SQL)
+        .bind(&own.0).bind(&own.1).bind(seq).fetch_all(c).await?);
+    codes.into_iter().map(|code| code.parse().map_err(|e| corrupt("an organization", e))).collect()
+}
+
+/// Those of these that were organisations and are no more.
+pub async fn removed(conn: &mut Conn<'_>, codes: &[OrgCode]) -> Result<HashSet<String>> {
+    let mut found = HashSet::new();
+    for chunk in codes.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<String> = each!(&mut *conn, c => {
+            let mut sql = QueryBuilder::<Db>::new(
+                "SELECT code FROM organization_version WHERE code NOT IN (SELECT code FROM organization) AND code IN (",
+            );
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|code| { list.push_bind(code.as_str()); });
+            sql.push(")");
+            sql.build_query_scalar().fetch_all(c).await?
+        });
+        found.extend(rows);
+    }
+    Ok(found)
 }
 
 /// Codes from `first` to `last` that an organisation has or once had.

@@ -251,6 +251,15 @@ pub async fn clear_duties(conn: &mut Conn<'_>, district: DistrictCode, id: Perso
     Ok(())
 }
 
+/// The people of a district that an event changed: made, remade or removed.
+pub async fn changed_by(conn: &mut Conn<'_>, district: DistrictCode, seq: i64) -> Result<Vec<PersonId>> {
+    const SQL: &str = "SELECT id FROM person WHERE district = $1 AND seq_from = $2 UNION \
+        SELECT id FROM person_version WHERE district = $1 AND (seq_from = $2 OR seq_to = $2) ORDER BY id";
+    let ids: Vec<Vec<u8>> =
+        each!(conn, c => sqlx::query_scalar(SQL).bind(district.as_i64()).bind(seq).fetch_all(c).await?);
+    ids.iter().map(|id| identity(id)).collect()
+}
+
 /// Those of a district without any duty there, with the organisation that they belong to or came from.
 pub async fn idle(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Vec<(PersonId, String)>> {
     const SQL: &str = "SELECT id, COALESCE(organization, source) FROM person \

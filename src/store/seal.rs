@@ -1,19 +1,22 @@
 //! Sealing: what must not be read from the database file alone is encrypted with a key file
-//! that lies beside it (0600), by XChaCha20-Poly1305 with a random nonce.
+//! that lies beside it (0600), by XChaCha20-Poly1305 with a random nonce. What is only to be recognised, and never read
+//! again, is kept as a digest under the same key.
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
-use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
+use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 
 use super::{Result, StoreError, corrupt};
 
 const NONCE_BYTES: usize = 24;
 
-/// The key that seals.
+/// The key that seals, and a key of its own for what is recognised.
 #[derive(Clone)]
-pub struct Seal(XChaCha20Poly1305);
+pub struct Seal(XChaCha20Poly1305, Hmac<Sha256>);
 
 impl std::fmt::Debug for Seal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -30,7 +33,9 @@ impl Seal {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(setup(path, &e)),
         }
-        Ok(Some(Self(XChaCha20Poly1305::new(&key.into()))))
+        let keyed = |key: &[u8]| Hmac::<Sha256>::new_from_slice(key).map_err(|e| corrupt("a key", e));
+        let recognised = keyed(&key)?.chain_update("guli: what is recognised").finalize().into_bytes();
+        Ok(Some(Self(XChaCha20Poly1305::new(&key.into()), keyed(&recognised)?)))
     }
 
     /// Makes a key file that only its owner may read. Of several processes that do so at once, one makes it and all
@@ -60,6 +65,13 @@ impl Seal {
             .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: place.as_bytes() })
             .map_err(|e| corrupt("seal", e))?;
         Ok([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// What a text is recognised by at one place: the same for the same text, and nothing of it can be read or guessed
+    /// without the key.
+    pub fn digest(&self, place: &str, text: &str) -> String {
+        let digest = self.1.clone().chain_update(place).chain_update([0]).chain_update(text).finalize().into_bytes();
+        super::digest_text(&digest)
     }
 
     /// Opens what [`Seal::seal`] sealed for `place`.
@@ -96,5 +108,10 @@ mod tests {
         assert_eq!(other.open_sealed("370203/RP-1", &sealed).unwrap(), "张三".as_bytes());
         let other = Seal::make(&dir.path().join("other.key")).unwrap();
         assert!(other.open_sealed("370203/RP-1", &sealed).is_err());
+        let recognised = seal.digest("a", "张三");
+        assert_eq!((recognised.len(), &recognised), (32, &again.digest("a", "张三")));
+        for differs in [seal.digest("b", "张三"), seal.digest("a", "张四"), other.digest("a", "张三")] {
+            assert_ne!(differs, recognised);
+        }
     }
 }

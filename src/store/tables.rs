@@ -100,6 +100,10 @@ pub const TABLES: &[Table] = tables! {
     duty by (district, area, kind, person) { district: integer, area: integer, kind: text, person: bytes }
     import by (district, id) {
         district: integer, id: bytes, profile: text, file: text, state: text, started_at: integer, counts: text,
+        kind: text, actor: text, ended_at: maybe_integer,
+    }
+    import_rows by (district, id, piece) {
+        district: integer, id: bytes, piece: integer, retain_until: integer, rows: bytes,
     }
     import_report by (district, id) { district: integer, id: bytes, actor: text, report: text }
     cover by (district, id) {
@@ -118,7 +122,10 @@ pub const TABLES: &[Table] = tables! {
     }
     cover_source by (district, source, external_id) {
         district: integer, source: text, external_id: text, cover: bytes, digest: bytes, original_x: real,
-        original_y: real, original_crs: text, import: bytes, row_number: integer,
+        original_y: real, original_crs: text, import: bytes, row_number: integer, stands: maybe_integer, kept: maybe_text,
+    }
+    delivered by (district, kind, record) {
+        district: integer, kind: text, record: text, stands: maybe_integer, kept: maybe_text,
     }
     finding by (district, id) {
         district: integer, id: text, rule: text, subjects: text, lon: maybe_real, lat: maybe_real,

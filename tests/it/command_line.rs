@@ -305,6 +305,30 @@ async fn a_pin_is_resolved_on_the_command_line_as_over_http() {
 }
 
 #[tokio::test]
+async fn imports_are_listed_on_the_command_line_as_over_http() {
+    let home = Home::with_district();
+    let alone = home.guli(&["import", "list", "--json"]).ok().json();
+    let items = alone["items"].as_array().unwrap();
+    assert_eq!((items.len(), alone["next"].is_string()), (20, true));
+    assert!(items.windows(2).all(|pair| pair[0]["started_at"].as_str() >= pair[1]["started_at"].as_str()), "{alone}");
+    let server = home.demo();
+    assert_eq!(server.with("demo-admin").get("/v1/imports").await.expect(200), alone);
+    let water = ["import", "list", "--profile", "water", "--state", "stored"];
+    let table = home.guli(&water).ok().out();
+    assert!(table.contains("stored") && table.contains("operator") && table.contains("possible"), "{table}");
+    assert!(!table.contains("earlier ones"), "{table}");
+    let refused = home.guli(&["import", "list", "--state", "gone"]).refused();
+    assert!(refused.err().contains("one of running, stored"), "{}", refused.err());
+    // What the list names can be taken back, and is then listed so.
+    let fire = home.guli(&["import", "list", "--profile", "fire", "--json"]).ok().json();
+    let id = fire["items"][0]["id"].as_str().unwrap();
+    let undone = home.guli(&["import", "undo", id]).ok().out();
+    assert!(undone.contains("of covers was taken back") && undone.contains(" removed"), "{undone}");
+    let undone = home.guli(&["import", "list", "--state", "undone", "--json"]).ok().json();
+    assert_eq!((&undone["items"][0]["id"], &undone["items"][0]["can_undo"]), (&json!(id), &json!(false)));
+}
+
+#[tokio::test]
 async fn what_happened_to_a_cover_is_told_on_the_command_line_as_over_http() {
     let home = Home::with_district();
     let alone = home.guli(&["history", "3702030101001370", "--json"]).ok().json();
@@ -474,6 +498,8 @@ fn every_command_shows_by_example_how_it_is_used() {
         &["demo"],
         &["demo", "generate"],
         &["import"],
+        &["import", "list"],
+        &["import", "undo"],
         &["export"],
         &["resolve"],
         &["doctor"],

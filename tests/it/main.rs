@@ -14,4 +14,5 @@ mod replicas;
 mod support;
 mod tiles;
 mod two_databases;
+mod upgrade;
 mod world;

@@ -1,5 +1,6 @@
 //! One story on `SQLite` and on `PostgreSQL`: every answer is the same, but for what is drawn by lot or read off the clock.
 
+mod deliveries;
 mod may;
 mod random;
 
@@ -145,12 +146,26 @@ impl Story {
     }
 
     async fn ask(&mut self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Answer {
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let headers = [headers, &[("content-type", "application/json")]].concat();
+        self.send(method, path, &headers, body).await
+    }
+
+    /// Imports a file over HTTP; its report, or why not.
+    async fn send_file(&mut self, query: &str, name: &str, content: &str) -> Value {
+        let part = format!("Content-Disposition: form-data; name=\"file\"; filename=\"{name}\"");
+        let body = format!("--limit\r\n{part}\r\n\r\n{content}\r\n--limit--\r\n");
+        let kind = ("content-type", "multipart/form-data; boundary=limit");
+        let headers = [("authorization", "Bearer demo-admin"), kind];
+        self.send(Method::POST, &format!("/v1/imports?{query}"), &headers, Body::from(body)).await.body
+    }
+
+    async fn send(&mut self, method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Answer {
         let mut request = Request::builder().method(method.clone()).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
-        let request = request.header("content-type", "application/json").body(body).unwrap();
+        let request = request.body(body).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
@@ -224,6 +239,7 @@ async fn tell(database: &DatabaseUrl, home: &Home, seed: u64) -> Vec<(String, Va
     layers(&mut story).await;
     edits(&mut story).await;
     units_and_people(&mut story).await;
+    deliveries::tell(&mut story).await;
     may::tell(&mut story).await;
     random::tell(&mut story, seed).await;
     mended(&mut story).await;

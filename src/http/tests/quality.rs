@@ -272,8 +272,8 @@ pub(super) async fn broken() -> Town {
         strays[1].cover.owner = Some("370203-XXX99".parse().unwrap());
         strays[1].cover.responsible_unit = strays[1].cover.owner.clone();
         let import = ImportId(Uuid::from_u128(2));
-        imports::stage(conn, code, import, &strays).await.unwrap();
-        imports::apply(conn, code, import, 1, (20, 21)).await.unwrap();
+        cover_stage::stage(conn, code, import, &strays).await.unwrap();
+        cover_stage::apply(conn, code, import, 1, (20, 21)).await.unwrap();
     })
     .await
 }

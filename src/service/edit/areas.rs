@@ -202,7 +202,7 @@ async fn edited(
 }
 
 /// The district as the transaction sees it.
-pub(super) async fn reload(
+pub(in crate::service) async fn reload(
     context: &Context,
     conn: &mut Conn<'_>,
     district: DistrictCode,
@@ -230,13 +230,13 @@ pub(in crate::service) async fn regrid(
 
 /// An open order that came into another grid.
 #[derive(Debug)]
-pub(super) struct MovedOrder {
+pub(in crate::service) struct MovedOrder {
     before: Order,
-    pub(super) after: Order,
+    pub(in crate::service) after: Order,
 }
 
 /// The open orders that lie in another grid now.
-async fn moved_orders(
+pub(in crate::service) async fn moved_orders(
     context: &Context,
     conn: &mut Conn<'_>,
     district: DistrictCode,
@@ -459,7 +459,7 @@ pub(super) async fn sound(
 }
 
 /// The event of an order that came into another grid.
-pub(super) fn moved_event(moved: &MovedOrder, seq: i64, at: i64, actor: String) -> Event {
+pub(in crate::service) fn moved_event(moved: &MovedOrder, seq: i64, at: i64, actor: String) -> Event {
     let MovedOrder { before, after: order } = moved;
     let data = json!({
         "action": "regrid", "from": order.status.as_str(), "to": order.status.as_str(), "role": "planner",

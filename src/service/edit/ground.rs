@@ -29,9 +29,9 @@ pub struct Effects {
 
 /// What is to be the present: areas as they are to be with what they were, and areas that are to be no more.
 #[derive(Default)]
-pub(super) struct Plan {
-    pub(super) put: Vec<(Option<Area>, Area)>,
-    pub(super) remove: Vec<Area>,
+pub(in crate::service) struct Plan {
+    pub(in crate::service) put: Vec<(Option<Area>, Area)>,
+    pub(in crate::service) remove: Vec<Area>,
 }
 
 pub(super) fn level(code: u64) -> Level {

@@ -7,7 +7,7 @@ pub mod ground;
 pub mod organizations;
 pub mod people;
 pub mod quality;
-mod undo;
+pub(in crate::service) mod undo;
 
 use std::sync::Arc;
 

@@ -239,20 +239,26 @@ async fn decide(conn: &mut Conn<'_>, edit: OrganizationEdit) -> StoreResult<Resu
 
 /// The end of an organisation that nothing stands on.
 async fn leave(conn: &mut Conn<'_>, before: Organization) -> StoreResult<Result<Decision>> {
-    let code = &before.code;
-    // From here on nobody puts anything on it; what is on it is asked for in every district, served here or not.
+    Ok(match tied(conn, &before.code).await? {
+        Some(detail) => Err(ServiceError::Conflict(detail)),
+        None => Ok(Decision::Removed(Organization { version: before.version + 1, ..before })),
+    })
+}
+
+/// Why an organisation cannot go; where it can, nobody puts anything on it until the commit.
+pub(in crate::service) async fn tied(conn: &mut Conn<'_>, code: &OrgCode) -> StoreResult<Option<Said>> {
+    // What is on it is asked for in every district, served here or not.
     organizations::hold_alone(conn, code).await?;
     for district in areas::district_codes(conn).await? {
         if let Some(held) = held(organizations::ties(conn, district, code).await?) {
-            let detail = say!(
+            return Ok(Some(say!(
                 "{code} cannot go: in district {district} it still has {held}",
                 "{code} 不能移除：在行政区 {district} 还有 {held}",
                 held = held,
-            );
-            return Ok(Err(ServiceError::Conflict(detail)));
+            )));
         }
     }
-    Ok(Ok(Decision::Removed(Organization { version: before.version + 1, ..before })))
+    Ok(None)
 }
 
 async fn undo(conn: &mut Conn<'_>, code: OrgCode, version: i64) -> StoreResult<Result<Decision>> {

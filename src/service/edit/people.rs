@@ -12,6 +12,7 @@ use crate::domain::said::say;
 use crate::index::DistrictIndex;
 use crate::service::command::{Answer, Precondition, Render, Rendered};
 use crate::service::error::{Fault, Result, ServiceError};
+use crate::service::import::people::forget_name;
 use crate::service::load;
 use crate::service::registry::{Contact, PersonRecord, record_of};
 use crate::service::{Context, Guli};
@@ -179,6 +180,7 @@ async fn run(
     } else {
         people::remove(conn, district, seq, person.id).await?;
         personal::remove(conn, district, &load::subject(person.id), Purpose::Duty).await?;
+        forget_name(conn, district, &person).await?;
     }
     record.version = if before.is_some() { person.version + 1 } else { 1 };
     let leads = |draft: &Option<Draft>| {

@@ -67,17 +67,31 @@ pub(super) async fn areas(
         );
         return Ok(Err(ServiceError::Conflict(detail)));
     }
-    let mut plan = Plan::default();
-    for code in areas::changed_by(conn, district, last.seq).await? {
+    let (plan, changed) = plan_of(conn, district, last.seq).await?;
+    if let Some(code) = changed.first() {
+        let detail = say!(
+            "area {code} was changed in the same call, and again since",
+            "区域 {code} 在同一次请求中改动，此后又有改动"
+        );
+        return Ok(Err(ServiceError::Conflict(detail)));
+    }
+    still_sound(context, conn, district, plan).await
+}
+
+/// What takes a change back that an event made, and the areas that have been changed again since.
+pub(in crate::service) async fn plan_of(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    seq: i64,
+) -> StoreResult<(Plan, Vec<u64>)> {
+    let (mut plan, mut changed) = (Plan::default(), Vec::new());
+    for code in areas::changed_by(conn, district, seq).await? {
         let states = areas::states(conn, district, code).await?;
-        if last_of(&states).is_none_or(|own| own.seq != last.seq) {
-            let detail = say!(
-                "area {code} was changed in the same call, and again since",
-                "区域 {code} 在同一次请求中改动，此后又有改动"
-            );
-            return Ok(Err(ServiceError::Conflict(detail)));
+        if last_of(&states).is_none_or(|own| own.seq != seq) {
+            changed.push(code);
+            continue;
         }
-        let before = states.iter().find(|state| state.seq_to == Some(last.seq)).map(|state| state.area.clone());
+        let before = states.iter().find(|state| state.seq_to == Some(seq)).map(|state| state.area.clone());
         let present = states.into_iter().find(|state| state.seq_to.is_none()).map(|state| state.area);
         match (before, present) {
             (Some(before), present) => {
@@ -89,7 +103,7 @@ pub(super) async fn areas(
             (None, None) => {}
         }
     }
-    still_sound(context, conn, district, plan).await
+    Ok((plan, changed))
 }
 
 fn last_of(states: &[AreaState]) -> Option<LastChange> {
@@ -97,7 +111,7 @@ fn last_of(states: &[AreaState]) -> Option<LastChange> {
 }
 
 /// What was right then may be wrong now: a department that is gone, areas within one that is to go.
-async fn still_sound(
+pub(in crate::service) async fn still_sound(
     context: &Context,
     conn: &mut Conn<'_>,
     district: DistrictCode,

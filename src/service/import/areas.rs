@@ -1,31 +1,26 @@
 //! Areas, organisations and tables of a file: compared with what is there, written where they differ.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::json;
 
+use super::few::{self, Compared, Says};
 use super::{Counts, ImportFile, Outcome, log, note};
 use crate::domain::catalog::{Catalog, Category};
 use crate::domain::deadline::DamageRule;
 use crate::domain::grid::District;
-use crate::domain::id::DistrictCode;
+use crate::domain::id::{DistrictCode, OrgCode};
 use crate::domain::organization::Organization;
 use crate::service::edit::areas::regrid;
 use crate::service::error::Result;
 use crate::service::{Guli, load};
 use crate::store::areas::{self, Area, Areas};
+use crate::store::delivered::{self, Delivered, Kind};
 use crate::store::{Conn, Result as StoreResult, catalog, corrupt, head, organizations};
 
 /// How many organisations are read at most.
 const ORGANIZATIONS: i64 = 1_000_000;
-
-/// Rows that were compared with what is there: an outcome each, and what is to be written.
-#[derive(Debug)]
-pub struct Compared<T> {
-    pub outcomes: Vec<Outcome>,
-    pub changed: Vec<T>,
-}
 
 impl Guli {
     /// All areas of a district.
@@ -38,44 +33,38 @@ impl Guli {
         Ok(organizations::list(&mut self.store.read().await?.conn(), "", ORGANIZATIONS).await?)
     }
 
+    /// What was delivered to a district and removed here since: areas, and organisations.
+    pub async fn removed_records(&self, district: DistrictCode) -> Result<(HashSet<u64>, HashSet<OrgCode>)> {
+        let mut reader = self.store.read().await?;
+        let conn = &mut reader.conn();
+        let areas: HashSet<u64> = areas::removed(conn, district).await?.into_iter().map(|(code, _)| code).collect();
+        let delivered = delivered::of(conn, district, Kind::Area).await?;
+        let was_delivered = |code: &u64| delivered.contains_key(&code.to_string());
+        let areas = areas.into_iter().filter(was_delivered).collect();
+        let delivered = delivered::of(conn, district, Kind::Organization).await?;
+        let codes: Vec<OrgCode> = delivered.keys().filter_map(|code| code.parse().ok()).collect();
+        let removed = organizations::removed(conn, &codes).await?;
+        Ok((areas, removed.iter().filter_map(|code| code.parse().ok()).collect()))
+    }
+
     /// Compares a district with the one that is there.
     pub async fn compare_district(&self, district: District) -> Result<Compared<District>> {
         let known = self.district_records().await?.into_iter().find(|known| known.code == district.code);
-        let outcome = outcome_of(known.as_ref().map(|known| *known == district));
-        let changed = if outcome == Outcome::Unchanged { Vec::new() } else { vec![district] };
-        Ok(Compared { outcomes: vec![outcome], changed })
+        Ok(compare(vec![district], |district| known.as_ref().map(|known| known == district)))
     }
 
     /// Compares areas of one level with those that are there.
-    pub async fn compare_areas(&self, district: DistrictCode, areas: Vec<Area>) -> Result<Compared<Area>> {
-        let codes: Vec<u64> = areas.iter().map(|area| area.code).collect();
-        let mut reader = self.store.read().await?;
-        let known = areas::known(&mut reader.conn(), district, &codes).await?;
-        let known: HashMap<u64, Area> = known.into_iter().map(|area| (area.code, area)).collect();
-        let removed: HashMap<u64, i64> = areas::removed(&mut reader.conn(), district).await?.into_iter().collect();
-        Ok(compare(areas, |area| {
-            let Some(known) = known.get(&area.code) else {
-                // One that was removed goes on after its removal.
-                area.version = removed.get(&area.code).map_or(1, |last| last + 2);
-                return None;
-            };
-            area.version = known.version;
-            let same = known == area;
-            area.version += 1;
-            Some(same)
-        }))
+    pub async fn compare_areas(&self, district: DistrictCode, rows: &[Says<Area>]) -> Result<Compared<Area>> {
+        Ok(few::areas(&mut self.store.read().await?.conn(), district, rows).await?)
     }
 
     /// Compares organisations with those that are there.
-    pub async fn compare_organizations(&self, organizations: Vec<Organization>) -> Result<Compared<Organization>> {
-        let known: HashMap<_, _> = self.all_organizations().await?.into_iter().map(|o| (o.code.clone(), o)).collect();
-        Ok(compare(organizations, |organization| {
-            let known = known.get(&organization.code)?;
-            organization.version = known.version;
-            let same = known == organization;
-            organization.version += 1;
-            Some(same)
-        }))
+    pub async fn compare_organizations(
+        &self,
+        district: DistrictCode,
+        rows: &[Says<Organization>],
+    ) -> Result<Compared<Organization>> {
+        Ok(few::organizations(&mut self.store.read().await?.conn(), district, rows).await?)
     }
 
     /// Writes a district; a new one gets the national tables and is served from here on.
@@ -83,19 +72,19 @@ impl Guli {
         self.write(file, counts, Changed::District(district)).await
     }
 
-    /// Writes areas and loads their district anew.
-    pub async fn write_areas(&self, file: &ImportFile, areas: Vec<Area>, counts: Counts) -> Result<()> {
-        self.write(file, counts, Changed::Areas(areas)).await
+    /// Writes what areas change of those that are there then, and loads their district anew.
+    pub async fn write_areas(&self, file: &ImportFile, rows: Vec<Says<Area>>, counts: Counts) -> Result<()> {
+        self.write(file, counts, Changed::Areas(rows)).await
     }
 
-    /// Writes organisations and loads their district anew.
+    /// Writes what organisations change of those that are there then, and loads their district anew.
     pub async fn write_organizations(
         &self,
         file: &ImportFile,
-        organizations: Vec<Organization>,
+        rows: Vec<Says<Organization>>,
         counts: Counts,
     ) -> Result<()> {
-        self.write(file, counts, Changed::Organizations(organizations)).await
+        self.write(file, counts, Changed::Organizations(rows)).await
     }
 
     /// Compares lines of a district's tables with those that are there.
@@ -128,18 +117,14 @@ impl Guli {
                         catalog::fill(conn, district, &Catalog::national()).await?;
                     }
                     let seq = log(&context.clock, conn, &file, json!(counts.rows)).await?;
-                    match &changed {
-                        Changed::District(_) => {}
-                        Changed::Areas(changed) => areas::put(conn, district, seq, changed).await?,
-                        Changed::Organizations(changed) => organizations::put(conn, seq, changed).await?,
-                        Changed::Tables(lines) => put_lines(conn, district, lines).await?,
-                    }
+                    let redraws = matches!(changed, Changed::Areas(_) | Changed::District(_));
+                    put(conn, district, seq, changed).await?;
                     note(conn, &file, &counts, context.clock.now()).await?;
                     let record = areas::district(conn, district).await?;
                     let record = record.ok_or_else(|| corrupt("district", district))?;
                     let fresh = load::district(&context, conn, record).await?;
                     // Where outlines were redrawn, covers lie in other grids now.
-                    if matches!(changed, Changed::Areas(_) | Changed::District(_)) {
+                    if redraws {
                         regrid(conn, &fresh, seq).await?;
                     }
                     Ok((fresh, seq))
@@ -153,9 +138,29 @@ impl Guli {
 
 enum Changed {
     District(District),
-    Areas(Vec<Area>),
-    Organizations(Vec<Organization>),
+    Areas(Vec<Says<Area>>),
+    Organizations(Vec<Says<Organization>>),
     Tables(Vec<TableLine>),
+}
+
+/// Writes what is news to what is there now: somebody may have corrected it since it was compared.
+async fn put(conn: &mut Conn<'_>, district: DistrictCode, seq: i64, changed: Changed) -> StoreResult<()> {
+    let (kind, said) = match changed {
+        Changed::District(_) => return Ok(()),
+        Changed::Tables(lines) => return put_lines(conn, district, &lines).await,
+        Changed::Areas(rows) => {
+            let Compared { changed, said, .. } = few::areas(conn, district, &rows).await?;
+            areas::put(conn, district, seq, &changed).await?;
+            (Kind::Area, said)
+        }
+        Changed::Organizations(rows) => {
+            let Compared { changed, said, .. } = few::organizations(conn, district, &rows).await?;
+            organizations::put(conn, seq, &changed).await?;
+            (Kind::Organization, said)
+        }
+    };
+    let said: Vec<Delivered> = said.iter().map(|said| said.delivered(seq)).collect();
+    delivered::rows(district, kind, &said).write(conn).await
 }
 
 /// Writes lines into the tables as they are now: memory may be behind what another server wrote.
@@ -180,21 +185,16 @@ pub enum TableLine {
     Damage(DamageRule),
 }
 
-/// Whether a row is new (`None`), other than what is there, or the same.
-fn outcome_of(same: Option<bool>) -> Outcome {
-    match same {
-        None => Outcome::Created,
-        Some(false) => Outcome::Updated,
-        Some(true) => Outcome::Unchanged,
-    }
-}
-
-/// `same` compares a row with what is there and gives it the version that it would be written with.
+/// `same` compares a row with what is there; `None` where there is nothing.
 fn compare<T>(rows: Vec<T>, mut same: impl FnMut(&mut T) -> Option<bool>) -> Compared<T> {
-    let mut compared = Compared { outcomes: Vec::with_capacity(rows.len()), changed: Vec::new() };
+    let mut compared = Compared::with_room_for(rows.len());
     for mut row in rows {
-        let outcome = outcome_of(same(&mut row));
-        compared.outcomes.push(outcome);
+        let outcome = match same(&mut row) {
+            None => Outcome::Created,
+            Some(false) => Outcome::Updated,
+            Some(true) => Outcome::Unchanged,
+        };
+        compared.outcomes.push(Some(outcome));
         if outcome != Outcome::Unchanged {
             compared.changed.push(row);
         }

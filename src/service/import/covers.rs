@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::rebase::{rebase, rebase_stage};
 use super::{AT_ONCE, Counts, ImportFile, STEP, log, note};
 use crate::domain::catalog::CategoryCode;
 use crate::domain::cover::Cover;
@@ -12,8 +13,9 @@ use crate::domain::id::{CoverCode, CoverId, DistrictCode};
 use crate::service::Guli;
 use crate::service::clock::Clock;
 use crate::service::error::Result;
+use crate::store::cover_stage::{self, StagedCover};
 use crate::store::covers::{self, Staged};
-use crate::store::imports::{self, KnownRecord, StagedCover};
+use crate::store::imports::{self, Earlier, KnownRecord};
 use crate::store::{Conn, Result as StoreResult};
 
 /// Rows of one step, and how many follow it.
@@ -25,7 +27,7 @@ pub(super) struct Step {
 
 /// The next rows to be applied, if any are left.
 pub(super) async fn next_step(conn: &mut Conn<'_>, file: &ImportFile) -> StoreResult<Option<Step>> {
-    let Some((first, last)) = imports::staged_range(conn, file.district, file.id).await? else { return Ok(None) };
+    let Some((first, last)) = cover_stage::staged_range(conn, file.district, file.id).await? else { return Ok(None) };
     let end = if last - first < AT_ONCE { last } else { first + STEP - 1 };
     Ok(Some(Step { rows: (first, end), last: end == last }))
 }
@@ -40,15 +42,17 @@ pub(super) async fn apply_step(
 ) -> StoreResult<(i64, Vec<Cover>)> {
     let (district, id, (first, last)) = (file.district, file.id, step.rows);
     let seq = log(clock, conn, file, json!([first, last])).await?;
+    rebase_stage(conn, file, step.rows).await?;
     let staged = if counts.updated == 0 { Staged::New } else { Staged::Applied };
     if staged == Staged::Applied {
-        imports::keep_past(conn, district, id, seq, step.rows).await?;
+        cover_stage::keep_past(conn, district, id, seq, step.rows).await?;
     }
-    imports::apply(conn, district, id, seq, step.rows).await?;
+    cover_stage::apply(conn, district, id, seq, step.rows).await?;
     let covers = covers::of_stage(conn, district, id, step.rows, staged).await?;
-    imports::unstage(conn, district, id, last).await?;
+    cover_stage::unstage(conn, district, id, last).await?;
     let state = if step.last { "applied" } else { "applying" };
-    imports::set_state(conn, district, id, state, &counts.as_json()).await?;
+    let ended = step.last.then(|| clock.now());
+    imports::set_state(conn, (district, id), state, &counts.as_json(), ended).await?;
     Ok((seq, covers))
 }
 
@@ -62,6 +66,16 @@ impl Guli {
     ) -> Result<HashMap<String, KnownRecord>> {
         let mut reader = self.store.read().await?;
         Ok(imports::known(&mut reader.conn(), district, source, external_ids).await?.into_iter().collect())
+    }
+
+    /// What these records said last, and what the registry holds.
+    pub async fn earlier_records(
+        &self,
+        district: DistrictCode,
+        records: &[KnownRecord],
+    ) -> Result<HashMap<CoverId, Earlier>> {
+        let mut reader = self.store.read().await?;
+        Ok(imports::earlier(&mut reader.conn(), district, records).await?)
     }
 
     /// Where the covers with these codes came from: `source/external id` by code.
@@ -82,7 +96,7 @@ impl Guli {
     }
 
     /// Writes covers at once, as one change of the registry: at most [`AT_ONCE`].
-    pub async fn write_covers(&self, file: &ImportFile, rows: Vec<StagedCover>, counts: &Counts) -> Result<()> {
+    pub async fn write_covers(&self, file: &ImportFile, mut rows: Vec<StagedCover>, counts: &Counts) -> Result<()> {
         let (context, served, file, counts) =
             (Arc::clone(&self.context), Arc::clone(&self.context), file.clone(), *counts);
         let district = file.district;
@@ -93,13 +107,10 @@ impl Guli {
                     let conn = &mut conn.conn();
                     let span = json!([rows.first().map(|row| row.row), rows.last().map(|row| row.row)]);
                     let seq = log(&context.clock, conn, &file, span).await?;
-                    imports::write(conn, district, file.id, seq, &rows).await?;
+                    rebase(conn, district, &mut rows).await?;
+                    cover_stage::write(conn, district, file.id, seq, &rows).await?;
                     note(conn, &file, &counts, context.clock.now()).await?;
-                    let known: Vec<CoverId> = rows.iter().filter(|row| row.known).map(|row| row.cover.id).collect();
-                    let versions = covers::versions(conn, district, &known).await?;
-                    let covers = rows.into_iter().map(|row| row.cover);
-                    let covers = covers.map(|cover| Cover { version: *versions.get(&cover.id).unwrap_or(&1), ..cover });
-                    Ok((seq, covers.collect()))
+                    Ok((seq, rows.into_iter().filter_map(StagedCover::written).collect()))
                 })
             },
             move |(seq, covers)| show(&served, district, seq, covers),
@@ -109,14 +120,10 @@ impl Guli {
 
     /// Begins to stage a file's covers.
     pub async fn begin_import(&self, file: &ImportFile) -> Result<()> {
-        let (file, now) = (file.clone(), self.context.clock.now());
+        let noted = file.noted("staging", self.context.clock.now());
         let begin = self.writer.patiently(
             file.district,
-            move |conn| {
-                Box::pin(async move {
-                    imports::begin(&mut conn.conn(), file.district, file.id, &file.profile, &file.file, now).await
-                })
-            },
+            move |conn| Box::pin(async move { imports::begin(&mut conn.conn(), &noted).await }),
             |()| (),
         );
         Ok(begin.await?)
@@ -127,7 +134,7 @@ impl Guli {
         let (district, id) = (file.district, file.id);
         let stage = self.writer.patiently(
             district,
-            move |conn| Box::pin(async move { imports::stage(&mut conn.conn(), district, id, &rows).await }),
+            move |conn| Box::pin(async move { cover_stage::stage(&mut conn.conn(), district, id, &rows).await }),
             |()| (),
         );
         Ok(stage.await?)
@@ -135,14 +142,14 @@ impl Guli {
 
     /// Gives an import up: nothing of it was seen by anyone.
     pub async fn give_up_import(&self, file: &ImportFile, counts: &Counts) -> Result<()> {
-        let (district, id, counts) = (file.district, file.id, counts.as_json());
+        let (district, id, counts, now) = (file.district, file.id, counts.as_json(), self.context.clock.now());
         let give_up = self.writer.patiently(
             district,
             move |conn| {
                 Box::pin(async move {
                     let conn = &mut conn.conn();
-                    imports::unstage(conn, district, id, u64::MAX >> 1).await?;
-                    imports::set_state(conn, district, id, "rejected", &counts).await
+                    cover_stage::unstage(conn, district, id, u64::MAX >> 1).await?;
+                    imports::set_state(conn, (district, id), "rejected", &counts, Some(now)).await
                 })
             },
             |()| (),

@@ -9,8 +9,12 @@
 
 pub mod areas;
 pub mod covers;
+pub mod few;
 pub mod people;
+mod rebase;
+pub mod reports;
 pub mod undo;
+mod undo_few;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -19,12 +23,10 @@ use serde_json::json;
 use super::Guli;
 use super::clock::Clock;
 use super::error::{Result, ServiceError};
-use crate::domain::actor::{self, Action, Actor, Resource};
 use crate::domain::id::{DistrictCode, ImportId};
-use crate::domain::said::say;
 use crate::store::events::{self, Event};
 use crate::store::imports::NotedImport;
-use crate::store::{Conn, ImportLock, Result as StoreResult, Store, corrupt, head, imports};
+use crate::store::{Conn, ImportLock, Result as StoreResult, Store, corrupt, cover_stage, head, imports};
 
 /// Rows that one transaction may apply while reports are taken.
 pub const AT_ONCE: u64 = 20_000;
@@ -93,33 +95,28 @@ impl Counts {
     }
 }
 
-impl Guli {
-    /// Keeps what became of a file, for whoever asks later.
-    pub async fn keep_report(&self, district: DistrictCode, id: ImportId, by: &str, report: String) -> Result<()> {
-        let by = by.to_owned();
-        let keep = self.writer.alone(
-            district,
-            move |conn| {
-                Box::pin(async move { imports::put_report(&mut conn.conn(), district, id, &by, &report).await })
-            },
-            |()| (),
-        );
-        Ok(keep.await?)
-    }
-
-    /// What became of a file, for whoever sent it and for administrators.
-    pub async fn import_report(&self, actor: &Actor, id: ImportId) -> Result<String> {
-        let mut reader = self.store.read().await?;
-        for district in self.districts() {
-            let Some((by, report)) = imports::report(&mut reader.conn(), district, id).await? else { continue };
-            let is_admin = actor::authorize(actor, Action::Import, Resource::District(district)).is_ok();
-            if is_admin || (!actor.is_anonymous() && by == actor.log_name()) {
-                return Ok(report);
-            }
+impl ImportFile {
+    /// The import as it is noted; its identity says when it began.
+    fn noted(&self, state: &str, now: Timestamp) -> NotedImport {
+        let begun = self.id.0.get_timestamp().map(|at| at.to_unix());
+        let begun = begun
+            .and_then(|(seconds, nanos)| Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanos).ok()?).ok());
+        NotedImport {
+            district: self.district,
+            id: self.id,
+            profile: self.profile.clone(),
+            file: self.file.clone(),
+            kind: self.kind.to_owned(),
+            actor: self.by.clone(),
+            state: state.to_owned(),
+            started_at: begun.unwrap_or(now),
+            ended_at: None,
+            counts: "{}".to_owned(),
         }
-        Err(ServiceError::NotFound(say!("import {id}", "导入记录 {id}")))
     }
+}
 
+impl Guli {
     /// An identity for an import.
     pub fn new_import_id(&self) -> ImportId {
         ImportId(self.context.clock.uuid())
@@ -165,13 +162,14 @@ impl Guli {
                 "failed"
             }
         };
+        let now = self.context.clock.now();
         let end = self.writer.patiently(
             district,
             move |conn| {
                 Box::pin(async move {
                     let conn = &mut conn.conn();
-                    imports::unstage(conn, district, id, u64::MAX >> 1).await?;
-                    imports::set_state(conn, district, id, state, &noted).await
+                    cover_stage::unstage(conn, district, id, u64::MAX >> 1).await?;
+                    imports::set_state(conn, (district, id), state, &noted, Some(now)).await
                 })
             },
             |()| (),
@@ -211,15 +209,17 @@ async fn log(clock: &Clock, conn: &mut Conn<'_>, file: &ImportFile, rows: serde_
 
 /// Notes an import that is complete within this transaction.
 async fn note(conn: &mut Conn<'_>, file: &ImportFile, counts: &Counts, now: Timestamp) -> StoreResult<()> {
-    imports::begin(conn, file.district, file.id, &file.profile, &file.file, now).await?;
-    imports::set_state(conn, file.district, file.id, "applied", &counts.as_json()).await
+    imports::begin(conn, &file.noted("staging", now)).await?;
+    imports::set_state(conn, (file.district, file.id), "applied", &counts.as_json(), Some(now)).await
 }
 
 /// An import of covers as it was noted.
 fn import_of(import: NotedImport) -> StoreResult<(ImportFile, Counts)> {
     let counts = serde_json::from_str(&import.counts).map_err(|e| corrupt("an import's counts", e))?;
-    let NotedImport { district, id, profile, file, .. } = import;
-    Ok((ImportFile { id, district, profile, file, kind: "covers", by: OPERATOR.to_owned() }, counts))
+    let NotedImport { district, id, profile, file, actor, .. } = import;
+    // Older databases do not say who sent it.
+    let by = if actor.is_empty() { OPERATOR.to_owned() } else { actor };
+    Ok((ImportFile { id, district, profile, file, kind: "covers", by }, counts))
 }
 
 /// Finishes what a crash interrupted: before anything is loaded into memory.
@@ -230,8 +230,8 @@ pub(super) async fn recover(clock: &Clock, store: &Store) -> StoreResult<()> {
         tracing::warn!(import = %import.id, file = import.file, "an import was interrupted while it was read; import it again");
         writer.begin().await?;
         let conn = &mut writer.conn();
-        imports::unstage(conn, import.district, import.id, u64::MAX >> 1).await?;
-        imports::set_state(conn, import.district, import.id, "abandoned", &import.counts).await?;
+        cover_stage::unstage(conn, import.district, import.id, u64::MAX >> 1).await?;
+        imports::set_state(conn, (import.district, import.id), "abandoned", &import.counts, Some(clock.now())).await?;
         writer.commit().await?;
     }
     for import in imports::in_state(&mut writer.conn(), "applying").await? {

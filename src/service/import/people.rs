@@ -1,21 +1,24 @@
-//! People and their duties: the person and the duty in the open, name and phone sealed.
+//! People and their duties: the person and the duty in the open, name and phone sealed. What a source said of them is
+//! remembered without its words: whether it says the same again is all that must be known.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::json;
 
-use super::areas::Compared;
+use super::few::{Compared, Note, Said, Says};
 use super::{Counts, ImportFile, Outcome, log, note};
 use crate::domain::grid::DutyKind;
 use crate::domain::id::{DistrictCode, OrgCode, PersonId};
-use crate::service::Guli;
+use crate::domain::merge::{self, Columns, Merge};
+use crate::domain::said::say;
 use crate::service::error::Result;
-use crate::service::load;
 use crate::service::registry::Contact;
-use crate::store::people::{self, Person};
+use crate::service::{Context, Guli, load};
+use crate::store::delivered::{self, Delivered, Kind};
+use crate::store::people::{self, Person, PersonState};
 use crate::store::personal::{self, Purpose};
-use crate::store::{areas, corrupt};
+use crate::store::{Conn, Result as StoreResult, areas, corrupt, organizations};
 
 /// One duty of a person, as a source says.
 #[derive(Clone)]
@@ -35,83 +38,35 @@ impl std::fmt::Debug for DutyRow {
     }
 }
 
-/// A duty with its person's identity.
-#[derive(Debug, Clone)]
-pub struct PlacedDuty {
-    row: DutyRow,
-    person: PersonId,
-}
-
-impl DutyRow {
-    /// What is sealed.
-    fn contact(&self) -> Contact {
-        Contact { name: Some(self.name.clone()), phone: self.phone.clone() }
-    }
+/// A person as they are to be, and the duties that they get.
+#[derive(Clone)]
+pub struct PersonNews {
+    person: Person,
+    contact: Contact,
+    duties: Vec<(u64, DutyKind)>,
 }
 
 impl Guli {
-    /// Compares a source's people and duties with those that are there.
+    /// Compares duties with those that are there; a person is known by source and external id.
     pub async fn compare_people(
         &self,
         district: DistrictCode,
         source: &str,
-        rows: Vec<DutyRow>,
-    ) -> Result<Compared<PlacedDuty>> {
+        rows: &[Says<DutyRow>],
+    ) -> Result<Compared<PersonNews>> {
         let mut reader = self.store.read().await?;
-        let conn = &mut reader.conn();
-        let mut persons: HashMap<String, (PersonId, Option<OrgCode>)> = people::of_source(conn, source)
-            .await?
-            .into_iter()
-            .map(|person| (person.external_id, (person.id, person.organization)))
-            .collect();
-        let duties: HashSet<(PersonId, DutyKind, String)> =
-            people::duties(conn, district).await?.into_iter().map(|duty| (duty.person, duty.kind, duty.area)).collect();
-        let sealed: HashMap<_, _> = personal::all(conn, district, Purpose::Duty).await?.into_iter().collect();
-        let mut compared = Compared { outcomes: Vec::with_capacity(rows.len()), changed: Vec::new() };
-        for row in rows {
-            let fresh = (PersonId(self.context.clock.uuid()), row.organization.clone());
-            let (person, known) = persons.entry(row.external_id.clone()).or_insert(fresh);
-            let is_new = !duties.contains(&(*person, row.duty, row.area.to_string()));
-            let same =
-                *known == row.organization && load::unseal(&self.context, district, *person, &sealed)? == row.contact();
-            let outcome = match (is_new, same) {
-                (true, _) => Outcome::Created,
-                (false, false) => Outcome::Updated,
-                (false, true) => Outcome::Unchanged,
-            };
-            compared.outcomes.push(outcome);
-            if outcome != Outcome::Unchanged {
-                compared.changed.push(PlacedDuty { row, person: *person });
-            }
-        }
-        Ok(compared)
+        Ok(compare(&self.context, &mut reader.conn(), district, source, rows).await?)
     }
 
-    /// Writes people and duties, and loads their district anew.
+    /// Writes what people and duties change of those that are there then, and loads their district anew.
     pub async fn write_people(
         &self,
         file: &ImportFile,
         source: &str,
-        duties: Vec<PlacedDuty>,
+        rows: Vec<Says<DutyRow>>,
         counts: Counts,
     ) -> Result<()> {
-        let district = file.district;
-        // A person with several duties has several rows; the last one counts.
-        let by_person: HashMap<PersonId, &DutyRow> = duties.iter().map(|duty| (duty.person, &duty.row)).collect();
-        let mut persons = Vec::with_capacity(by_person.len());
-        let mut records = Vec::with_capacity(by_person.len());
-        for (id, row) in by_person {
-            persons.push(Person {
-                id,
-                district,
-                source: source.to_owned(),
-                external_id: row.external_id.clone(),
-                organization: row.organization.clone(),
-                version: 1,
-            });
-            records.push(load::seal(&self.context, district, id, &row.contact())?);
-        }
-        let placed: Vec<_> = duties.iter().map(|duty| (duty.row.area, duty.row.duty, duty.person)).collect();
+        let (district, source) = (file.district, source.to_owned());
         let (context, served, file) = (Arc::clone(&self.context), Arc::clone(&self.context), file.clone());
         let work = self.writer.patiently(
             district,
@@ -119,9 +74,8 @@ impl Guli {
                 Box::pin(async move {
                     let conn = &mut conn.conn();
                     let seq = log(&context.clock, conn, &file, json!(counts.rows)).await?;
-                    people::put(conn, district, seq, &persons).await?;
-                    people::put_duties(conn, district, &placed).await?;
-                    personal::rows(district, &records).write(conn).await?;
+                    let compared = compare(&context, conn, district, &source, &rows).await?;
+                    write(&context, conn, district, seq, compared).await?;
                     note(conn, &file, &counts, context.clock.now()).await?;
                     let record = areas::district(conn, district).await?;
                     let record = record.ok_or_else(|| corrupt("district", district))?;
@@ -133,5 +87,279 @@ impl Guli {
         work.await?;
         self.context.past.clear();
         Ok(())
+    }
+}
+
+async fn write(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    seq: i64,
+    Compared { changed, said, .. }: Compared<PersonNews>,
+) -> StoreResult<()> {
+    let persons: Vec<Person> = changed.iter().map(|news| news.person.clone()).collect();
+    let duties = changed.iter().flat_map(|news| news.duties.iter().map(|(area, kind)| (*area, *kind, news.person.id)));
+    let sealed = changed.iter().map(|news| load::seal(context, district, news.person.id, &news.contact));
+    let (duties, sealed): (Vec<_>, Vec<_>) = (duties.collect(), sealed.collect::<StoreResult<_>>()?);
+    people::put(conn, district, seq, &persons).await?;
+    people::put_duties(conn, district, &duties).await?;
+    personal::rows(district, &sealed).write(conn).await?;
+    let said: Vec<Delivered> = said.iter().map(|said| said.delivered(seq)).collect();
+    delivered::rows(district, Kind::Person, &said).write(conn).await
+}
+
+/// What is there of people, and what was said last.
+struct Known<'k> {
+    context: &'k Context,
+    district: DistrictCode,
+    source: &'k str,
+    persons: HashMap<String, Person>,
+    duties: HashSet<(PersonId, DutyKind, String)>,
+    sealed: HashMap<String, Vec<u8>>,
+    delivered: HashMap<String, Delivered>,
+    removed_units: HashSet<String>,
+    removed_areas: HashSet<u64>,
+}
+
+/// What a source says of a person in all rows of a file.
+struct Whole<'r> {
+    /// The last row counts.
+    row: &'r DutyRow,
+    silent: &'r [&'static str],
+    duties: BTreeSet<String>,
+}
+
+/// What a person comes to.
+struct Verdict {
+    news: PersonNews,
+    is_new: bool,
+    merge: Merge,
+    /// What the file says but for the duties, and the duties.
+    says: Columns,
+    duties: BTreeSet<String>,
+    before: Option<Columns>,
+    /// The unit that they are said to belong to, and that is no more.
+    gone: Option<String>,
+}
+
+async fn compare(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    source: &str,
+    rows: &[Says<DutyRow>],
+) -> StoreResult<Compared<PersonNews>> {
+    let persons = people::of_source(conn, source).await?;
+    let units: Vec<OrgCode> = rows.iter().filter_map(|row| row.record.organization.clone()).collect();
+    let duties = people::duties(conn, district).await?.into_iter();
+    let known = Known {
+        context,
+        district,
+        source,
+        persons: persons.into_iter().map(|person| (person.external_id.clone(), person)).collect(),
+        duties: duties.map(|duty| (duty.person, duty.kind, duty.area)).collect(),
+        sealed: personal::all(conn, district, Purpose::Duty).await?.into_iter().collect(),
+        delivered: delivered::of(conn, district, Kind::Person).await?,
+        removed_units: organizations::removed(conn, &units).await?,
+        removed_areas: areas::removed(conn, district).await?.into_iter().map(|(code, _)| code).collect(),
+    };
+    let mut whole: BTreeMap<&str, Whole<'_>> = BTreeMap::new();
+    for Says { record, silent } in rows {
+        let entry = whole.entry(&record.external_id);
+        let duties = entry.or_insert_with(|| Whole { row: record, silent, duties: BTreeSet::new() });
+        (duties.row, duties.silent) = (record, silent);
+        duties.duties.insert(duty_text(record.duty, record.area));
+    }
+    let mut verdicts = BTreeMap::new();
+    for (external_id, whole) in whole {
+        verdicts.insert(external_id, known.judge(whole)?);
+    }
+    let mut compared = Compared::with_room_for(rows.len());
+    for Says { record, .. } in rows {
+        if let Some(verdict) = verdicts.get_mut(&*record.external_id) {
+            known.row(record, verdict.as_mut(), &mut compared);
+        }
+    }
+    for (external_id, verdict) in verdicts {
+        let Some(Verdict { news, is_new, merge, mut says, duties, before, gone: None }) = verdict else { continue };
+        let is_news = !merge.taken.is_empty() || !news.duties.is_empty();
+        says.push((DUTIES, Some(duties.into_iter().collect::<Vec<_>>().join(" "))));
+        if (is_news || !is_new) && before.as_ref() != Some(&says) {
+            compared.said.push(Said::whole(format!("{source}/{external_id}"), says));
+        }
+        compared.changed.extend(is_news.then_some(news));
+    }
+    Ok(compared)
+}
+
+/// The column of the duties, after a person's own.
+const DUTIES: &str = "duties";
+/// What a person's record is remembered under.
+pub(super) fn said_of(person: &Person) -> String {
+    format!("{}/{}", person.source, person.external_id)
+}
+
+/// Remembers of who is removed only whom they stood for.
+pub(in crate::service) async fn forget_name(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    person: &Person,
+) -> StoreResult<()> {
+    remember(conn, district, person, |kept| kept.retain(|(column, _)| column != "name" && column != "phone")).await
+}
+
+/// Remembers what a person's record said as if it had not said what is taken back: it may come again.
+pub(super) async fn taken_back(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    person: &Person,
+    before: &PersonState,
+    made: &PersonState,
+) -> StoreResult<()> {
+    let text = |state: &PersonState| state.duties().into_iter().map(|(kind, area)| duty_text(kind, area)).collect();
+    let (then, brought): (BTreeSet<String>, BTreeSet<String>) = (text(before), text(made));
+    remember(conn, district, person, |kept| {
+        for (column, value) in kept {
+            if column == DUTIES {
+                let said = value.as_deref().unwrap_or_default().split(' ').map(str::to_owned);
+                let said: Vec<String> = said.filter(|duty| then.contains(duty) || !brought.contains(duty)).collect();
+                *value = Some(said.join(" "));
+            } else if column == "organization" && before.organization != made.organization {
+                *value = before.organization.as_ref().map(ToString::to_string);
+            }
+        }
+    })
+    .await
+}
+
+/// Remembers of a person's record something else than was remembered, if anything was.
+async fn remember(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    person: &Person,
+    change: impl FnOnce(&mut Vec<(String, Option<String>)>),
+) -> StoreResult<()> {
+    let record = said_of(person);
+    let Some(delivered) = delivered::one(conn, district, Kind::Person, &record).await? else { return Ok(()) };
+    let mut kept = delivered::columns(delivered.kept.as_deref())?;
+    change(&mut kept);
+    let kept = kept.iter().map(|(column, value)| (column.as_str(), value.clone()));
+    let delivered = Delivered { kept: delivered::text(kept), ..delivered };
+    delivered::rows(district, Kind::Person, &[delivered]).write(conn).await
+}
+
+/// How a duty is kept.
+fn duty_text(kind: DutyKind, area: u64) -> String {
+    format!("{}:{area}", kind.as_str())
+}
+
+/// Whether somebody who was removed here is delivered as before. No name is known of them any more: the same duties
+/// are the same person.
+fn is_as_before(before: &Columns, says: &Columns, duties: &BTreeSet<String>) -> bool {
+    let said = merge::value(before, DUTIES).unwrap_or_default();
+    merge::value(before, "organization") == merge::value(says, "organization")
+        && said.split(' ').eq(duties.iter().map(String::as_str))
+}
+
+impl Known<'_> {
+    /// What a person is known by, without what they are called.
+    fn columns(&self, external_id: &str, contact: &Contact, organization: Option<&OrgCode>) -> Columns {
+        let digest = |column: &str, value: &Option<String>| {
+            let place = format!("{}/{}/{external_id}/{column}", self.district, self.source);
+            value.as_ref().map(|value| self.context.seal.digest(&place, value))
+        };
+        vec![
+            ("name", digest("name", &contact.name)),
+            ("phone", digest("phone", &contact.phone)),
+            ("organization", organization.map(ToString::to_string)),
+        ]
+    }
+
+    /// What a person comes to; `None` if they were removed here and stay so.
+    fn judge(&self, Whole { row, silent, duties }: Whole<'_>) -> StoreResult<Option<Verdict>> {
+        let contact = Contact { name: Some(row.name.clone()), phone: row.phone.clone() };
+        let mut says = self.columns(&row.external_id, &contact, row.organization.as_ref());
+        let delivered = self.delivered.get(&format!("{}/{}", self.source, row.external_id));
+        let kept = delivered.map(|delivered| delivered::columns(delivered.kept.as_deref())).transpose()?;
+        let blank = says.iter().map(|(column, _)| *column).chain([DUTIES]).map(|column| (column, None)).collect();
+        let before = kept.map(|kept| merge::overlaid(blank, &kept));
+        let mut verdict = Verdict {
+            news: PersonNews { person: self.stranger(row), contact: contact.clone(), duties: Vec::new() },
+            is_new: true,
+            merge: Merge::default(),
+            says: Vec::new(),
+            duties,
+            before: None,
+            gone: None,
+        };
+        if let Some(person) = self.persons.get(&row.external_id) {
+            let present = load::unseal(self.context, self.district, person.id, &self.sealed)?;
+            let ours = self.columns(&row.external_id, &present, person.organization.as_ref());
+            merge::unsaid(&mut says, silent, before.as_ref().unwrap_or(&ours));
+            verdict.merge = merge::merge(before.as_ref(), &says, &ours);
+            verdict.news = PersonNews { person: person.clone(), contact: present, duties: Vec::new() };
+            (verdict.is_new, verdict.before) = (false, before);
+        } else if before.is_some_and(|before| is_as_before(&before, &says, &verdict.duties)) {
+            return Ok(None);
+        }
+        for column in &verdict.merge.taken {
+            match *column {
+                "name" => verdict.news.contact.name.clone_from(&contact.name),
+                "phone" => verdict.news.contact.phone.clone_from(&contact.phone),
+                _ => verdict.news.person.organization.clone_from(&row.organization),
+            }
+        }
+        let unit = row.organization.as_ref().map(ToString::to_string);
+        let takes_unit = verdict.is_new || verdict.merge.taken.contains(&"organization");
+        verdict.gone = unit.filter(|unit| takes_unit && self.removed_units.contains(unit));
+        verdict.says = says;
+        Ok(Some(verdict))
+    }
+
+    /// Somebody who is not known yet.
+    fn stranger(&self, row: &DutyRow) -> Person {
+        Person {
+            id: PersonId(self.context.clock.uuid()),
+            district: self.district,
+            source: self.source.to_owned(),
+            external_id: row.external_id.clone(),
+            organization: row.organization.clone(),
+            version: 1,
+        }
+    }
+
+    /// Compares a row, whose person comes to `verdict`.
+    fn row(&self, row: &DutyRow, verdict: Option<&mut Verdict>, compared: &mut Compared<PersonNews>) {
+        let Some(Verdict { news, merge, duties, before, gone, .. }) = verdict else {
+            compared.outcomes.push(Some(Outcome::Unchanged));
+            return;
+        };
+        if let Some(gone) = gone {
+            compared
+                .refuse(Note::Missing { column: "organization", what: say!("organization {gone}", "单位 {gone} ") });
+            return;
+        }
+        let held = self.duties.contains(&(news.person.id, row.duty, row.area.to_string()));
+        // A duty that was said before and is not held was taken away here.
+        let said = before.as_ref().and_then(|before| merge::value(before, DUTIES)).unwrap_or_default();
+        let duty = duty_text(row.duty, row.area);
+        let is_new = !held && !said.split(' ').any(|said| said == duty);
+        let area = row.area;
+        if is_new && self.removed_areas.contains(&area) {
+            duties.remove(&duty);
+            compared.refuse(Note::Missing { column: "area", what: say!("area {area}", "区域 {area} ") });
+            return;
+        }
+        for column in std::mem::take(&mut merge.overruled) {
+            compared.note(Note::Overruled { column, before: None, ours: None, now: None });
+        }
+        if is_new {
+            news.duties.push((row.area, row.duty));
+        }
+        compared.outcomes.push(Some(match (is_new, merge.taken.is_empty()) {
+            (true, _) => Outcome::Created,
+            (false, false) => Outcome::Updated,
+            (false, true) => Outcome::Unchanged,
+        }));
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! Only where nothing stands on it: no later change of what it made, no open order on a cover that it brought.
 //! Up to [`AT_ONCE`] covers are one transaction, more of them go in steps of [`STEP`]; an undoing that was
-//! interrupted is finished by asking for it again.
+//! interrupted is finished by asking for it again. Areas, organisations and people: [`undo_few`](super::undo_few).
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::covers::show;
 use super::{AT_ONCE, STEP};
@@ -27,13 +28,15 @@ use crate::store::{Conn, Result as StoreResult, corrupt, head, imports};
 const NAMED: usize = 5;
 
 /// What an undoing did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undone {
+    /// What its records were.
+    pub kind: String,
     /// What the import had brought.
     pub removed: u64,
     /// What it had changed.
     pub restored: u64,
-    /// What was changed or reported in that very moment, and stays.
+    /// What stays: it was changed or reported in that very moment, or only a name or phone was changed.
     pub kept: u64,
     /// The number of the last change that this wrote.
     pub seq: i64,
@@ -41,26 +44,32 @@ pub struct Undone {
 
 /// An import that is to be taken back, and by whom.
 #[derive(Debug, Clone)]
-struct Undoing {
-    import: NotedImport,
+pub(super) struct Undoing {
+    pub(super) import: NotedImport,
     /// The changes that it made.
-    seqs: Vec<i64>,
+    pub(super) seqs: Vec<i64>,
     /// Whether it was begun before, and interrupted.
     goes_on: bool,
-    by: Actor,
+    pub(super) by: Actor,
     reason: Option<Text<2000>>,
 }
 
+/// Kinds of files that can be taken back.
+pub const UNDOABLE: [&str; 6] = ["covers", "subdistricts", "communities", "grids", "organizations", "people"];
+
 impl Guli {
-    /// Takes an import of covers back; refused, with reasons, where something stands on it.
+    /// Takes an import back; refused, with reasons, where something stands on it.
     pub async fn undo_import(&self, actor: &Actor, id: ImportId, reason: Option<Text<2000>>) -> Result<Undone> {
         // Whoever may not waits for nobody's turn.
         self.undoing(actor, id, reason.clone()).await?;
         let _turn = self.import_turn().await?;
         let undoing = self.undoing(actor, id, reason).await?;
+        if undoing.import.kind != "covers" {
+            return self.undo_few(undoing).await;
+        }
         let covers = self.undoable(&undoing).await?;
         let step = if covers.len() as u64 <= AT_ONCE { covers.len() } else { usize::try_from(STEP).unwrap_or(1) };
-        let mut undone = Undone::default();
+        let mut undone = Undone { kind: undoing.import.kind.clone(), ..Undone::default() };
         // Even where nothing is left to be done, that it is done is written down.
         let chunks: Vec<&[Made]> = if covers.is_empty() { vec![&[]] } else { covers.chunks(step).collect() };
         let steps = chunks.len();
@@ -104,38 +113,40 @@ impl Guli {
         let conn = &mut reader.conn();
         let district = self.district_of_import(id).await?;
         let hidden = || ServiceError::NotFound(say!("import {id}", "导入记录 {id}"));
-        let (import, state) = imports::find(conn, district, id).await?.ok_or_else(hidden)?;
+        let import = imports::find(conn, district, id).await?.ok_or_else(hidden)?;
         let events = events::of(conn, import.district, &id.to_string(), i64::MAX).await?;
-        let applied: Vec<&Event> = events.iter().filter(|event| event.kind == "import.applied").collect();
-        let own = !actor.is_anonymous() && applied.iter().all(|event| event.actor == actor.log_name());
-        if !own {
+        let seqs: Vec<i64> =
+            events.iter().filter(|event| event.kind == "import.applied").map(|event| event.seq).collect();
+        if actor.is_anonymous() || import.actor != actor.log_name() {
             actor::authorize(actor, Action::Import, Resource::District(import.district))
                 .map_err(|refusal| ServiceError::refused(refusal, say!("import {id}", "导入记录 {id}")))?;
         }
         let no = |why: Said| Err(ServiceError::Conflict(say!("import {id} {why}", "导入 {id} {why}", why = why)));
-        match state.as_str() {
+        match import.state.as_str() {
             "undone" => return no(say!("was taken back already", "已经撤销")),
             "applied" | "undoing" => {}
             _ => return no(say!("stored nothing", "没有存入任何内容")),
         }
-        let data: Value = applied.first().and_then(|event| serde_json::from_str(&event.data).ok()).unwrap_or_default();
-        match data["kind"].as_str() {
-            Some("covers") => {}
-            Some("people") => {
+        if seqs.is_empty() {
+            return no(say!("changed nothing", "没有改动任何内容"));
+        }
+        match import.kind.as_str() {
+            kind if UNDOABLE.contains(&kind) => {}
+            "district" => {
                 return no(say!(
-                    "brought people, of whose names and phones nothing earlier is kept",
-                    "导入的是人员，其姓名和电话不保留旧值"
+                    "brought a district's outline, of which nothing earlier is kept",
+                    "导入的是行政区边界，不保留旧值"
                 ));
             }
             _ => {
                 return no(say!(
-                    "brought no covers; of areas and organizations, put back what their histories say",
-                    "导入的不是井盖；区域和单位请按各自的历史改回"
+                    "brought lines of a table, of which nothing earlier is kept",
+                    "导入的是字典表，不保留旧值"
                 ));
             }
         }
-        let seqs = applied.iter().map(|event| event.seq).collect();
-        Ok(Undoing { import, seqs, goes_on: state == "undoing", by: actor.clone(), reason })
+        let goes_on = import.state == "undoing";
+        Ok(Undoing { import, seqs, goes_on, by: actor.clone(), reason })
     }
 
     /// The covers that the import made, unless something stands on them. What later changes left as the import made
@@ -144,11 +155,13 @@ impl Guli {
         let mut reader = self.store.read().await?;
         let conn = &mut reader.conn();
         let Undoing { import, seqs, goes_on, .. } = undoing;
-        let more = |count: usize| if count > NAMED { ", …" } else { "" };
         let made = cover_history::made_by(conn, import.district, seqs).await?;
         let (mut covers, later): (Vec<Made>, Vec<Made>) = made.into_iter().partition(|made| made.made == made.now);
+        let as_it_made = |made: &Made, state: &CoverState| state.cover.version == made.made;
         let mut changed = Vec::new();
-        for (made, now, then) in cover_history::now_and_then(conn, import.district, &later, |made| made.made).await? {
+        for (made, now, then) in
+            cover_history::now_and_then(conn, import.district, &later, |made| made.id, as_it_made).await?
+        {
             let as_made = |then: &CoverState| {
                 then.cover.code == now.cover.code && CoverDraft::of(&then.cover) == CoverDraft::of(&now.cover)
             };
@@ -160,24 +173,23 @@ impl Guli {
         }
         // Of an undoing that goes on, what was taken back already has changed since too.
         if !changed.is_empty() && !goes_on {
-            let (more, named) = (more(changed.len()), changed.iter().take(NAMED));
+            let more = if changed.len() > NAMED { ", …" } else { "" };
+            let named = changed.into_iter().take(NAMED);
             let named = named.map(|(code, version)| say!("{code} (version {version})", "{code}（版本 {version}）"));
-            let named = Said::list(named).unwrap_or_else(|| Said::new("", ""));
             return Err(ServiceError::Conflict(say!(
                 "later changes stand on it: {named}{more}",
                 "其后还有改动：{named}{more}",
-                named = named,
+                named = Said::list(named).unwrap_or_else(|| Said::new("", "")),
             )));
         }
         let index = &self.context.index;
         let brought = covers.iter().filter(|made| made.made == 1);
         let orders: Vec<_> = brought.filter_map(|made| index.order_on(made.id)).take(NAMED + 1).collect();
         if !orders.is_empty() {
-            let named: Vec<_> = orders.iter().take(NAMED).map(|order| order.code.to_string()).collect();
-            let (named, more) = (named.join(", "), more(orders.len()));
+            let orders = named(orders.iter().map(|order| order.code.to_string()).collect());
             return Err(ServiceError::Conflict(say!(
-                "open orders stand on covers that it brought: {named}{more}",
-                "它导入的井盖上有未结工单：{named}{more}"
+                "open orders stand on covers that it brought: {orders}",
+                "它导入的井盖上有未结工单：{orders}"
             )));
         }
         Ok(covers)
@@ -188,19 +200,22 @@ impl Guli {
 async fn take_back(
     context: &Context,
     conn: &mut Conn<'_>,
-    Undoing { import, by, reason, .. }: &Undoing,
+    undoing: &Undoing,
     covers: &[Made],
     is_last: bool,
 ) -> StoreResult<(i64, Vec<Cover>, Undone)> {
+    let import = &undoing.import;
     let district = import.district;
     let mut head = head::lock(conn, district).await?.ok_or_else(|| corrupt("district_head", district))?;
     context.catch_up(conn, district, &head).await?;
     let now = head.advance(context.clock.now());
     let seq = head.next_seq();
     head.registry_seq = seq;
-    let mut undone = Undone { seq, ..Undone::default() };
+    let mut undone = Undone { kind: import.kind.clone(), seq, ..Undone::default() };
     let mut states = Vec::with_capacity(covers.len());
-    for (made, present, before) in cover_history::now_and_then(conn, district, covers, |made| made.made - 1).await? {
+    let as_before = |made: &Made, state: &CoverState| state.cover.version == made.made - 1;
+    let states_then = cover_history::now_and_then(conn, district, covers, |made| made.id, as_before).await?;
+    for (made, present, before) in states_then {
         // What was changed in this moment stays.
         let removes = before.as_ref().is_none_or(|before| before.cover.status == Status::Removed);
         if present.cover.version != made.now || (removes && context.index.order_on(made.id).is_some()) {
@@ -222,24 +237,44 @@ async fn take_back(
         states.push(state);
     }
     cover_history::replace(conn, district, seq, &states).await?;
-    let ids: Vec<CoverId> = states.iter().map(|state| state.cover.id).collect();
-    imports::forget_digests(conn, district, &ids).await?;
-    imports::set_state(conn, district, import.id, if is_last { "undone" } else { "undoing" }, &import.counts).await?;
-    let event = Event {
-        seq,
-        at: now.as_microsecond(),
-        actor: by.log_name(),
-        kind: "import.undone".to_owned(),
-        subject: import.id.to_string(),
-        version: 2,
-        data: json!({
-            "profile": import.profile, "file": import.file, "kind": "covers", "removed": undone.removed,
-            "restored": undone.restored, "kept": undone.kept, "role": by.role.as_str(), "unit": by.unit().map(OrgCode::to_string),
-        })
-        .to_string(),
-        reason: reason.as_ref().map(|text| text.as_str().to_owned()),
-    };
-    events::rows(district, &[event]).write(conn).await?;
+    let (removed, restored): (Vec<&CoverState>, Vec<&CoverState>) =
+        states.iter().partition(|state| state.cover.status == Status::Removed);
+    for (stand, states) in [(None, removed), (Some(seq), restored)] {
+        let ids: Vec<CoverId> = states.iter().map(|state| state.cover.id).collect();
+        imports::forget_digests(conn, district, stand, &ids).await?;
+    }
+    let state = if is_last { "undone" } else { "undoing" };
+    imports::set_state(conn, (district, import.id), state, &import.counts, None).await?;
+    events::rows(district, &[undoing.event(&undone, now)]).write(conn).await?;
     head::rows(district, &head).write(conn).await?;
     Ok((seq, states.into_iter().map(|state| state.cover).collect(), undone))
+}
+
+impl Undoing {
+    /// What is told of it.
+    pub(super) fn event(&self, undone: &Undone, now: Timestamp) -> Event {
+        let Self { import, by, reason, .. } = self;
+        let data = json!({
+            "profile": import.profile, "file": import.file, "kind": import.kind, "removed": undone.removed,
+            "restored": undone.restored, "kept": undone.kept, "role": by.role.as_str(),
+            "unit": by.unit().map(OrgCode::to_string),
+        });
+        Event {
+            seq: undone.seq,
+            at: now.as_microsecond(),
+            actor: by.log_name(),
+            kind: "import.undone".to_owned(),
+            subject: import.id.to_string(),
+            version: 2,
+            data: data.to_string(),
+            reason: reason.as_ref().map(|text| text.as_str().to_owned()),
+        }
+    }
+}
+
+/// Codes in a refusal: the first few.
+pub(super) fn named(mut codes: Vec<String>) -> String {
+    let more = if codes.len() > NAMED { ", …" } else { "" };
+    codes.truncate(NAMED);
+    format!("{}{more}", codes.join(", "))
 }

@@ -1,0 +1,171 @@
+//! `/v1/imports/{id}`: what became of an import, of each of its rows, and taking it back.
+
+use std::io::Read as _;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use flate2::read::GzDecoder;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::edge::Caller;
+use super::import_out::ImportOut;
+use super::openapi::{NotFound, TiedFaults, UndoFaults, say};
+use super::params::Params;
+use super::problem::{Language, Outcome};
+use super::write::{self, InPath};
+use super::{App, json, to_bytes};
+use crate::domain::actor::Actor;
+use crate::domain::id::ImportId;
+use crate::domain::said::say;
+use crate::import::finding::rows_in;
+use crate::import::run::Report;
+use crate::service::command::Rendered;
+use crate::service::error::{Result, ServiceError};
+use crate::service::import::undo::Undone;
+
+/// Read an import's report
+#[utoipa::path(
+    get, path = "/v1/imports/{id}", operation_id = "import_report", tag = "imports", security(("key" = [])),
+    params(("id" = String, Path, description = "As the import was answered with")),
+    responses((status = 200, description = "Its report, for who made it and for administrators", body = ImportOut), NotFound),
+)]
+pub async fn get(
+    State(app): State<App>,
+    caller: Caller,
+    language: Language,
+    InPath(id): InPath<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    Params::read(query.as_deref())?.finish("none")?;
+    caller.known()?;
+    // Who asks here while it runs, or for what stored nothing, is told from memory; what was stored is told by any server.
+    if let Ok(made) = app.imports.find(&caller.0, &id) {
+        return json(StatusCode::OK, &made.report(language));
+    }
+    let import = id.parse().map(ImportId).map_err(|_| ServiceError::NotFound(say!("import {id}", "导入记录 {id}")))?;
+    let report = app.guli.import_report(&caller.0, import).await?;
+    let report: Report = serde_json::from_str(&report).map_err(|error| ServiceError::Internal(error.to_string()))?;
+    json(StatusCode::OK, &ImportOut::new(&report, import, language))
+}
+
+/// What taking an import back came to.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UndoneOut {
+    pub id: String,
+    /// What its records were.
+    #[schema(examples("covers"))]
+    pub kind: String,
+    /// Records that it had brought.
+    pub removed: u64,
+    /// Records that it had changed, and that are as before; people but for their names and phones.
+    pub restored: u64,
+    /// Records that stay: changed or reported in that very moment, or people of whom only a name or phone was changed.
+    pub kept: u64,
+}
+
+/// Undo an import
+///
+/// Takes an import of covers, areas, organisations or people back, as new versions: what it brought is removed, what it
+/// changed is as before. Refused where something stands on it: a later change, an open order, areas within, people who
+/// stand for it, things that name it. Names and phones of people stay, for nothing earlier of them is kept. For whoever
+/// made it, and for administrators.
+#[utoipa::path(
+    post, path = "/v1/imports/{id}/undo", operation_id = "undo_import", tag = "imports", security(("key" = [])),
+    params(
+        ("id" = String, Path, description = "As the import was answered with, and as histories name it"),
+        ("reason" = Option<String>, Query, description = say::REASON),
+        ("Idempotency-Key" = Option<String>, Header, description = say::IDEMPOTENCY_KEY),
+    ),
+    responses(
+        (status = 200, description = "What it came to", body = UndoneOut),
+        UndoFaults,
+    ),
+)]
+pub async fn undo(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(id): InPath<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Outcome {
+    let reason = write::only_reason(query.as_deref())?;
+    caller.known()?;
+    let import = id.parse::<uuid::Uuid>().map(ImportId);
+    let import = import.map_err(|_| ServiceError::NotFound(say!("import {id}", "导入记录 {id}")))?;
+    let district = app.guli.district_of_import(import).await?;
+    let route = format!("/v1/imports/{import}/undo");
+    let idempotency = write::idempotency(&headers, &caller.0, &route, &[])?;
+    if let Some(asked) = &idempotency
+        && let Some(answer) = app.guli.answered_before(district, asked).await?
+    {
+        return write::respond(answer);
+    }
+    // Whoever hangs up does not leave it half done.
+    let (guli, actor) = (Arc::clone(&app.guli), Arc::clone(&caller.0));
+    let undone = tokio::spawn(async move { guli.undo_import(&actor, import, reason).await }).await;
+    let undone = undone.map_err(|error| ServiceError::Internal(format!("an undoing ended: {error}")))?;
+    let Undone { kind, removed, restored, kept, seq } = undone?;
+    let (feed, body) = (format!("{district}:{seq}"), to_bytes(&UndoneOut { id, kind, removed, restored, kept })?);
+    let rendered = Rendered { status: 200, location: None, etag: None, body };
+    write::respond(match idempotency {
+        Some(asked) => app.guli.keep_answer(district, asked, rendered, feed).await?,
+        None => rendered.answer(feed),
+    })
+}
+
+/// Read an import's report row by row
+///
+/// Kept for 30 days, without what a file says of people.
+#[utoipa::path(
+    get, path = "/v1/imports/{id}/rows", operation_id = "import_rows", tag = "imports", security(("key" = [])),
+    params(("id" = String, Path, description = "As the import was answered with")),
+    responses(
+        (status = 200, description = "One JSON object on each line", body = String, content_type = "application/x-ndjson"),
+        NotFound, TiedFaults,
+    ),
+)]
+pub async fn rows(
+    State(app): State<App>,
+    caller: Caller,
+    language: Language,
+    InPath(id): InPath<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    Params::read(query.as_deref())?.finish("none")?;
+    caller.known()?;
+    let made = app.imports.find(&caller.0, &id).ok();
+    if made.as_ref().is_some_and(|made| made.came.get().is_none()) {
+        return Err(ServiceError::Conflict(say!("the import is still running", "导入仍在进行")).into());
+    }
+    // Of a try, and of what this server has just imported, there is the file itself.
+    let file = match made {
+        Some(made) => tokio::fs::read_to_string(made.folder.path().join("rows.ndjson")).await.ok(),
+        None => None,
+    };
+    let body = match file {
+        Some(rows) => Body::from(rows_in(language, &rows)),
+        None => kept_rows(&app, &caller.0, &id, language).await?,
+    };
+    let mut response = Response::new(body);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    Ok(response)
+}
+
+/// The rows as they are kept, piece by piece, each of whole lines.
+async fn kept_rows(app: &App, actor: &Actor, id: &str, language: Language) -> Result<Body> {
+    let import = id.parse().map(ImportId).map_err(|_| ServiceError::NotFound(say!("import {id}", "导入记录 {id}")))?;
+    let district = app.guli.import_rows(actor, import).await?;
+    let guli = Arc::clone(&app.guli);
+    let pieces = futures_util::stream::try_unfold((guli, 0), move |(guli, number)| async move {
+        let Some(packed) = guli.rows_piece(district, import, number).await.map_err(std::io::Error::other)? else {
+            return Ok(None);
+        };
+        let mut rows = String::new();
+        GzDecoder::new(packed.as_slice()).read_to_string(&mut rows)?;
+        Ok::<_, std::io::Error>(Some((rows_in(language, &rows), (guli, number + 1))))
+    });
+    Ok(Body::from_stream(pieces))
+}
