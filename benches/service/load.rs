@@ -21,6 +21,11 @@ impl Connection {
         Ok(Self { stream, buffer: Vec::with_capacity(16 * 1024), body: 0 })
     }
 
+    /// Waits so long for each part of an answer.
+    pub(crate) fn wait(&self, most: Duration) -> Result<()> {
+        self.stream.set_read_timeout(Some(most))
+    }
+
     /// Sends a request and reads its answer; gives the status.
     pub(crate) fn exchange(&mut self, request: &[u8]) -> Result<u16> {
         self.stream.write_all(request)?;
@@ -168,9 +173,14 @@ pub(crate) fn get(path: &str) -> Vec<u8> {
 
 /// A request with JSON; `headers` are whole lines.
 pub(crate) fn post(path: &str, headers: &str, body: &str) -> Vec<u8> {
+    send("POST", path, headers, body)
+}
+
+/// The same by any method.
+pub(crate) fn send(method: &str, path: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
-        "POST {path} HTTP/1.1\r\nHost: guli\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+        "{method} {path} HTTP/1.1\r\nHost: guli\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
     )
     .into_bytes()
 }

@@ -1,7 +1,7 @@
 //! What the service does in a second, what it costs, and how near that is to what it could cost.
 //!
 //! `cargo bench --bench service` measures everything; `-- resolve report` only what is named: `resolve`,
-//! `report`, `postgres`, `tiles`, `start`, `memory`, `growth`, `change`, `import`. `GULI_BENCH_COVERS` sets the size of the large
+//! `report`, `postgres`, `tiles`, `start`, `memory`, `growth`, `change`, `import`, `quality`. `GULI_BENCH_COVERS` sets the size of the large
 //! world, `GULI_BENCH_SECONDS` the length of each load. Each figure stands beside a reference taken in the
 //! same minute on the same machine: the ratio counts, the figure alone does not. Those of other systems
 //! are recorded, from a machine of the same class.
@@ -16,6 +16,7 @@ mod load;
 mod numbers;
 mod postgres;
 mod process;
+mod quality;
 mod reports;
 mod resolve;
 mod sqlite;
@@ -66,7 +67,7 @@ impl Plan {
 
 type Section = fn(&Plan, &Worlds) -> Result<Vec<Row>>;
 
-const SECTIONS: [(&str, Section); 9] = [
+const SECTIONS: [(&str, Section); 10] = [
     ("import", import::measure),
     ("resolve", resolve::measure),
     ("report", reports::measure),
@@ -76,6 +77,7 @@ const SECTIONS: [(&str, Section); 9] = [
     ("memory", start::memory),
     ("growth", growth::growth),
     ("change", growth::change),
+    ("quality", quality::measure),
 ];
 
 /// The machine's load, so that a reader knows what else it did.

@@ -88,6 +88,11 @@ impl Server {
         Ok(kilobytes.with_context(|| format!("no {which}"))? * 1024.0)
     }
 
+    /// Has `VmHWM` count from now on.
+    pub(crate) fn forget_peak(&self) -> Result<()> {
+        Ok(std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5")?)
+    }
+
     /// Has the server end by itself, its log folded back.
     pub(crate) fn stop(mut self) -> Result<()> {
         Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;

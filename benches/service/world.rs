@@ -37,12 +37,18 @@ pub(crate) struct World {
 impl World {
     /// The files of a world, without a database yet.
     pub(crate) fn generate(covers: u64) -> Result<Self> {
-        eprintln!("making a district of {covers} covers …");
+        Self::of_districts(covers, 1)
+    }
+
+    /// The same of several districts, each with its share of the covers.
+    pub(crate) fn of_districts(covers: u64, districts: u32) -> Result<Self> {
+        eprintln!("making {covers} covers, districts: {districts} …");
         let dir = TempDir::new()?;
         let mut command = guli();
-        command.args(["demo", "generate", "--covers", &covers.to_string(), "--out"]).arg(dir.path().join("files"));
+        command.args(["demo", "generate", "--covers", &covers.to_string(), "--districts", &districts.to_string()]);
+        command.arg("--out").arg(dir.path().join("files"));
         let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status()?;
-        ensure!(status.success(), "the district could not be generated");
+        ensure!(status.success(), "the world could not be generated");
         Ok(Self { dir, covers })
     }
 

@@ -27,6 +27,9 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// A file of millions of rows takes longer to be sent and read.
 const IMPORT_TIMEOUT: Duration = Duration::from_mins(30);
 const IMPORTS: [&str; 2] = ["/v1/imports", "/v1/imports/{id}/undo"];
+/// Many districts that changed are looked at one after the other.
+const CHECK_TIMEOUT: Duration = Duration::from_mins(3);
+const CHECKS: [&str; 2] = ["/v1/quality", "/v1/quality/{id}"];
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What stays of a refusal's headers.
@@ -67,6 +70,17 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response<Body> {
     Failure(ServiceError::Internal(what)).into_response()
 }
 
+/// How long a request may take.
+fn longest(method: &Method, route: &str) -> Duration {
+    if method == Method::POST && IMPORTS.contains(&route) {
+        IMPORT_TIMEOUT
+    } else if CHECKS.contains(&route) {
+        CHECK_TIMEOUT
+    } else {
+        TIMEOUT
+    }
+}
+
 async fn edge(State(app): State<App>, request: Request, next: Next) -> Response<Body> {
     let id = request_id(request.headers());
     let language = Language::of(request.headers().get(header::ACCEPT_LANGUAGE));
@@ -83,9 +97,7 @@ async fn edge(State(app): State<App>, request: Request, next: Next) -> Response<
     let answered = match (ready, pool.try_acquire()) {
         (Err(error), _) => Some(Failure(error).into_response()),
         (Ok(()), Ok(_permit)) => {
-            let imports =
-                method == Method::POST && route.as_ref().is_some_and(|route| IMPORTS.contains(&route.as_str()));
-            let longest = if imports { IMPORT_TIMEOUT } else { TIMEOUT };
+            let longest = longest(&method, route.as_ref().map_or("", MatchedPath::as_str));
             tokio::time::timeout(longest, next.run(request)).await.ok()
         }
         (Ok(()), Err(_)) => None,

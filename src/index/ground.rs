@@ -59,7 +59,7 @@ pub(super) struct Ground {
     /// West, south, east, north in degrees.
     pub(super) bounds: [f64; 4],
     /// By rising code: a lower index is a lower code.
-    grids: Vec<(Arc<GridInfo>, Area)>,
+    pub(super) grids: Vec<(Arc<GridInfo>, Area)>,
     boxes: RTree<GridBox>,
     /// Those with an outline, by rising code.
     pub(super) subdistricts: Vec<(Arc<Named<SubdistrictCode>>, Area)>,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::area::Area;
 use super::frame::Frame;
+use super::ground::{GridInfo, Ground};
 use super::layers::NamesStamp;
 use super::{Index, OrgCode};
 use crate::domain::catalog::CategoryCode;
@@ -108,26 +109,26 @@ impl Index {
     pub fn outlines_in(&self, level: AreaLevel, bounds: [f64; 4], mut visit: impl FnMut(Outline<'_>)) {
         let atlas = self.atlas.load();
         for district in atlas.within(bounds) {
-            let ground = &district.ground;
-            let mut draw = |code: u64, name: &str, area: &Area| {
-                let outline = Outline { code, name, frame: ground.frame, area };
+            let mut within = |outline: Outline<'_>| {
                 if meet(outline.bounds(), bounds) {
                     visit(outline);
                 }
             };
+            let ground = &district.ground;
             match level {
-                AreaLevel::District => draw(ground.district.code.number(), &ground.district.name, &ground.outline),
-                AreaLevel::Subdistrict => {
-                    ground.subdistricts.iter().for_each(|(named, area)| draw(named.code.number(), &named.name, area));
-                }
-                AreaLevel::Community => {
-                    ground.communities.iter().for_each(|(named, area)| draw(named.code.number(), &named.name, area));
-                }
                 AreaLevel::Grid => {
-                    let found = ground.grids_near(ground.frame.reach(bounds));
-                    found.for_each(|(grid, area)| draw(grid.code.number(), &grid.name, area));
+                    let near = ground.grids_near(ground.frame.reach(bounds));
+                    near.for_each(|grid| within(ground.drawn(grid)));
                 }
+                _ => ground.outlines(level, within),
             }
+        }
+    }
+
+    /// The areas of a level of one district, wherever they lie, by code.
+    pub fn outlines_of(&self, district: DistrictCode, level: AreaLevel, visit: impl FnMut(Outline<'_>)) {
+        if let Some(district) = self.district(district) {
+            district.ground.outlines(level, visit);
         }
     }
 
@@ -183,6 +184,26 @@ impl Index {
         let atlas = self.atlas.load();
         let boxes = atlas.districts().iter().map(|district| district.ground.bounds);
         boxes.reduce(|a, b| [a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])])
+    }
+}
+
+impl Ground {
+    fn drawn<'a>(&'a self, (grid, area): &'a (Arc<GridInfo>, Area)) -> Outline<'a> {
+        Outline { code: grid.code.number(), name: &grid.name, frame: self.frame, area }
+    }
+
+    fn outlines(&self, level: AreaLevel, mut visit: impl FnMut(Outline<'_>)) {
+        let mut draw = |code: u64, name: &str, area: &Area| visit(Outline { code, name, frame: self.frame, area });
+        match level {
+            AreaLevel::District => draw(self.district.code.number(), &self.district.name, &self.outline),
+            AreaLevel::Subdistrict => {
+                self.subdistricts.iter().for_each(|(named, area)| draw(named.code.number(), &named.name, area));
+            }
+            AreaLevel::Community => {
+                self.communities.iter().for_each(|(named, area)| draw(named.code.number(), &named.name, area));
+            }
+            AreaLevel::Grid => self.grids.iter().for_each(|grid| visit(self.drawn(grid))),
+        }
     }
 }
 

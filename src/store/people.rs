@@ -260,12 +260,13 @@ pub async fn changed_by(conn: &mut Conn<'_>, district: DistrictCode, seq: i64) -
     ids.iter().map(|id| identity(id)).collect()
 }
 
+const IDLE: &str = "SELECT id, COALESCE(organization, source) FROM person \
+                    WHERE district = $1 AND id NOT IN (SELECT person FROM duty WHERE district = $1) ORDER BY id";
+
 /// Those of a district without any duty there, with the organisation that they belong to or came from.
 pub async fn idle(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Vec<(PersonId, String)>> {
-    const SQL: &str = "SELECT id, COALESCE(organization, source) FROM person \
-                       WHERE district = $1 AND id NOT IN (SELECT person FROM duty WHERE district = $1) ORDER BY id";
     let rows: Vec<(Vec<u8>, String)> =
-        each!(conn, c => sqlx::query_as(SQL).bind(district.as_i64()).fetch_all(c).await?);
+        each!(conn, c => sqlx::query_as(IDLE).bind(district.as_i64()).fetch_all(c).await?);
     rows.into_iter().map(|(id, unit)| Ok((identity(&id)?, unit))).collect()
 }
 
@@ -311,4 +312,25 @@ pub async fn put_duties(
         });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{DatabaseUrl, Store};
+
+    #[tokio::test]
+    async fn a_districts_people_are_found_without_a_look_at_all_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&DatabaseUrl::sqlite(&dir.path().join("guli.db")), None).await.unwrap();
+        let mut reader = store.read().await.unwrap();
+        let Conn::Sqlite(conn) = reader.conn() else { panic!("another database") };
+        for sql in [IDLE.to_owned(), format!("SELECT {COLUMNS} FROM person WHERE district = $1 ORDER BY id")] {
+            let plan = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+            let steps: Vec<(i64, i64, i64, String)> =
+                sqlx::query_as(plan).bind(370_203).fetch_all(&mut *conn).await.unwrap();
+            let scans: Vec<_> = steps.iter().filter(|(.., step)| step.starts_with("SCAN person")).collect();
+            assert!(scans.is_empty(), "{sql}: {scans:?}");
+        }
+    }
 }

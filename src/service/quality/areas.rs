@@ -56,14 +56,8 @@ pub(super) fn outlines(index: &Index, district: DistrictCode) -> Outlines {
         grids: Vec::new(),
         codes: HashSet::new(),
     };
-    let everywhere = index.extent().unwrap_or_default();
-    let prefix = district.to_string();
     for level in [AreaLevel::District, AreaLevel::Subdistrict, AreaLevel::Community, AreaLevel::Grid] {
-        index.outlines_in(level, everywhere, |area| {
-            let code = area.code.to_string();
-            if !code.starts_with(&prefix) {
-                return;
-            }
+        index.outlines_of(district, level, |area| {
             match level {
                 AreaLevel::District => found.district = polygons(&area),
                 AreaLevel::Grid => {
@@ -74,7 +68,7 @@ pub(super) fn outlines(index: &Index, district: DistrictCode) -> Outlines {
                 AreaLevel::Community => found.communities.push((area.code, polygons(&area))),
                 AreaLevel::Subdistrict => {}
             }
-            found.codes.insert(code);
+            found.codes.insert(area.code.to_string());
         });
     }
     found
