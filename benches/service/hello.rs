@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, Response, header};
 use axum::routing::get;
-use guli::http::{App, edge, ops};
+use guli::http::{Parts, edge, ops};
 use guli::service::Guli;
 use guli::store::DatabaseUrl;
 
@@ -39,12 +39,12 @@ async fn layered(dir: &std::path::Path, size: usize) -> Result<Router> {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     let database = DatabaseUrl::sqlite(&dir.join("guli.db"));
     let (guli, _writer) = Guli::open(&database, &dir.join("guli.key"), None, Vec::new()).await?;
-    let app = App::new(Arc::new(guli), "http://localhost", 1024);
+    let app = Parts::new(Arc::new(guli), "http://localhost", 1024);
     let body = Bytes::from(vec![b' '; size]);
     let handler = async move || {
         let mut response = Response::new(Body::from(body.clone()));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response
     };
-    Ok(edge::guard(Router::new().route("/v1/resolve", get(handler)), app, &[]))
+    Ok(edge::guard(Router::new().route("/v1/resolve", get(handler)), app.into(), &[]))
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use guli::config::Config;
 use guli::http::pages::Pages;
-use guli::http::{self, App};
+use guli::http::{self, Parts};
 use guli::import::profile::Profiles;
 use guli::local::socket;
 use guli::service::{Guli, WriterTask, keys};
@@ -66,12 +66,12 @@ async fn run(config: &Config, demo: Demo<'_>) -> Result<()> {
     let local = open_socket(config, &guli);
     let public_url = config.public_url.clone().unwrap_or_else(|| address.clone());
     let pages = Pages::new(config.web_dir.clone());
-    let app = App::new(Arc::clone(&guli), &public_url, config.concurrency).with_pages(pages.clone());
+    let app = Parts::new(Arc::clone(&guli), &public_url, config.concurrency).with_pages(pages.clone());
     let app = match profiles(config, demo) {
         Some(file) => app.with_profiles(Profiles::read(&file)?.profiles),
         None => app,
     };
-    let router = http::router(app, &config.allowed_origins);
+    let router = http::router(app.into(), &config.allowed_origins);
     if is_file {
         say(&address, demo)?;
     }

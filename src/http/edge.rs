@@ -38,8 +38,9 @@ const KEPT: [HeaderName; 3] =
 
 /// Puts the common layers around the routes.
 pub fn guard(router: Router<App>, app: App, allowed_origins: &[String]) -> Router {
-    let router =
-        router.layer(CatchPanicLayer::custom(panicked)).layer(from_fn_with_state(app.clone(), edge)).with_state(app);
+    // Both in one: every layer of a router boxes its request's way once more.
+    let layers = (from_fn_with_state(app.clone(), edge), CatchPanicLayer::custom(panicked));
+    let router = router.layer(layers).with_state(app);
     if allowed_origins.is_empty() {
         return router;
     }

@@ -64,20 +64,32 @@ use import_out::Imports;
 use pages::Pages;
 use problem::{Failure, Outcome};
 
-/// What every handler can reach. Cheap to clone.
+/// What every handler can reach. Each request holds it several times over: one count for all of it.
 #[derive(Debug, Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+/// The parts of [`App`].
+#[derive(Debug)]
+pub struct Parts {
     pub guli: Arc<Guli>,
     /// How outsiders reach this server, without a slash at the end.
-    pub public_url: Arc<str>,
+    pub public_url: String,
     /// Layers as they were written last.
     pub layers: Arc<Cache>,
     /// Tiles as they were drawn last.
-    pub tiles: Arc<Tiles>,
+    pub tiles: Tiles,
     pub pages: Pages,
     /// Profiles that an import may name, and imports that were made.
-    pub imports: Arc<Imports>,
-    limits: Arc<Limits>,
+    pub imports: Imports,
+    limits: Limits,
+}
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 /// Requests in work at once: what only reads never keeps a report waiting.
@@ -87,19 +99,22 @@ struct Limits {
     writes: Semaphore,
 }
 
-impl App {
+impl From<Parts> for App {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Parts {
     pub fn new(guli: Arc<Guli>, public_url: &str, concurrency: usize) -> Self {
-        let limits = Limits { reads: Semaphore::new(concurrency), writes: Semaphore::new(concurrency) };
-        let (layers, tiles) = Default::default();
-        let limits = Arc::new(limits);
         Self {
             guli,
-            public_url: public_url.into(),
-            layers,
-            tiles,
+            public_url: public_url.to_owned(),
+            layers: Arc::default(),
+            tiles: Tiles::default(),
             pages: Pages::BuiltIn,
-            imports: Arc::default(),
-            limits,
+            imports: Imports::default(),
+            limits: Limits { reads: Semaphore::new(concurrency), writes: Semaphore::new(concurrency) },
         }
     }
 
@@ -112,7 +127,7 @@ impl App {
     /// With profiles that an import may name.
     #[must_use]
     pub fn with_profiles(self, profiles: Vec<Profile>) -> Self {
-        Self { imports: Arc::new(Imports::new(profiles)), ..self }
+        Self { imports: Imports::new(profiles), ..self }
     }
 }
 

@@ -32,7 +32,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
-use super::{App, router};
+use super::{Parts, router};
 use crate::domain::catalog::Catalog;
 use crate::domain::cover::{Accuracy, Cover, Spec, Status};
 use crate::domain::grid::{District, DutyKind};
@@ -268,7 +268,7 @@ impl Town {
         let url = DatabaseUrl::sqlite(&dir.path().join("guli.db"));
         let (guli, writer) = Guli::open(&url, &dir.path().join("guli.key"), None, demo_keys()).await.unwrap();
         let guli = Arc::new(guli);
-        let router = router(App::new(Arc::clone(&guli), "https://guli.example", 16), &[]);
+        let router = router(Parts::new(Arc::clone(&guli), "https://guli.example", 16).into(), &[]);
         Self { router, guli, writer, dir }
     }
 

@@ -12,7 +12,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use guli::domain::actor::{Role, Scope};
-use guli::http::{App, router};
+use guli::http::{Parts, router};
 use guli::import::profile::Profiles;
 use guli::import::run::{Mode, OnError, Request as Import, run};
 use guli::service::{Guli, WriterTask, keys};
@@ -117,7 +117,7 @@ impl Story {
         let opened = Guli::open(database, &home.path().join("guli.key"), None, keys::demo_keys()).await;
         let (guli, writer) = opened.unwrap();
         let guli = Arc::new(guli);
-        let router = router(App::new(Arc::clone(&guli), "http://guli.test", 64), &[]);
+        let router = router(Parts::new(Arc::clone(&guli), "http://guli.test", 64).into(), &[]);
         Self { guli, writer, router, masked: Mask::default(), told: Vec::new() }
     }
 

@@ -112,8 +112,8 @@ async fn pages_are_read_from_a_folder_while_they_are_worked_on() {
     std::fs::write(dir.path().join("secret.js"), "1").unwrap();
     std::fs::write(dir.path().join("web/index.html"), "<script src=\"{{assets}}/a.js\"></script>").unwrap();
     std::fs::write(dir.path().join("web/a.js"), "let a;").unwrap();
-    let app = App::new(Arc::clone(&town.guli), "https://guli.example", 16);
-    let router = router(app.with_pages(Pages::new(Some(dir.path().join("web")))), &[]);
+    let app = Parts::new(Arc::clone(&town.guli), "https://guli.example", 16);
+    let router = router(app.with_pages(Pages::new(Some(dir.path().join("web")))).into(), &[]);
     let town = Town { router, ..town };
     let page = town.get("/").header("accept", "text/html").get().await;
     assert_eq!(page.bytes, "<script src=\"/assets/dev/a.js\"></script>");
