@@ -14,7 +14,7 @@ use crate::index::{CoverView, Index};
 use crate::service::Guli;
 use crate::service::error::Result;
 use crate::service::moment::Moment;
-use crate::service::orders::{After, ListOrders, OrderSort};
+use crate::service::orders::{After, ListOrders, ListedOrder, OrderSort};
 use crate::store::areas::{Area, Level};
 
 /// Features of a page: a page of areas holds outlines.
@@ -76,7 +76,7 @@ impl Source {
             }
             Self::Areas(areas) => areas.next(guli, moment).await,
             Self::Covers(covers) => Ok(covers.next(moment.registry(guli))),
-            Self::Orders(orders) => orders.next(guli).await,
+            Self::Orders(orders) => orders.next(guli, moment).await,
         }
     }
 }
@@ -178,14 +178,14 @@ fn orders(ask: &Ask) -> ListOrders {
 }
 
 impl Orders {
-    async fn next(&mut self, guli: &Guli) -> Result<Option<Vec<Row>>> {
+    async fn next(&mut self, guli: &Guli, moment: &Moment) -> Result<Option<Vec<Row>>> {
         if self.done {
             return Ok(None);
         }
-        let page = guli.list_orders(&self.actor, &self.ask).await?;
+        let page = guli.list_orders(&self.actor, moment, &self.ask).await?;
         let next: Option<After> = page.next;
         (self.done, self.ask.after) = (next.is_none(), next);
-        let index = &guli.context.index;
-        Ok(Some(page.items.into_iter().map(|item| Row::Order(Box::new(OrderRow::new(item.order, index)))).collect()))
+        let row = |item: ListedOrder| Row::Order(Box::new(OrderRow::new(item.order, guli, moment)));
+        Ok(Some(page.items.into_iter().map(row).collect()))
     }
 }

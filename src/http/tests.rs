@@ -13,6 +13,7 @@ mod layers;
 mod memory;
 mod mends;
 mod orders;
+mod orders_past;
 mod pages;
 mod quality;
 mod refusals;

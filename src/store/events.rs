@@ -44,12 +44,19 @@ pub fn rows(district: DistrictCode, events: &[Event]) -> Rows<'_> {
         .rows()
 }
 
-/// The history of one thing, oldest first, but only the newest of it.
-pub async fn of(conn: &mut Conn<'_>, district: DistrictCode, subject: &str, newest: i64) -> Result<Vec<Event>> {
+/// The history of one thing, as far as it was written by an instant, oldest first, but only the newest of it.
+pub async fn of(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    subject: &str,
+    by: Option<Timestamp>,
+    newest: i64,
+) -> Result<Vec<Event>> {
     const SQL: &str = "SELECT seq, at, actor, kind, subject, version, data, reason FROM event \
-                       WHERE district = $1 AND subject = $2 ORDER BY seq DESC LIMIT $3";
+                       WHERE district = $1 AND subject = $2 AND at <= $3 ORDER BY seq DESC LIMIT $4";
+    let by = by.map_or(i64::MAX, Timestamp::as_microsecond);
     let mut events: Vec<Event> = each!(conn, c => sqlx::query_as(SQL)
-        .bind(district.as_i64()).bind(subject).bind(newest).fetch_all(c).await?);
+        .bind(district.as_i64()).bind(subject).bind(by).bind(newest).fetch_all(c).await?);
     events.reverse();
     Ok(events)
 }

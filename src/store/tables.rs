@@ -142,6 +142,14 @@ pub const TABLES: &[Table] = tables! {
         secured_at: maybe_integer, repaired_at: maybe_integer, closed_at: maybe_integer, disputed: integer,
         level: integer, rework: integer, report_count: integer, registry_seq: integer, updated_at: integer,
     }
+    work_order_version by (district, number, updated_at) {
+        district: integer, number: integer, version: integer, status: text, grid: integer, cover: maybe_bytes,
+        lon: real, lat: real, damage: text, assignee: text, target: text, promise_at: integer,
+        secure_by: maybe_integer, repair_by: integer, due_at: integer, opened_at: integer,
+        secured_at: maybe_integer, repaired_at: maybe_integer, closed_at: maybe_integer, disputed: integer,
+        level: integer, rework: integer, report_count: integer, registry_seq: integer, updated_at: integer,
+        superseded_at: integer, tasks: text,
+    }
     task by (district, work_order, id) {
         district: integer, work_order: integer, id: integer, kind: text, assignee: text, status: text,
         due_at: integer,
@@ -168,7 +176,7 @@ pub const TABLES: &[Table] = tables! {
     }
     district_head by (district) {
         district: integer, seq: integer, registry_seq: integer, day: integer, day_counter: integer,
-        last_time: integer,
+        last_time: integer, orders_since: integer,
     }
 };
 

@@ -114,7 +114,7 @@ impl Guli {
         let district = self.district_of_import(id).await?;
         let hidden = || ServiceError::NotFound(say!("import {id}", "导入记录 {id}"));
         let import = imports::find(conn, district, id).await?.ok_or_else(hidden)?;
-        let events = events::of(conn, import.district, &id.to_string(), i64::MAX).await?;
+        let events = events::of(conn, import.district, &id.to_string(), None, i64::MAX).await?;
         let seqs: Vec<i64> =
             events.iter().filter(|event| event.kind == "import.applied").map(|event| event.seq).collect();
         if actor.is_anonymous() || import.actor != actor.log_name() {

@@ -12,7 +12,7 @@ use crate::domain::order::Order;
 use crate::domain::organization::Organization;
 use crate::domain::said::{Said, say};
 use crate::index::DistrictIndex;
-use crate::service::edit::areas::{moved_event, moved_orders, regrid, reload};
+use crate::service::edit::areas::{MovedOrder, moved_event, moved_orders, regrid, reload};
 use crate::service::edit::organizations::tied;
 use crate::service::edit::undo::{plan_of, still_sound};
 use crate::service::error::{Result, ServiceError};
@@ -107,12 +107,13 @@ async fn take_back(context: &Context, conn: &mut Conn<'_>, undoing: &Undoing) ->
     let mut shown = Vec::new();
     if kind == Kind::Area {
         regrid(conn, &fresh, seq).await?;
-        for moved in moved_orders(context, conn, district, &fresh).await? {
-            log.push(moved_event(&moved, head.next_seq(), now.as_microsecond(), undoing.by.log_name()));
-            shown.push(moved.after);
+        let moved = moved_orders(context, conn, district, &fresh).await?;
+        for moved in &moved {
+            log.push(moved_event(moved, head.next_seq(), now.as_microsecond(), undoing.by.log_name()));
         }
-        let after: Vec<&Order> = shown.iter().collect();
-        crate::store::write(conn, Writing::Apart, orders::rows(district, &after, now)).await?;
+        let changes: Vec<_> = moved.iter().map(MovedOrder::change).collect();
+        crate::store::write(conn, Writing::Apart, orders::rows(district, &changes, now)).await?;
+        shown.extend(moved.into_iter().map(|moved| moved.after));
     }
     let [brought, changed] = [&removed, &restored].map(|records| records.len() as u64);
     let undone = Undone { kind: undoing.import.kind.clone(), removed: brought, restored: changed, kept, seq };
@@ -182,7 +183,7 @@ async fn lost_orders(
     gone: &HashSet<String>,
     put: &[Area],
 ) -> StoreResult<Vec<String>> {
-    let open = orders::open(conn, district).await?.into_iter().map(|stored| stored.order);
+    let open = orders::open(conn, district, None).await?.into_iter().map(|stored| stored.order);
     let lost = open.filter(|order| gone.contains(&order.grid.to_string())).filter(|order| {
         let at = Point::new(order.position.lon(), order.position.lat());
         !put.iter().any(|area| area.outline.intersects(&at))
