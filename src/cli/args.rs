@@ -94,7 +94,7 @@ Filters are the parameters of /v1/layers. Without --out the layer goes to standa
     /// What happened to a cover or an area: every version with who, when, why and what changed
     #[command(after_help = "Examples:
   guli history 3702030101001370               a cover, by its code of 2013 or 2026
-  guli history 370203026003005                a grid; communities and sub-districts by theirs
+  guli history 370203026003005                a grid; communities, sub-districts and districts by theirs
   guli history 3702030101001370 --json")]
     History(HistoryArgs),
     /// What is wrong with the registry, and what would mend it?

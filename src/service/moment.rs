@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use geo::{Intersects as _, Rect, coord};
 use jiff::Timestamp;
 
 use super::error::{Result, ServiceError};
@@ -18,6 +19,9 @@ use crate::store::{Conn, Result as StoreResult, areas, events, head};
 
 /// Districts of the past that are kept in memory for who asks again.
 const KEPT: usize = 4;
+
+/// Degrees around a pin within which its covers are.
+const AROUND: f64 = 0.01;
 
 /// Most districts that one question about the past is read for.
 const MOST: usize = 32;
@@ -144,10 +148,12 @@ impl Guli {
         if instant > self.context.clock.now() {
             return Err(ServiceError::parameter("as_of", say!("{instant} is still to come", "{instant} 尚未到来")));
         }
+        let mut reader = self.store.read().await?;
+        let conn = &mut reader.conn();
         let asked = match reach {
             Reach::District(district) => vec![district],
             Reach::Districts(districts) => districts.to_vec(),
-            Reach::Near(at) => self.context.index.districts_near(at),
+            Reach::Near(at) => self.once_near(conn, at).await?,
             Reach::Everywhere => self.districts(),
         };
         if asked.len() > MOST {
@@ -157,8 +163,6 @@ impl Guli {
             );
             return Err(ServiceError::parameter("as_of", detail));
         }
-        let mut reader = self.store.read().await?;
-        let conn = &mut reader.conn();
         let (changes, events) = (BTreeMap::new(), BTreeMap::new());
         let mut past = Past { instant, index: Index::default(), changes, events };
         for district in &asked {
@@ -177,6 +181,22 @@ impl Guli {
         Ok(Moment::Then(Arc::new(past)))
     }
 
+    /// The districts that a place may lie in or close to, by their outlines of today and of before.
+    async fn once_near(&self, conn: &mut Conn<'_>, at: Position<Wgs84>) -> StoreResult<Vec<DistrictCode>> {
+        let mut near = self.context.index.districts_near(at);
+        let corner = |by: f64| coord! { x: at.lon() + by, y: at.lat() + by };
+        let around = Rect::new(corner(-AROUND), corner(AROUND));
+        // Few districts have ever had another outline.
+        let once = areas::former_outlines(conn)
+            .await?
+            .into_iter()
+            .filter(|district| self.context.index.serves(district.code) && district.outline.intersects(&around));
+        near.extend(once.map(|district| district.code));
+        near.sort_unstable();
+        near.dedup();
+        Ok(near)
+    }
+
     /// A district as it was after an event, with the last change by then; `None` before its first.
     async fn past(
         &self,
@@ -188,7 +208,7 @@ impl Guli {
         if let Some(kept) = self.context.past.get(district, change) {
             return Ok(Some((change, kept)));
         }
-        let Some(record) = areas::district(conn, district).await? else {
+        let Some((record, _)) = areas::district_at(conn, district, Some(change)).await? else {
             return Ok(None);
         };
         let context: &Context = &self.context;

@@ -66,7 +66,10 @@ macro_rules! tables {
 
 /// Every table that a database consists of; the head of a district, without which nothing of it is changed, comes last.
 pub const TABLES: &[Table] = tables! {
-    district by (district) { district: integer, name: text, outline: bytes, version: integer }
+    district by (district) { district: integer, name: text, outline: bytes, version: integer, seq_from: integer }
+    district_version by (district, version) {
+        district: integer, name: text, outline: bytes, version: integer, seq_from: integer, seq_to: integer,
+    }
     category by (district, code) {
         district: integer, code: integer, name: text, name_en: text, enabled: integer,
     }
@@ -182,7 +185,7 @@ pub const TABLES: &[Table] = tables! {
 
 /// Tables that belong to no one district: the same on every machine where a country's districts are spread.
 pub const GLOBAL: &[&str] =
-    &["district", "organization", "organization_version", "person", "person_version", "api_key"];
+    &["district", "district_version", "organization", "organization_version", "person", "person_version", "api_key"];
 
 /// Tables of the schema that are no part of what is copied: rows that wait for an import to be applied, how far a copy has
 /// come, and which migrations have run.

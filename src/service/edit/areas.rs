@@ -136,13 +136,17 @@ impl Guli {
         done.await.unwrap_or_else(|error| Answer::Refused(error.into()))
     }
 
-    /// Every state of an area, with the events that began and ended them.
+    /// Every state of an area or the district, with the events that began and ended them.
     pub async fn area_history(&self, district: DistrictCode, code: u64) -> Result<(Vec<areas::AreaState>, Vec<Event>)> {
         let hidden = || ServiceError::NotFound(say!("area {code}", "区域 {code}"));
         self.serves(district).map_err(|_| hidden())?;
         let mut reader = self.store.read().await?;
         let conn = &mut reader.conn();
-        let states = areas::states(conn, district, code).await?;
+        let states = if code == district.number() {
+            areas::district_states(conn, district).await?
+        } else {
+            areas::states(conn, district, code).await?
+        };
         if states.is_empty() {
             return Err(hidden());
         }
