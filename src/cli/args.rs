@@ -78,6 +78,7 @@ Importing the same again changes nothing."
   guli export covers --out storm.csv --filter category=0103 --filter status=in_service --out-crs EPSG:4549
   guli export covers --bbox 120.37,36.11,120.39,36.13 --format geojsonl | head
   guli export work-orders --filter status=open --out open.geojson
+  guli export work-orders --filter as_of=2026-11-25T08:00:00Z --format csv
 
 Filters are the parameters of /v1/layers. Without --out the layer goes to standard output.")]
     Export(ExportArgs),
@@ -93,7 +94,7 @@ Filters are the parameters of /v1/layers. Without --out the layer goes to standa
     /// What happened to a cover or an area: every version with who, when, why and what changed
     #[command(after_help = "Examples:
   guli history 3702030101001370               a cover, by its code of 2013 or 2026
-  guli history 370203026003005                a grid; communities and sub-districts by theirs
+  guli history 370203026003005                a grid; communities, sub-districts and districts by theirs
   guli history 3702030101001370 --json")]
     History(HistoryArgs),
     /// What is wrong with the registry, and what would mend it?

@@ -133,7 +133,6 @@ pub struct Ask {
     pub bounds: Option<[f64; 4]>,
     /// The district, sub-district, community or grid that narrows it, by its digits; not of work orders.
     pub within: Option<u64>,
-    /// Not of work orders.
     pub as_of: Option<Timestamp>,
     pub covers: CoverFilter,
     pub orders: WorkOrderFilter,
@@ -196,8 +195,7 @@ impl Export {
     /// Checks that `actor` may have it, and prepares it. `cache` serves every cover of a district from memory.
     pub async fn new(guli: Arc<Guli>, actor: Arc<Actor>, ask: Ask, cache: Option<Arc<Cache>>) -> Result<Self> {
         let districts = districts(&guli, &actor, &ask)?;
-        let reach = ask.within.and_then(district_of).map_or(Reach::Everywhere, Reach::District);
-        let moment = guli.moment(ask.as_of, reach).await?;
+        let moment = guli.moment(ask.as_of, Reach::Districts(&districts)).await?;
         // Before anything is read: what is read later is this or newer, so no copy goes by too new a stamp.
         let stamp = stamp(&guli, &moment, &actor, &ask, &districts);
         let cached = cache.filter(|_| ask.is_kept()).map(|cache| Cached::new(cache, ask.format, districts.clone()));
@@ -269,28 +267,24 @@ impl Export {
 /// The districts that an export goes through, all of which the caller may read.
 fn districts(guli: &Guli, actor: &Actor, ask: &Ask) -> Result<Vec<DistrictCode>> {
     let asked = ask.within.and_then(district_of);
-    let action = match ask.layer {
-        Layer::Covers => Action::ReadCovers,
-        Layer::WorkOrders => Action::ReadOrders,
-        // Boundaries are public.
-        _ => return Ok(asked.map_or_else(|| guli.districts(), |district| vec![district])),
-    };
+    // Boundaries are public.
+    if !matches!(ask.layer, Layer::Covers | Layer::WorkOrders) {
+        return Ok(asked.map_or_else(|| guli.districts(), |district| vec![district]));
+    }
     if actor.is_anonymous() {
         return Err(ServiceError::unauthenticated());
     }
-    let may = |district| actor::authorize(actor, action, Resource::District(district));
+    // Whoever may see no order is given an empty list of them.
+    if ask.layer == Layer::WorkOrders {
+        return Ok(guli.order_districts(actor, &ask.orders.grids));
+    }
     if let Some(district) = asked {
         guli.serves(district)?;
-        may(district)
+        actor::authorize(actor, Action::ReadCovers, Resource::District(district))
             .map_err(|refusal| ServiceError::refused(refusal, say!("district {district}", "行政区 {district}")))?;
         return Ok(vec![district]);
     }
-    let found: Vec<_> = guli.districts().into_iter().filter(|district| may(*district).is_ok()).collect();
-    // Whoever may see no order is given an empty list of them; covers as their list does.
-    if found.is_empty() && ask.layer == Layer::Covers {
-        guli.cover_districts(actor, None)?;
-    }
-    Ok(found)
+    guli.cover_districts(actor, None)
 }
 
 /// Everything that the content follows from, in short.
@@ -303,7 +297,11 @@ fn stamp(guli: &Guli, moment: &Moment, actor: &Actor, ask: &Ask, districts: &[Di
         let _ = write!(from, " {district}:{}", index.registry_seq(*district).unwrap_or(0));
     }
     if ask.layer == Layer::WorkOrders {
-        let _ = write!(from, " {:x}:{} {:?}", *START, index.order_changes(), OrderFilter::of(actor));
+        let _ = match moment {
+            Moment::Now => write!(from, " {:x}:{}", *START, index.order_changes()),
+            Moment::Then(_) => districts.iter().try_for_each(|code| write!(from, " {:?}", moment.last_event(*code))),
+        };
+        let _ = write!(from, " {:?}", OrderFilter::of(actor));
     }
     let hash = crate::service::keys::hash(from.as_bytes());
     hash[..12].iter().fold(String::new(), |mut text, byte| {

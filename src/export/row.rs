@@ -12,6 +12,8 @@ use crate::domain::order::{Assignee, Order};
 use crate::domain::organization::Organization;
 use crate::domain::position::{Position, Wgs84};
 use crate::index::{CoverView, GridInfo, Index};
+use crate::service::Guli;
+use crate::service::moment::Moment;
 use crate::store::areas::Area;
 
 /// One value of a feature.
@@ -196,10 +198,11 @@ pub(super) struct OrderRow {
 }
 
 impl OrderRow {
-    pub(super) fn new(order: Order, index: &Index) -> Self {
+    pub(super) fn new(order: Order, guli: &Guli, moment: &Moment) -> Self {
+        let index = moment.registry(guli);
         let grid_name = |code| index.grid(code).map(|grid| grid.name.clone());
         let name = match &order.assignee {
-            Assignee::Unit(code) => index.organization(code).map(|unit| unit.name.clone()),
+            Assignee::Unit(code) => moment.organization(guli, code).map(|unit| unit.name.clone()),
             Assignee::Grid(code) => grid_name(*code),
             Assignee::Subdistrict(code) => index.subdistrict(*code).map(|subdistrict| subdistrict.name.clone()),
         };

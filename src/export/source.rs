@@ -14,7 +14,7 @@ use crate::index::{CoverView, Index};
 use crate::service::Guli;
 use crate::service::error::Result;
 use crate::service::moment::Moment;
-use crate::service::orders::{After, ListOrders, OrderSort};
+use crate::service::orders::{After, ListOrders, ListedOrder, OrderSort};
 use crate::store::areas::{Area, Level};
 
 /// Features of a page: a page of areas holds outlines.
@@ -24,7 +24,7 @@ const AREAS: usize = 200;
 /// Pages of one layer.
 #[derive(Debug)]
 pub(super) enum Source {
-    Districts { narrowed: Option<DistrictCode>, bounds: Option<[f64; 4]>, done: bool },
+    Districts { districts: Vec<DistrictCode>, bounds: Option<[f64; 4]>, done: bool },
     Areas(Areas),
     Covers(Covers),
     Orders(Orders),
@@ -38,9 +38,7 @@ impl Source {
             Self::Areas(Areas { layer: ask.layer, level, within, after: 0, bounds: ask.bounds })
         };
         match ask.layer {
-            Layer::Districts => {
-                Self::Districts { narrowed: ask.within.and_then(super::district_of), bounds: ask.bounds, done: false }
-            }
+            Layer::Districts => Self::Districts { districts, bounds: ask.bounds, done: false },
             Layer::Subdistricts => areas(Level::Subdistrict),
             Layer::Communities => areas(Level::Community),
             Layer::Grids => areas(Level::Grid),
@@ -59,24 +57,22 @@ impl Source {
     pub(super) async fn next(&mut self, guli: &Guli, moment: &Moment) -> Result<Option<Vec<Row>>> {
         match self {
             Self::Districts { done: true, .. } => Ok(None),
-            Self::Districts { narrowed, bounds, done } => {
+            Self::Districts { districts, bounds, done } => {
                 *done = true;
-                let found = guli.district_versions().await?.into_iter();
-                let areas = found.filter(|(district, _)| narrowed.is_none_or(|code| code == district.code)).map(
-                    |(district, version)| Area {
+                let areas =
+                    guli.district_versions(moment, districts).await?.into_iter().map(|(district, version)| Area {
                         code: district.code.number(),
                         name: district.name,
                         supervising_department: None,
                         outline: district.outline,
                         version,
-                    },
-                );
+                    });
                 let met = areas.filter(|area| meets(area, *bounds));
                 Ok(Some(met.map(|area| Row::Area(Box::new(AreaRow::district(area)))).collect()))
             }
             Self::Areas(areas) => areas.next(guli, moment).await,
             Self::Covers(covers) => Ok(covers.next(moment.registry(guli))),
-            Self::Orders(orders) => orders.next(guli).await,
+            Self::Orders(orders) => orders.next(guli, moment).await,
         }
     }
 }
@@ -178,14 +174,14 @@ fn orders(ask: &Ask) -> ListOrders {
 }
 
 impl Orders {
-    async fn next(&mut self, guli: &Guli) -> Result<Option<Vec<Row>>> {
+    async fn next(&mut self, guli: &Guli, moment: &Moment) -> Result<Option<Vec<Row>>> {
         if self.done {
             return Ok(None);
         }
-        let page = guli.list_orders(&self.actor, &self.ask).await?;
+        let page = guli.list_orders(&self.actor, moment, &self.ask).await?;
         let next: Option<After> = page.next;
         (self.done, self.ask.after) = (next.is_none(), next);
-        let index = &guli.context.index;
-        Ok(Some(page.items.into_iter().map(|item| Row::Order(Box::new(OrderRow::new(item.order, index)))).collect()))
+        let row = |item: ListedOrder| Row::Order(Box::new(OrderRow::new(item.order, guli, moment)));
+        Ok(Some(page.items.into_iter().map(row).collect()))
     }
 }

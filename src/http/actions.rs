@@ -23,6 +23,7 @@ use crate::domain::order::{Assignee, Measure};
 use crate::domain::said::say;
 use crate::service::command::{ActCommand, Asked, Command, OrderView, Precondition, Render, Rendered, What};
 use crate::service::error::{Result, ServiceError};
+use crate::service::moment::Moment;
 
 /// What every action may bring.
 struct Common {
@@ -234,7 +235,7 @@ impl Act {
         let bytes = body::bytes(&self.headers, self.body).await?;
         let path = format!("/v1/work-orders/{code}/{}", T::WORD);
         let idempotency = write::idempotency(&self.headers, &self.caller.0, &path, &bytes)?;
-        let shower = Shower { app: app.clone(), actor: Arc::clone(&self.caller.0), out };
+        let shower = Shower { app: app.clone(), actor: Arc::clone(&self.caller.0), moment: Moment::Now, out };
         let render = Render(Arc::new(move |view: &OrderView| write::rendered(whole(&shower, view))));
         let act = command(body::parse::<T>(&bytes)?, code, precondition, render)?;
         let what = What::Act(Box::new(act));

@@ -288,7 +288,7 @@ fn document(area: &Area) -> Result<Value> {
     }))
 }
 
-async fn history(app: App, caller: Caller, code: Named, query: Option<String>) -> Outcome {
+pub(super) async fn history(app: App, caller: Caller, code: Named, query: Option<String>) -> Outcome {
     Params::read(query.as_deref())?.finish("none")?;
     // Boundaries are public; who drew them, and why, is not.
     caller.known()?;

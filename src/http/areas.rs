@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::edge::Caller;
+use super::history::VersionOut;
 use super::openapi::{NotFound, say};
 use super::page::{DEFAULT_LIMIT, Items, MOST, cursor, of_another_query, read_cursor};
 use super::params::Params;
@@ -243,6 +244,7 @@ fn district_out((district, version): &(District, i64), out: Out) -> Result<Distr
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = say::LIMIT),
         ("cursor" = Option<String>, Query, description = say::CURSOR),
         ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
+        ("as_of" = Option<jiff::Timestamp>, Query, description = say::AS_OF),
     ),
     responses((status = 200, description = "A page, by code", body = Items<DistrictOut>)),
 )]
@@ -251,9 +253,13 @@ pub async fn districts(State(app): State<App>, _caller: Caller, RawQuery(query):
     let out = Out::from_params(&mut params)?;
     let limit = params.limit(DEFAULT_LIMIT, MOST)?;
     let after = after_number(&mut params)?;
-    params.finish("limit, cursor, out_crs")?;
-    let found = app.guli.district_versions().await?.into_iter().filter(|(district, _)| district.code.number() > after);
-    let Items { items, next } = page(found.collect(), limit, |(district, _)| district.code.to_string());
+    let as_of = params.as_of()?;
+    params.finish("limit, cursor, out_crs, as_of")?;
+    let mut wanted = app.guli.districts();
+    wanted.retain(|district| district.number() > after);
+    let Items { items: wanted, next } = page(wanted, limit, ToString::to_string);
+    let moment = app.guli.moment(as_of, Reach::Districts(&wanted)).await?;
+    let items = app.guli.district_versions(&moment, &wanted).await?;
     let items = items.iter().map(|district| district_out(district, out)).collect::<Result<Vec<_>>>()?;
     json(StatusCode::OK, &Items { items, next })
 }
@@ -264,6 +270,7 @@ pub async fn districts(State(app): State<App>, _caller: Caller, RawQuery(query):
     params(
         ("code" = String, Path, description = "Six digits of GB/T 2260", example = "370203"),
         ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
+        ("as_of" = Option<jiff::Timestamp>, Query, description = say::AS_OF),
     ),
     responses(
         (status = 200, description = "The district", body = DistrictOut, headers(
@@ -280,12 +287,30 @@ pub async fn district(
 ) -> Outcome {
     let mut params = Params::read(query.as_deref())?;
     let out = Out::from_params(&mut params)?;
-    params.finish("out_crs")?;
+    let as_of = params.as_of()?;
+    params.finish("out_crs, as_of")?;
     let hidden = || ServiceError::NotFound(say!("this district", "此行政区"));
     let code: DistrictCode = code.parse().map_err(|_| hidden())?;
-    let found = app.guli.district_versions().await?.into_iter().find(|(district, _)| district.code == code);
-    let found = found.ok_or_else(hidden)?;
+    let moment = app.guli.moment(as_of, Reach::District(code)).await?;
+    let found = app.guli.district_versions(&moment, &[code]).await?.pop().ok_or_else(hidden)?;
     versioned(found.1, &district_out(&found, out)?)
+}
+
+/// Read the history of a district
+///
+/// Every version of its name and outline with who, when, why and what changed.
+#[utoipa::path(
+    get, path = "/v1/districts/{code}/history", tag = "registry", security(("key" = [])),
+    params(("code" = String, Path, description = "Six digits of GB/T 2260", example = "370203")),
+    responses((status = 200, description = "All versions, the oldest first", body = Items<VersionOut>), NotFound),
+)]
+pub async fn district_history(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(code): InPath<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    super::area_edit::history(app, caller, code.parse::<DistrictCode>().map(|code| (code, code.number())), query).await
 }
 
 /// A level of areas: its list and its single read.

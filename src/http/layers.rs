@@ -26,7 +26,7 @@ use crate::service::error::Result;
 
 const COVERS: &str =
     "category, owner, responsible_unit, status, district, subdistrict, community, grid, bbox, crs, out_crs, as_of";
-const ORDERS: &str = "status, unit, damage, grid, bbox, crs, out_crs";
+const ORDERS: &str = "status, unit, damage, grid, bbox, crs, out_crs, as_of";
 
 /// Reads what a layer is narrowed to: the filters of its list.
 pub fn asked(layer: Layer, format: Format, mut params: Params<'_>) -> Result<Ask> {
@@ -43,10 +43,7 @@ pub fn asked(layer: Layer, format: Format, mut params: Params<'_>) -> Result<Ask
         Layer::WorkOrders => (&[], ORDERS),
     };
     ask.within = parent(&mut params, parents)?;
-    // Of orders only the present is kept as a whole; their past is told by their history.
-    if layer != Layer::WorkOrders {
-        ask.as_of = params.as_of()?;
-    }
+    ask.as_of = params.as_of()?;
     match layer {
         Layer::Covers => {
             ask.covers = CoverFilter {

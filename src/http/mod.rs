@@ -169,6 +169,7 @@ routes! {
     post "/v1/work-orders/{code}/reassign" actions::reassign;
     get "/v1/districts" areas::districts;
     get "/v1/districts/{code}" areas::district;
+    get "/v1/districts/{code}/history" areas::district_history;
     get "/v1/subdistricts" areas::subdistricts;
     post "/v1/subdistricts" area_edit::create_subdistrict;
     get "/v1/subdistricts/{code}" areas::subdistrict;

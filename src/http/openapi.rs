@@ -172,7 +172,7 @@ fn describe(operation: &mut Operation) {
         area_edit::subdistrict_history, area_edit::undo_subdistrict, area_edit::put_community, area_edit::patch_community,
         area_edit::delete_community, area_edit::community_history, area_edit::undo_community, area_edit::put_grid, area_edit::patch_grid,
         area_edit::delete_grid, area_edit::grid_history, area_edit::undo_grid, area_edit::redraw, area_edit::create_subdistrict, area_edit::create_community,
-        area_edit::create_grid, import_list::list, imports::create,
+        area_edit::create_grid, areas::district_history, import_list::list, imports::create,
         import_made::get, import_made::rows, import_made::undo, quality::list, quality::get, quality::rule,
         feed::changes, feed::events, layers::get, tiles::json, tiles::get, me::get, ops::healthz, ops::readyz,
         ops::metrics, ops::index, pages::docs, pages::asset, get,

@@ -18,6 +18,7 @@ use crate::domain::order::{Assignee, Order, Rules, Subject};
 use crate::domain::task::Task;
 use crate::service::command::OrderView;
 use crate::service::error::Result;
+use crate::service::moment::Moment;
 use crate::service::orders::{ListedOrder, legal};
 use crate::store::events::Event;
 use crate::store::reports::StoredReport;
@@ -153,11 +154,12 @@ pub struct WorkOrderOut {
     pub legal: Vec<&'static str>,
 }
 
-/// Shows orders to one caller in one coordinate system.
+/// Shows orders to one caller in one coordinate system, with the names of a moment.
 #[derive(Debug, Clone)]
 pub struct Shower {
     pub app: App,
     pub actor: Arc<Actor>,
+    pub moment: Moment,
     pub out: Out,
 }
 
@@ -178,7 +180,7 @@ impl Shower {
     }
 
     pub fn grid(&self, code: GridCode) -> GridOut<'static> {
-        match self.app.guli.context.index.grid(code) {
+        match self.moment.registry(&self.app.guli).grid(code) {
             Some(grid) => GridOut::new(&grid, self.audience()).into_owned(),
             None => GridOut::unknown(code),
         }
@@ -186,9 +188,12 @@ impl Shower {
 
     /// Who must act, with a name.
     pub fn assignee(&self, assignee: &Assignee) -> Ref<'static> {
-        let index = &self.app.guli.context.index;
+        let index = self.moment.registry(&self.app.guli);
         let known = match assignee {
-            Assignee::Unit(code) => index.organization(code).map(|unit| Ref::organization(&unit).into_owned()),
+            Assignee::Unit(code) => {
+                let unit = self.moment.organization(&self.app.guli, code);
+                unit.map(|unit| Ref::organization(&unit).into_owned())
+            }
             Assignee::Grid(code) => index.grid(*code).map(|grid| Ref::grid(&grid).into_owned()),
             Assignee::Subdistrict(code) => index.subdistrict(*code).map(|named| Ref::named(&named).into_owned()),
         };

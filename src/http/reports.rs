@@ -30,6 +30,7 @@ use crate::domain::said::{Said, say};
 use crate::domain::text::Text;
 use crate::service::command::{Command, Render, Rendered, ReportCommand, ReportOutcome, What};
 use crate::service::error::{Result, ServiceError};
+use crate::service::moment::Moment;
 use crate::service::no_place;
 use crate::service::tracking::{Tracked, untracked};
 
@@ -272,7 +273,7 @@ pub async fn create(
         out.position(pin.position())?;
     }
     let token = TrackingToken::new(district, app.guli.context.clock.secret());
-    let shower = Shower { app: app.clone(), actor: Arc::clone(&caller.0), out };
+    let shower = Shower { app: app.clone(), actor: Arc::clone(&caller.0), moment: Moment::Now, out };
     let render = Render(Arc::new(move |outcome: &ReportOutcome| write::rendered(created(&shower, outcome))));
     let command = Command {
         district,

@@ -171,7 +171,7 @@ const KNOWN: &str = "lon, lat, x, y, crs, out_crs, accuracy_m, category, limit, 
         ),
         ("category" = Option<String>, Query, description = "What the pin is thought to be: a hint", example = "0103"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 50, description = "Candidates; 5 unless said"),
-        ("include" = Option<String>, Query, description = "open_orders; of the present only"),
+        ("include" = Option<String>, Query, description = "open_orders"),
         ("as_of" = Option<jiff::Timestamp>, Query, description = say::AS_OF),
     ),
     responses((status = 200, description = "What the pin means", body = ResolutionOut), Outside),
@@ -190,10 +190,6 @@ pub async fn answer(guli: &Guli, query: Option<&str>, audience: Audience) -> Res
     let as_of = params.as_of()?;
     let include = match params.text("include").as_deref() {
         None => Include::Nothing,
-        Some("open_orders") if as_of.is_some() => {
-            let detail = say!("open orders are those of now: leave as_of out", "未结工单是当前的：请去掉 as_of");
-            return Err(ServiceError::parameter("include", detail));
-        }
         Some("open_orders") => Include::OpenOrders,
         Some(other) => {
             let detail = say!("open_orders can be included, got {other:?}", "可以包含的是 open_orders，收到 {other:?}");
@@ -204,6 +200,9 @@ pub async fn answer(guli: &Guli, query: Option<&str>, audience: Audience) -> Res
     let east = if position.x.is_some() { "x" } else { "lon" };
     let pin = position.pin(Source::Query, category, limit)?;
     let moment = guli.moment(as_of, Reach::Near(pin.position())).await?;
+    if include == Include::OpenOrders {
+        guli.recall_orders(&moment).await?;
+    }
     let index = moment.registry(guli);
     let outside = |_| guli.outside(pin.position(), At::Parameter(east.to_owned()));
     let found = index.resolve(&pin).map_err(outside)?;

@@ -3,6 +3,7 @@
 mod again;
 mod again_few;
 mod covers;
+mod districts;
 mod feed;
 mod files;
 mod grids;
@@ -13,6 +14,7 @@ mod layers;
 mod memory;
 mod mends;
 mod orders;
+mod orders_past;
 mod pages;
 mod quality;
 mod refusals;
@@ -105,7 +107,9 @@ async fn seed(writer: &mut WriteConn) {
     let code: DistrictCode = "370203".parse().unwrap();
     let outline = square(120.37, 36.11, 120.39, 36.13);
     let conn = &mut writer.conn();
-    areas::put_district(conn, &District { code, name: "市北区".to_owned(), outline: outline.clone() }).await.unwrap();
+    areas::put_district(conn, 1, &District { code, name: "市北区".to_owned(), outline: outline.clone() })
+        .await
+        .unwrap();
     head::create(conn, code).await.unwrap();
     catalog::fill(conn, code, &Catalog::national()).await.unwrap();
     let units = [
@@ -153,7 +157,9 @@ async fn seed_neighbour(writer: &mut WriteConn) {
     let code: DistrictCode = "370213".parse().unwrap();
     let outline = square(120.39, 36.11, 120.40, 36.13);
     let conn = &mut writer.conn();
-    areas::put_district(conn, &District { code, name: "李沧区".to_owned(), outline: outline.clone() }).await.unwrap();
+    areas::put_district(conn, 1, &District { code, name: "李沧区".to_owned(), outline: outline.clone() })
+        .await
+        .unwrap();
     head::create(conn, code).await.unwrap();
     catalog::fill(conn, code, &Catalog::national()).await.unwrap();
     let codes = [(370_213_001, "街道"), (370_213_001_001, "社区"), (370_213_001_001_001, "网格")];

@@ -21,6 +21,7 @@ use crate::domain::id::{CodeError, DistrictCode, OrderCode};
 use crate::domain::order::{Assignee, Status};
 use crate::domain::said::say;
 use crate::service::error::{Result, ServiceError};
+use crate::service::moment::Reach;
 use crate::service::orders::{After, ListOrders, Near, OrderSort};
 
 const DEFAULT_RADIUS_M: f64 = 500.0;
@@ -121,9 +122,9 @@ fn after(params: &mut Params<'_>, sort: OrderSort) -> Result<Option<After>> {
 }
 
 const KNOWN: &str = "near, radius_m, crs, out_crs, status, unit, grid, cover, damage, overdue, updated_after, \
-    opened_after, sort, limit, cursor";
+    opened_after, sort, as_of, limit, cursor";
 
-fn asked(mut params: Params<'_>) -> Result<(ListOrders, Out)> {
+fn asked(mut params: Params<'_>) -> Result<(ListOrders, Option<Timestamp>, Out)> {
     let crs = wire::crs(params.text("crs").as_deref(), Source::Query, "crs")?;
     let out = Out::from_params(&mut params)?;
     let near = near(&mut params, crs)?;
@@ -143,8 +144,9 @@ fn asked(mut params: Params<'_>) -> Result<(ListOrders, Out)> {
         after: after(&mut params, sort)?,
         limit: params.limit(DEFAULT_LIMIT, MOST)?,
     };
+    let as_of = params.as_of()?;
     params.finish(KNOWN)?;
-    Ok((asked, out))
+    Ok((asked, as_of, out))
 }
 
 /// List work orders
@@ -172,15 +174,19 @@ fn asked(mut params: Params<'_>) -> Result<(ListOrders, Out)> {
         ("updated_after" = Option<Timestamp>, Query, description = "Changed after this instant"),
         ("opened_after" = Option<Timestamp>, Query, description = "Opened after this instant"),
         ("sort" = Option<String>, Query, description = "due, updated, or distance (needs `near`); by code unless said"),
+        ("as_of" = Option<Timestamp>, Query, description = say::AS_OF),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = say::LIMIT),
         ("cursor" = Option<String>, Query, description = say::CURSOR),
     ),
     responses((status = 200, description = "A page", body = Items<WorkOrderItem>)),
 )]
 pub async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Outcome {
-    let (asked, out) = asked(Params::read(query.as_deref())?)?;
-    let page = app.guli.list_orders(&caller.0, &asked).await?;
-    let shower = Shower { app, actor: caller.0, out };
+    let (asked, as_of, out) = asked(Params::read(query.as_deref())?)?;
+    caller.known()?;
+    let districts = app.guli.order_districts(&caller.0, &asked.grids);
+    let moment = app.guli.moment(as_of, Reach::Districts(&districts)).await?;
+    let page = app.guli.list_orders(&caller.0, &moment, &asked).await?;
+    let shower = Shower { app, actor: caller.0, moment, out };
     let items = page.items.iter().map(|item| shower.item(item, page.now)).collect::<Result<Vec<_>>>()?;
     let next = page.next.map(|after| {
         let (district, value, number) = (after.district.to_string(), after.value.to_string(), after.number.to_string());
@@ -194,6 +200,7 @@ pub async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQu
     get, path = "/v1/work-orders/{code}", operation_id = "work_order", tag = "work orders", security(("key" = [])),
     params(
         ("code" = String, Path, description = "Code of the order", example = "WO-370203-261123-00042-3"),
+        ("as_of" = Option<Timestamp>, Query, description = say::AS_OF),
         ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
     ),
     responses(
@@ -211,10 +218,11 @@ pub async fn get(
 ) -> Outcome {
     let mut params = Params::read(query.as_deref())?;
     let out = Out::from_params(&mut params)?;
-    params.finish("out_crs")?;
+    let as_of = params.as_of()?;
+    params.finish("out_crs, as_of")?;
     caller.known()?;
-    let view = app.guli.order(&caller.0, code(&text)?).await?;
-    let shower = Shower { app, actor: Arc::clone(&caller.0), out };
+    let (view, moment) = app.guli.order(&caller.0, as_of, code(&text)?).await?;
+    let shower = Shower { app, actor: Arc::clone(&caller.0), moment, out };
     let mut response = json(StatusCode::OK, &shower.whole(&view)?)?;
     set(&mut response, "etag", &format!("\"{}\"", view.order.version));
     Ok(response)

@@ -187,6 +187,10 @@ pub fn handle(guli: &Arc<Guli>, request: Request, tell: &mut dyn FnMut(Message) 
 async fn history(guli: &Guli, text: &str) -> crate::service::error::Result<Items<VersionOut>> {
     let unknown = |why: CodeError| ServiceError::NotFound(say!("{text} ({why})", "{text}（{why}）", why = why));
     match text.chars().filter(char::is_ascii_digit).count() {
+        6 => {
+            let code: DistrictCode = text.parse().map_err(unknown)?;
+            area_edit::history_of(guli, code, code.number()).await
+        }
         9 => {
             let code: SubdistrictCode = text.parse().map_err(unknown)?;
             area_edit::history_of(guli, code.district(), code.number()).await

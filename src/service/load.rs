@@ -121,7 +121,7 @@ async fn leaders(context: &Context, conn: &mut Conn<'_>, district: &District) ->
 
 /// Puts the district's open orders beside its covers, and takes off those that are no longer open.
 pub(super) async fn open_orders(context: &Context, conn: &mut Conn<'_>, district: DistrictCode) -> Result<()> {
-    let open = orders::open(conn, district).await?;
+    let open = orders::open(conn, district, None).await?;
     let codes: HashSet<_> = open.iter().map(|stored| stored.order.code).collect();
     context.index.retain_orders(district, |code| codes.contains(&code));
     for stored in open {
@@ -138,7 +138,12 @@ pub(super) fn show(context: &Context, order: &Order) {
         context.index.remove_order(order.code);
         return;
     }
-    context.index.put_order(OpenOrder {
+    context.index.put_order(open_order(order));
+}
+
+/// What the map knows of an order.
+pub(super) fn open_order(order: &Order) -> OpenOrder {
+    OpenOrder {
         code: order.code,
         cover: order.cover.as_ref().map(|cover| cover.id),
         position: order.position,
@@ -150,5 +155,5 @@ pub(super) fn show(context: &Context, order: &Order) {
         due_at: order.due_at(),
         repaired_at: order.repaired_at,
         assignee: order.assignee.clone(),
-    });
+    }
 }

@@ -4,18 +4,24 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use geo::{Intersects as _, Rect, coord};
 use jiff::Timestamp;
 
 use super::error::{Result, ServiceError};
 use super::{Context, Guli, load};
-use crate::domain::id::DistrictCode;
+use crate::domain::id::{CoverId, DistrictCode, OrgCode};
+use crate::domain::organization::Organization;
 use crate::domain::position::{Position, Wgs84};
 use crate::domain::said::say;
-use crate::index::{DistrictIndex, Index};
+use crate::index::{CoverView, DistrictIndex, Index};
+use crate::store::orders::Then;
 use crate::store::{Conn, Result as StoreResult, areas, events, head};
 
 /// Districts of the past that are kept in memory for who asks again.
 const KEPT: usize = 4;
+
+/// Degrees around a pin within which its covers are.
+const AROUND: f64 = 0.01;
 
 /// Most districts that one question about the past is read for.
 const MOST: usize = 32;
@@ -30,15 +36,19 @@ pub enum Moment {
 /// The registry as it was.
 #[derive(Debug)]
 pub struct Past {
+    instant: Timestamp,
     index: Index,
-    /// The last change of each district by then.
+    /// The last change of each district's registry by then.
     changes: BTreeMap<DistrictCode, i64>,
+    /// The last event of each district by then.
+    events: BTreeMap<DistrictCode, i64>,
 }
 
 /// What of the past is asked about.
 #[derive(Debug, Clone, Copy)]
-pub enum Reach {
+pub enum Reach<'d> {
     District(DistrictCode),
+    Districts(&'d [DistrictCode]),
     Near(Position<Wgs84>),
     Everywhere,
 }
@@ -87,11 +97,46 @@ impl Moment {
             Self::Then(past) => Some(past.changes.get(&district).copied().unwrap_or(0)),
         }
     }
+
+    /// The instant; `None` now.
+    pub fn instant(&self) -> Option<Timestamp> {
+        match self {
+            Self::Now => None,
+            Self::Then(past) => Some(past.instant),
+        }
+    }
+
+    /// What a district's orders are read after; `None` now.
+    pub(super) fn orders(&self, district: DistrictCode) -> Option<Then> {
+        self.instant().zip(self.change(district)).map(|(instant, change)| Then { instant, change })
+    }
+
+    /// The number of a district's last event by then; `None` now, and before its first.
+    pub fn last_event(&self, district: DistrictCode) -> Option<i64> {
+        match self {
+            Self::Now => None,
+            Self::Then(past) => past.events.get(&district).copied(),
+        }
+    }
+
+    /// A cover; one of a district that was not asked about is today's.
+    pub(super) fn cover(&self, guli: &Guli, id: CoverId) -> Option<CoverView> {
+        let registry = self.registry(guli);
+        let today = || guli.context.index.cover_by_id(id).filter(|cover| !registry.serves(cover.code.district()));
+        registry.cover_by_id(id).or_else(today)
+    }
+
+    /// An organisation; one of a district that was not asked about is today's.
+    pub fn organization(&self, guli: &Guli, code: &OrgCode) -> Option<Arc<Organization>> {
+        let registry = self.registry(guli);
+        let today = || guli.context.index.organization(code).filter(|_| !registry.serves(code.district()));
+        registry.organization(code).or_else(today)
+    }
 }
 
 impl Guli {
     /// The moment `as_of`, for what is asked about; `None` is now.
-    pub async fn moment(&self, as_of: Option<Timestamp>, reach: Reach) -> Result<Moment> {
+    pub async fn moment(&self, as_of: Option<Timestamp>, reach: Reach<'_>) -> Result<Moment> {
         match as_of {
             None => Ok(Moment::Now),
             // Apart: reading a whole district takes a future of many kilobytes, which every other answer would carry.
@@ -99,13 +144,16 @@ impl Guli {
         }
     }
 
-    async fn then(&self, instant: Timestamp, reach: Reach) -> Result<Moment> {
+    async fn then(&self, instant: Timestamp, reach: Reach<'_>) -> Result<Moment> {
         if instant > self.context.clock.now() {
             return Err(ServiceError::parameter("as_of", say!("{instant} is still to come", "{instant} 尚未到来")));
         }
+        let mut reader = self.store.read().await?;
+        let conn = &mut reader.conn();
         let asked = match reach {
             Reach::District(district) => vec![district],
-            Reach::Near(at) => self.context.index.districts_near(at),
+            Reach::Districts(districts) => districts.to_vec(),
+            Reach::Near(at) => self.once_near(conn, at).await?,
             Reach::Everywhere => self.districts(),
         };
         if asked.len() > MOST {
@@ -115,12 +163,14 @@ impl Guli {
             );
             return Err(ServiceError::parameter("as_of", detail));
         }
-        let mut reader = self.store.read().await?;
-        let conn = &mut reader.conn();
-        let mut past = Past { index: Index::default(), changes: BTreeMap::new() };
+        let (changes, events) = (BTreeMap::new(), BTreeMap::new());
+        let mut past = Past { instant, index: Index::default(), changes, events };
         for district in &asked {
-            if let Some((change, index)) = self.past(conn, *district, instant).await? {
+            let head = head::read(conn, *district).await?.map_or(0, |head| head.seq);
+            let last = events::last_before(conn, *district, instant, head).await?;
+            if let Some((change, index)) = self.past(conn, *district, last).await? {
                 past.changes.insert(*district, change);
+                past.events.insert(*district, last);
                 past.index.replace(index);
             }
         }
@@ -131,20 +181,34 @@ impl Guli {
         Ok(Moment::Then(Arc::new(past)))
     }
 
-    /// A district as it was, with the last change by then; `None` before its first.
+    /// The districts that a place may lie in or close to, by their outlines of today and of before.
+    async fn once_near(&self, conn: &mut Conn<'_>, at: Position<Wgs84>) -> StoreResult<Vec<DistrictCode>> {
+        let mut near = self.context.index.districts_near(at);
+        let corner = |by: f64| coord! { x: at.lon() + by, y: at.lat() + by };
+        let around = Rect::new(corner(-AROUND), corner(AROUND));
+        // Few districts have ever had another outline.
+        let once = areas::former_outlines(conn)
+            .await?
+            .into_iter()
+            .filter(|district| self.context.index.serves(district.code) && district.outline.intersects(&around));
+        near.extend(once.map(|district| district.code));
+        near.sort_unstable();
+        near.dedup();
+        Ok(near)
+    }
+
+    /// A district as it was after an event, with the last change by then; `None` before its first.
     async fn past(
         &self,
         conn: &mut Conn<'_>,
         district: DistrictCode,
-        instant: Timestamp,
+        last: i64,
     ) -> StoreResult<Option<(i64, Arc<DistrictIndex>)>> {
-        let head = head::read(conn, district).await?.map_or(0, |head| head.seq);
-        let last = events::last_before(conn, district, instant, head).await?;
         let Some(change) = events::last_of_registry(conn, district, last).await? else { return Ok(None) };
         if let Some(kept) = self.context.past.get(district, change) {
             return Ok(Some((change, kept)));
         }
-        let Some(record) = areas::district(conn, district).await? else {
+        let Some((record, _)) = areas::district_at(conn, district, Some(change)).await? else {
             return Ok(None);
         };
         let context: &Context = &self.context;

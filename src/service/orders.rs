@@ -5,14 +5,15 @@ use jiff::Timestamp;
 use super::Guli;
 use super::command::OrderView;
 use super::error::{Result, ServiceError};
-use super::settle;
+use super::moment::{Moment, Reach};
+use super::{load, settle};
 use crate::domain::actor::{self, Action, Actor, OrderFilter, Resource};
 use crate::domain::id::{CoverCode, DistrictCode, GridCode, OrderCode};
 use crate::domain::order::{ActionKind, Order, Rules, Status};
 use crate::domain::position::{Metres, Position, Wgs84};
 use crate::domain::said::say;
 use crate::store::orders::{self, Sort, StoredOrder, Wanted};
-use crate::store::{events, reports};
+use crate::store::{Conn, events, reports};
 
 /// What `actor` may do to the order now.
 pub fn legal(actor: &Actor, order: &Order, rules: Rules<'_>) -> Vec<&'static str> {
@@ -91,51 +92,87 @@ pub(super) const SHOWN: i64 = 200;
 const NEAR_CONSIDERED: i64 = 100_000;
 
 impl Guli {
-    /// One order with its lists, if the caller may see it.
-    pub async fn order(&self, actor: &Actor, code: OrderCode) -> Result<OrderView> {
-        let hidden = || ServiceError::NotFound(say!("work order {code}", "工单 {code}"));
+    /// One order with its lists, as it is or was, if the caller may see it; and the moment that this is of.
+    pub async fn order(&self, actor: &Actor, as_of: Option<Timestamp>, code: OrderCode) -> Result<(OrderView, Moment)> {
+        let hidden = || hidden(code);
         if actor.is_anonymous() {
             return Err(ServiceError::unauthenticated());
         }
         self.serves(code.district()).map_err(|_| hidden())?;
+        let moment = self.moment(as_of, Reach::District(code.district())).await?;
         let mut reader = self.store.read().await?;
         let mut conn = reader.conn();
-        let stored = orders::load(&mut conn, code.district(), &[], &[code]).await?.pop().ok_or_else(hidden)?;
-        let order = self.with_subject(stored).order;
-        let owner = order.cover.as_ref().and_then(|cover| cover.owner.as_ref());
-        let resource = Resource::Order { grid: order.grid, assignee: &order.assignee, owner };
-        actor::authorize(actor, Action::ReadOrder, resource)
-            .map_err(|r| ServiceError::refused(r, say!("work order {code}", "工单 {code}")))?;
-        let history = events::of(&mut conn, code.district(), &code.to_string(), SHOWN).await?;
-        let reports = reports::of_order(&mut conn, code, SHOWN).await?;
-        Ok(OrderView { order, reports, history, now: self.context.clock.now() })
+        let present = orders::load(&mut conn, code.district(), &[], &[code]).await?.pop().ok_or_else(hidden)?;
+        let stored = match as_of.filter(|instant| *instant < present.updated_at) {
+            None => present,
+            Some(instant) => self.before(&mut conn, actor, &moment, present, instant).await?,
+        };
+        let order = self.with_subject(&moment, stored).order;
+        may_read(actor, &order)?;
+        let history = events::of(&mut conn, code.district(), &code.to_string(), as_of, SHOWN).await?;
+        let reports = reports::of_order(&mut conn, code, as_of, SHOWN).await?;
+        let now = as_of.unwrap_or_else(|| self.context.clock.now());
+        Ok((OrderView { order, reports, history, now }, moment))
     }
 
-    fn with_subject(&self, mut stored: StoredOrder) -> StoredOrder {
-        stored.order.cover = settle::subject_by_id(&self.context.index, stored.cover);
+    /// An order as it was at an instant before its last change.
+    async fn before(
+        &self,
+        conn: &mut Conn<'_>,
+        actor: &Actor,
+        moment: &Moment,
+        present: StoredOrder,
+        instant: Timestamp,
+    ) -> Result<StoredOrder> {
+        let code = present.order.code;
+        if instant < present.order.opened_at {
+            return Err(hidden(code));
+        }
+        if let Some(past) = orders::past(conn, code, instant).await? {
+            return Ok(past);
+        }
+        may_read(actor, &self.with_subject(moment, present).order)?;
+        Err(not_kept(orders::kept_since(conn, code.district()).await?))
+    }
+
+    fn with_subject(&self, moment: &Moment, mut stored: StoredOrder) -> StoredOrder {
+        let cover = stored.cover.and_then(|id| moment.cover(self, id));
+        stored.order.cover = cover.as_ref().map(settle::subject);
         stored
     }
 
-    /// The orders that the caller may see, narrowed as asked.
-    pub async fn list_orders(&self, actor: &Actor, asked: &ListOrders) -> Result<Page> {
+    /// The districts whose orders the caller may see, as far as the list's grids reach.
+    pub fn order_districts(&self, actor: &Actor, grids: &[GridCode]) -> Vec<DistrictCode> {
+        let mut districts = self.districts();
+        districts.retain(|district| {
+            (grids.is_empty() || grids.iter().any(|grid| grid.district() == *district))
+                && actor::authorize(actor, Action::ReadOrders, Resource::District(*district)).is_ok()
+        });
+        districts
+    }
+
+    /// The orders that the caller may see, as they are or were, narrowed as asked.
+    pub async fn list_orders(&self, actor: &Actor, moment: &Moment, asked: &ListOrders) -> Result<Page> {
         if actor.is_anonymous() {
             return Err(ServiceError::unauthenticated());
         }
-        let now = self.context.clock.now();
+        let now = moment.instant().unwrap_or_else(|| self.context.clock.now());
         let mut page = Page { items: Vec::new(), next: None, now };
         let mut reader = self.store.read().await?;
         // Pages go through districts one after the other, so that a look-up has its district; but
         // what is near may lie in any.
         let by_distance = asked.sort == OrderSort::Distance;
-        for district in self.districts() {
-            if asked.after.is_some_and(|after| !by_distance && district < after.district)
-                || actor::authorize(actor, Action::ReadOrders, Resource::District(district)).is_err()
-            {
+        for district in self.order_districts(actor, &asked.grids) {
+            if asked.after.is_some_and(|after| !by_distance && district < after.district) {
                 continue;
             }
-            let wanted = self.wanted(actor, asked, district, now);
-            let found = orders::list(&mut reader.conn(), district, &wanted).await?;
-            let found = found.into_iter().map(|stored| self.with_subject(stored));
+            let (then, conn) = (moment.orders(district), &mut reader.conn());
+            if let Some(instant) = moment.instant() {
+                kept(conn, district, instant).await?;
+            }
+            let wanted = self.wanted(actor, moment, asked, district, now);
+            let found = orders::list(conn, district, then, &wanted).await?;
+            let found = found.into_iter().map(|stored| self.with_subject(moment, stored));
             page.items.extend(found.filter_map(|stored| listed(asked.near, stored)));
             if page.items.len() > asked.limit && !by_distance {
                 break;
@@ -151,12 +188,33 @@ impl Guli {
         Ok(page)
     }
 
-    fn wanted(&self, actor: &Actor, asked: &ListOrders, district: DistrictCode, now: Timestamp) -> Wanted {
+    /// Puts the orders that were open then beside the covers of then; those of now are beside theirs.
+    pub async fn recall_orders(&self, moment: &Moment) -> Result<()> {
+        let Some(instant) = moment.instant() else { return Ok(()) };
+        let (registry, mut reader) = (moment.registry(self), self.store.read().await?);
+        for district in registry.districts() {
+            let conn = &mut reader.conn();
+            kept(conn, district.code, instant).await?;
+            for stored in orders::open(conn, district.code, Some(instant)).await? {
+                registry.put_order(load::open_order(&self.with_subject(moment, stored).order));
+            }
+        }
+        Ok(())
+    }
+
+    fn wanted(
+        &self,
+        actor: &Actor,
+        moment: &Moment,
+        asked: &ListOrders,
+        district: DistrictCode,
+        now: Timestamp,
+    ) -> Wanted {
         let by_distance = asked.sort == OrderSort::Distance;
         let after = asked.after.filter(|after| after.district == district && !by_distance);
         let covers = asked.covers.iter().map(|code| {
             // An unknown cover has no orders: an identity that nothing has finds none.
-            self.context.index.cover(*code).map_or(crate::domain::id::CoverId(uuid::Uuid::nil()), |cover| cover.id)
+            moment.registry(self).cover(*code).map_or(crate::domain::id::CoverId(uuid::Uuid::nil()), |cover| cover.id)
         });
         Wanted {
             visible: OrderFilter::of(actor),
@@ -179,6 +237,28 @@ impl Guli {
             limit: if asked.near.is_some() { NEAR_CONSIDERED } else { i64::try_from(asked.limit).unwrap_or(1_000) + 1 },
         }
     }
+}
+
+fn hidden(code: OrderCode) -> ServiceError {
+    ServiceError::NotFound(say!("work order {code}", "工单 {code}"))
+}
+
+fn may_read(actor: &Actor, order: &Order) -> Result<()> {
+    let (code, owner) = (order.code, order.cover.as_ref().and_then(|cover| cover.owner.as_ref()));
+    let resource = Resource::Order { grid: order.grid, assignee: &order.assignee, owner };
+    actor::authorize(actor, Action::ReadOrder, resource)
+        .map_err(|r| ServiceError::refused(r, say!("work order {code}", "工单 {code}")))
+}
+
+/// Refuses an instant of which not every order's state is kept.
+async fn kept(conn: &mut Conn<'_>, district: DistrictCode, instant: Timestamp) -> Result<()> {
+    let since = orders::kept_since(conn, district).await?;
+    if instant < since { Err(not_kept(since)) } else { Ok(()) }
+}
+
+fn not_kept(since: Timestamp) -> ServiceError {
+    let detail = say!("of work orders the past is kept since {since}", "工单的历史状态自 {since} 起保留");
+    ServiceError::parameter("as_of", detail)
 }
 
 /// A box that holds everything within the radius.

@@ -137,13 +137,26 @@ impl Guli {
         Ok(areas::districts(&mut reader.conn()).await?)
     }
 
-    /// Every district served, with its outline and version.
-    pub async fn district_versions(&self) -> Result<Vec<(crate::domain::grid::District, i64)>> {
+    /// Those of these districts, by rising code, that are served or were there, each with its version.
+    pub async fn district_versions(
+        &self,
+        moment: &Moment,
+        wanted: &[DistrictCode],
+    ) -> Result<Vec<(crate::domain::grid::District, i64)>> {
         let mut reader = self.store.read().await?;
+        if moment.instant().is_some() {
+            let mut found = Vec::with_capacity(wanted.len());
+            for code in wanted {
+                found.extend(areas::district_at(&mut reader.conn(), *code, moment.change(*code)).await?);
+            }
+            return Ok(found);
+        }
         let versions: std::collections::BTreeMap<i64, i64> =
             areas::district_versions(&mut reader.conn()).await?.into_iter().collect();
         let districts = areas::districts(&mut reader.conn()).await?.into_iter();
-        let served = districts.filter(|district| self.context.index.serves(district.code));
+        let served = districts.filter(|district| {
+            wanted.binary_search(&district.code).is_ok() && self.context.index.serves(district.code)
+        });
         let with_version = served.map(|district| {
             let version = versions.get(&district.code.as_i64()).copied().unwrap_or(1);
             (district, version)

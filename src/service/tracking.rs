@@ -50,7 +50,7 @@ impl Guli {
             return Err(ServiceError::Gone { detail, history: None });
         }
         order.cover = settle::subject_by_id(&self.context.index, stored.cover);
-        let history = events::of(&mut conn, district, &order.code.to_string(), SHOWN).await?;
+        let history = events::of(&mut conn, district, &order.code.to_string(), None, SHOWN).await?;
         let code = ReportCode::from_number(district, report.number).ok_or_else(hidden)?;
         Ok(Tracked { code, report, order, history, now })
     }

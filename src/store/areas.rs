@@ -87,9 +87,36 @@ pub async fn district_codes(conn: &mut Conn<'_>) -> Result<Vec<DistrictCode>> {
 
 /// One district.
 pub async fn district(conn: &mut Conn<'_>, code: DistrictCode) -> Result<Option<District>> {
-    const SQL: &str = "SELECT district, name, outline FROM district WHERE district = $1";
-    let row: Option<DistrictRow> = each!(conn, c => sqlx::query_as(SQL).bind(code.as_i64()).fetch_optional(c).await?);
-    row.map(read_district).transpose()
+    Ok(district_at(conn, code, None).await?.map(|(district, _)| district))
+}
+
+/// One district with its version; as it is, or as it was after the event `as_of`.
+pub async fn district_at(
+    conn: &mut Conn<'_>,
+    code: DistrictCode,
+    as_of: Option<i64>,
+) -> Result<Option<(District, i64)>> {
+    let columns = "district, name, outline, version";
+    let sql = format!("SELECT {columns} FROM {} WHERE district = $1", super::at("district", columns, as_of));
+    let row: Option<(i64, String, Vec<u8>, i64)> = each!(conn, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(code.as_i64()).fetch_optional(c).await?);
+    row.map(|(code, name, outline, version)| Ok((read_district((code, name, outline))?, version))).transpose()
+}
+
+/// The outlines that districts once had.
+pub async fn former_outlines(conn: &mut Conn<'_>) -> Result<Vec<District>> {
+    const SQL: &str = "SELECT district, name, outline FROM district_version ORDER BY district, version";
+    let rows: Vec<DistrictRow> = each!(conn, c => sqlx::query_as(SQL).fetch_all(c).await?);
+    rows.into_iter().map(read_district).collect()
+}
+
+/// Every state of a district, in the form of an area's.
+pub async fn district_states(conn: &mut Conn<'_>, code: DistrictCode) -> Result<Vec<AreaState>> {
+    const SQL: &str = "SELECT district AS code, name, NULL AS supervising_department, outline, version, seq_from, seq_to \
+        FROM district_version WHERE district = $1 UNION ALL \
+        SELECT district, name, NULL, outline, version, seq_from, NULL FROM district WHERE district = $1 ORDER BY version";
+    let rows: Vec<StateRow> = each!(conn, c => sqlx::query_as(SQL).bind(code.as_i64()).fetch_all(c).await?);
+    rows.into_iter().map(StateRow::read).collect()
 }
 
 type DistrictRow = (i64, String, Vec<u8>);
@@ -105,13 +132,16 @@ pub async fn district_versions(conn: &mut Conn<'_>) -> Result<Vec<(i64, i64)>> {
     Ok(each!(conn, c => sqlx::query_as(SQL).fetch_all(c).await?))
 }
 
-/// Creates or changes a district.
-pub async fn put_district(conn: &mut Conn<'_>, district: &District) -> Result<()> {
-    const SQL: &str = "INSERT INTO district (district, name, outline, version) VALUES ($1, $2, $3, 1) \
-        ON CONFLICT (district) DO UPDATE SET name = excluded.name, outline = excluded.outline, version = district.version + 1";
-    let outline = wkb::write(&district.outline)?;
-    each!(conn, c => sqlx::query(SQL)
-        .bind(district.code.as_i64()).bind(district.name.as_str()).bind(outline.as_slice())
+/// Creates or changes a district; what it was goes to the past.
+pub async fn put_district(conn: &mut Conn<'_>, seq: i64, district: &District) -> Result<()> {
+    const PAST: &str = "INSERT INTO district_version (district, name, outline, version, seq_from, seq_to) \
+        SELECT district, name, outline, version, seq_from, $2 FROM district WHERE district = $1";
+    const SQL: &str = "INSERT INTO district (district, name, outline, version, seq_from) VALUES ($1, $2, $3, 1, $4) \
+        ON CONFLICT (district) DO UPDATE SET name = excluded.name, outline = excluded.outline, \
+        version = district.version + 1, seq_from = excluded.seq_from";
+    let (code, outline) = (district.code.as_i64(), wkb::write(&district.outline)?);
+    each!(&mut *conn, c => sqlx::query(PAST).bind(code).bind(seq).execute(c).await.map(drop)?);
+    each!(conn, c => sqlx::query(SQL).bind(code).bind(district.name.as_str()).bind(outline.as_slice()).bind(seq)
         .execute(c).await.map(drop)?);
     Ok(())
 }
@@ -252,9 +282,7 @@ pub async fn states(conn: &mut Conn<'_>, district: DistrictCode, code: u64) -> R
     );
     let rows: Vec<StateRow> = each!(conn, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(district.as_i64()).bind(code.cast_signed()).fetch_all(c).await?);
-    rows.into_iter()
-        .map(|StateRow { row, seq_from, seq_to }| Ok(AreaState { area: row.read()?, seq_from, seq_to }))
-        .collect()
+    rows.into_iter().map(StateRow::read).collect()
 }
 
 /// The codes of the areas that an event changed: made, remade or removed.
@@ -281,6 +309,12 @@ struct StateRow {
     row: Row,
     seq_from: i64,
     seq_to: Option<i64>,
+}
+
+impl StateRow {
+    fn read(self) -> Result<AreaState> {
+        Ok(AreaState { area: self.row.read()?, seq_from: self.seq_from, seq_to: self.seq_to })
+    }
 }
 
 /// The states of areas that say what was delivered of them last, but for what was kept.

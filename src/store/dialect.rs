@@ -15,6 +15,15 @@ pub(super) async fn begin(mut conn: Conn<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Which index to take (`INDEXED BY …`). `SQLite` is told: without statistics it takes a district for ten rows, and for what
+/// comes in the order of the primary key it reads all of them. `PostgreSQL` counts.
+pub(super) const fn by(conn: &Conn<'_>, index: &'static str) -> &'static str {
+    match conn {
+        Conn::Sqlite(_) => index,
+        Conn::Postgres(_) => "",
+    }
+}
+
 /// Begins a commit group on `SQLite` and reads the head, which nobody else can change: once to the connection's thread and
 /// back.
 pub(super) async fn begin_group_in_file(conn: &mut SqliteConnection, district: DistrictCode) -> Result<Option<Head>> {

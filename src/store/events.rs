@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use sqlx::QueryBuilder;
+use sqlx::{AssertSqlSafe, QueryBuilder};
 
 use super::insert::{Insert, Rows};
-use super::{Conn, ROWS_PER_STATEMENT, Result, each};
+use super::{Conn, ROWS_PER_STATEMENT, Result, dialect, each};
 use crate::domain::id::DistrictCode;
 
 /// One change. `data` is JSON without personal data.
@@ -44,12 +44,22 @@ pub fn rows(district: DistrictCode, events: &[Event]) -> Rows<'_> {
         .rows()
 }
 
-/// The history of one thing, oldest first, but only the newest of it.
-pub async fn of(conn: &mut Conn<'_>, district: DistrictCode, subject: &str, newest: i64) -> Result<Vec<Event>> {
-    const SQL: &str = "SELECT seq, at, actor, kind, subject, version, data, reason FROM event \
-                       WHERE district = $1 AND subject = $2 ORDER BY seq DESC LIMIT $3";
-    let mut events: Vec<Event> = each!(conn, c => sqlx::query_as(SQL)
-        .bind(district.as_i64()).bind(subject).bind(newest).fetch_all(c).await?);
+/// The history of one thing, as far as it was written by an instant, oldest first, but only the newest of it.
+pub async fn of(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    subject: &str,
+    by: Option<Timestamp>,
+    newest: i64,
+) -> Result<Vec<Event>> {
+    let sql = format!(
+        "SELECT seq, at, actor, kind, subject, version, data, reason FROM event {} \
+         WHERE district = $1 AND subject = $2 AND at <= $3 ORDER BY seq DESC LIMIT $4",
+        dialect::by(conn, "INDEXED BY event_subject"),
+    );
+    let by = by.map_or(i64::MAX, Timestamp::as_microsecond);
+    let mut events: Vec<Event> = each!(conn, c => sqlx::query_as(AssertSqlSafe(sql))
+        .bind(district.as_i64()).bind(subject).bind(by).bind(newest).fetch_all(c).await?);
     events.reverse();
     Ok(events)
 }

@@ -4,15 +4,19 @@ use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite};
 use uuid::Uuid;
 
-use super::insert::{Insert, Rows};
 use super::{Conn, Result, corrupt, each};
-use crate::domain::actor::OrderFilter;
 use crate::domain::catalog::DamageCode;
 use crate::domain::deadline::{Limits, Target};
 use crate::domain::id::{CoverId, DistrictCode, GridCode, OrderCode};
 use crate::domain::order::{Assignee, Order, Status};
 use crate::domain::position::Position;
 use crate::domain::task::{Task, TaskKind, TaskStatus};
+
+mod list;
+mod write;
+
+pub use list::{Sort, Then, Wanted, list};
+pub use write::{Change, rows};
 
 const COLUMNS: &str = "number, version, status, grid, cover, lon, lat, damage, assignee, target, promise_at, secure_by, \
     repair_by, opened_at, secured_at, repaired_at, closed_at, disputed, level, rework, report_count, registry_seq, updated_at";
@@ -124,6 +128,27 @@ impl TaskRow {
     }
 }
 
+/// A state that is past, with the tasks of then.
+#[derive(Debug, sqlx::FromRow)]
+struct PastRow {
+    #[sqlx(flatten)]
+    row: Row,
+    tasks: String,
+}
+
+impl PastRow {
+    fn read(self, district: DistrictCode) -> Result<StoredOrder> {
+        let number = self.row.number;
+        let tasks: Vec<(i64, String, String, String, i64)> =
+            serde_json::from_str(&self.tasks).map_err(|e| corrupt("an order's tasks", e))?;
+        let mut stored = self.row.read(district)?;
+        for (id, kind, assignee, status, due_at) in tasks {
+            stored.order.tasks.push(TaskRow { work_order: number, id, kind, assignee, status, due_at }.read()?.1);
+        }
+        Ok(stored)
+    }
+}
+
 /// The open orders on any of these covers, and any order with one of these codes; with tasks.
 pub async fn load(
     conn: &mut Conn<'_>,
@@ -134,7 +159,7 @@ pub async fn load(
     let mut rows: Vec<Row> = Vec::new();
     if !codes.is_empty() {
         let found: Vec<Row> = each!(&mut *conn, c => {
-            let mut sql = select::<Db>(district);
+            let mut sql = select::<Db>(district, None);
             sql.push(" AND number IN (");
             let mut list = sql.separated(", ");
             codes.iter().for_each(|code| { list.push_bind(code.number()); });
@@ -183,11 +208,20 @@ async fn open_on(conn: &mut Conn<'_>, district: DistrictCode, covers: &[CoverId]
     }
 }
 
-fn select<Db: sqlx::Database>(district: DistrictCode) -> QueryBuilder<Db>
+/// The orders of a district as they are, or as they were at an instant.
+fn select<Db: sqlx::Database>(district: DistrictCode, then: Option<Timestamp>) -> QueryBuilder<Db>
 where
     for<'q> i64: sqlx::Encode<'q, Db> + sqlx::Type<Db>,
 {
-    let mut sql = QueryBuilder::<Db>::new(format!("SELECT {COLUMNS} FROM work_order WHERE district = "));
+    let from = match then.map(Timestamp::as_microsecond) {
+        None => "work_order".to_owned(),
+        Some(at) => format!(
+            "(SELECT district, due_at, {COLUMNS} FROM work_order WHERE updated_at <= {at} UNION ALL \
+             SELECT district, due_at, {COLUMNS} FROM work_order_version WHERE updated_at <= {at} AND superseded_at > {at}) \
+             AS work_order"
+        ),
+    };
+    let mut sql = QueryBuilder::<Db>::new(format!("SELECT {COLUMNS} FROM {from} WHERE district = "));
     sql.push_bind(district.as_i64());
     sql
 }
@@ -216,177 +250,30 @@ async fn attach_tasks(conn: &mut Conn<'_>, district: DistrictCode, orders: &mut 
     Ok(())
 }
 
-/// Writes orders as they now are, new or known, with all their tasks.
-pub fn rows<'o>(district: DistrictCode, orders: &[&'o Order], now: Timestamp) -> [Rows<'o>; 2] {
-    let written = Insert::into("work_order", district.as_i64(), orders)
-        .integer("number", |order| order.code.number())
-        .integer("version", |order| i64::from(order.version))
-        .text("status", |order| order.status.as_str())
-        .integer("grid", |order| order.grid.number().cast_signed())
-        .maybe_bytes("cover", |order| order.cover.as_ref().map(|cover| cover.id.0.as_bytes().as_slice()))
-        .real("lon", |order| order.position.lon())
-        .real("lat", |order| order.position.lat())
-        .text("damage", |order| order.damage.as_str())
-        .text("assignee", |order| order.assignee.code())
-        .text("target", |order| order.limits.target.as_str())
-        .integer("promise_at", |order| order.limits.promise_at.as_microsecond())
-        .maybe_integer("secure_by", |order| order.limits.secure_by.map(Timestamp::as_microsecond))
-        .integer("repair_by", |order| order.limits.repair_by.as_microsecond())
-        .integer("due_at", |order| order.due_at().as_microsecond())
-        .integer("opened_at", |order| order.opened_at.as_microsecond())
-        .maybe_integer("secured_at", |order| order.secured_at.map(Timestamp::as_microsecond))
-        .maybe_integer("repaired_at", |order| order.repaired_at.map(Timestamp::as_microsecond))
-        .maybe_integer("closed_at", |order| order.closed_at.map(Timestamp::as_microsecond))
-        .integer("disputed", |order| i64::from(order.disputed))
-        .integer("level", |order| i64::from(order.level))
-        .integer("rework", |order| i64::from(order.rework))
-        .integer("report_count", |order| i64::from(order.report_count))
-        .integer("registry_seq", |order| order.registry_seq.cast_signed())
-        .integer("updated_at", |_| now.as_microsecond())
-        .on_conflict(
-            "(district, number) DO UPDATE SET version = excluded.version, status = excluded.status, \
-             grid = excluded.grid, lon = excluded.lon, lat = excluded.lat, \
-             cover = COALESCE(excluded.cover, work_order.cover), damage = excluded.damage, \
-             assignee = excluded.assignee, target = excluded.target, promise_at = excluded.promise_at, \
-             secure_by = excluded.secure_by, repair_by = excluded.repair_by, due_at = excluded.due_at, \
-             secured_at = excluded.secured_at, repaired_at = excluded.repaired_at, closed_at = excluded.closed_at, \
-             disputed = excluded.disputed, level = excluded.level, rework = excluded.rework, \
-             report_count = excluded.report_count, registry_seq = excluded.registry_seq, \
-             updated_at = excluded.updated_at",
-        )
-        .rows();
-    let tasks: Vec<(i64, &Task)> =
-        orders.iter().flat_map(|order| order.tasks.iter().map(|task| (order.code.number(), task))).collect();
-    let tasks = Insert::into("task", district.as_i64(), &tasks)
-        .integer("work_order", |(number, _)| *number)
-        .integer("id", |(_, task)| i64::from(task.id))
-        .text("kind", |(_, task)| task.kind.as_str())
-        .text("assignee", |(_, task)| task.assignee.code())
-        .text("status", |(_, task)| task.status.as_str())
-        .integer("due_at", |(_, task)| task.due_at.as_microsecond())
-        .on_conflict(
-            "(district, work_order, id) DO UPDATE SET assignee = excluded.assignee, status = excluded.status, \
-             due_at = excluded.due_at",
-        )
-        .rows();
-    [written, tasks]
-}
-
-/// Every open order of a district, without tasks: what the index starts with.
-pub async fn open(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Vec<StoredOrder>> {
+/// Every order of a district that is open, or was at an instant, without tasks: what the index starts with.
+pub async fn open(conn: &mut Conn<'_>, district: DistrictCode, then: Option<Timestamp>) -> Result<Vec<StoredOrder>> {
     let rows: Vec<Row> = each!(conn, c => {
-        let mut sql = select::<Db>(district);
+        let mut sql = select::<Db>(district, then);
         sql.push(" AND status NOT IN ('closed', 'cancelled')");
         sql.build_query_as().fetch_all(c).await?
     });
     rows.into_iter().map(|row| row.read(district)).collect()
 }
 
-/// In which order a list comes; ties by code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sort {
-    Code,
-    Due,
-    Updated,
+/// An order as it was at an instant before its last change, if that is kept.
+pub async fn past(conn: &mut Conn<'_>, code: OrderCode, instant: Timestamp) -> Result<Option<StoredOrder>> {
+    let sql = format!(
+        "SELECT {COLUMNS}, tasks FROM work_order_version \
+         WHERE district = $1 AND number = $2 AND updated_at <= $3 AND superseded_at > $3"
+    );
+    let found: Option<PastRow> = each!(conn, c => sqlx::query_as(AssertSqlSafe(sql))
+        .bind(code.district().as_i64()).bind(code.number()).bind(instant.as_microsecond()).fetch_optional(c).await?);
+    found.map(|past| past.read(code.district())).transpose()
 }
 
-/// What a list of orders is narrowed to. Empty lists narrow nothing.
-#[derive(Debug, Clone)]
-pub struct Wanted {
-    pub visible: OrderFilter,
-    pub statuses: Vec<Status>,
-    pub assignees: Vec<String>,
-    pub grids: Vec<GridCode>,
-    pub covers: Vec<CoverId>,
-    pub damages: Vec<String>,
-    /// Only those due before this instant and not repaired by then.
-    pub overdue_at: Option<Timestamp>,
-    pub not_overdue_at: Option<Timestamp>,
-    pub updated_after: Option<Timestamp>,
-    pub opened_after: Option<Timestamp>,
-    /// west, south, east, north in degrees: a superset of what `near` asks for.
-    pub bounds: Option<[f64; 4]>,
-    pub sort: Sort,
-    /// Sort value and number of the last one already given.
-    pub after: Option<(i64, i64)>,
-    pub limit: i64,
-}
-
-/// Orders as wanted, without tasks.
-pub async fn list(conn: &mut Conn<'_>, district: DistrictCode, wanted: &Wanted) -> Result<Vec<StoredOrder>> {
-    let key = match wanted.sort {
-        Sort::Code => "number",
-        Sort::Due => "due_at",
-        Sort::Updated => "updated_at",
-    };
-    let rows: Vec<Row> = each!(conn, c => {
-        let mut sql = select::<Db>(district);
-        match &wanted.visible {
-            OrderFilter::All => {}
-            OrderFilter::Of { grids, assignees, every_unit, owners } => {
-                sql.push(" AND (1 = 0");
-                for (from, to) in grids {
-                    sql.push(" OR grid BETWEEN ").push_bind(from.cast_signed()).push(" AND ").push_bind(to.cast_signed());
-                }
-                if *every_unit {
-                    sql.push(" OR assignee LIKE '%-%'");
-                }
-                for unit in assignees {
-                    sql.push(" OR assignee = ").push_bind(unit.to_string());
-                }
-                for owner in owners {
-                    sql.push(" OR cover IN (SELECT id FROM cover WHERE district = ").push_bind(district.as_i64());
-                    sql.push(" AND owner = ").push_bind(owner.to_string()).push(")");
-                }
-                sql.push(")");
-            }
-        }
-        if !wanted.statuses.is_empty() {
-            sql.push(" AND status IN (");
-            let mut list = sql.separated(", ");
-            wanted.statuses.iter().for_each(|status| { list.push_bind(status.as_str()); });
-            sql.push(")");
-        }
-        for (column, values) in [("assignee", &wanted.assignees), ("damage", &wanted.damages)] {
-            if !values.is_empty() {
-                sql.push(" AND ").push(column).push(" IN (");
-                let mut list = sql.separated(", ");
-                values.iter().for_each(|value| { list.push_bind(value.clone()); });
-                sql.push(")");
-            }
-        }
-        if !wanted.grids.is_empty() {
-            sql.push(" AND grid IN (");
-            let mut list = sql.separated(", ");
-            wanted.grids.iter().for_each(|grid| { list.push_bind(grid.number().cast_signed()); });
-            sql.push(")");
-        }
-        if !wanted.covers.is_empty() {
-            sql.push(" AND cover IN (");
-            let mut list = sql.separated(", ");
-            wanted.covers.iter().for_each(|cover| { list.push_bind(cover.0.as_bytes().to_vec()); });
-            sql.push(")");
-        }
-        for (condition, at) in [
-            (" AND COALESCE(repaired_at, closed_at, $NOW) > due_at", wanted.overdue_at),
-            (" AND COALESCE(repaired_at, closed_at, $NOW) <= due_at", wanted.not_overdue_at),
-            (" AND updated_at > $NOW", wanted.updated_after),
-            (" AND opened_at > $NOW", wanted.opened_after),
-        ] {
-            if let (Some(at), Some((head, tail))) = (at, condition.split_once("$NOW")) {
-                sql.push(head).push_bind(at.as_microsecond()).push(tail);
-            }
-        }
-        if let Some([west, south, east, north]) = wanted.bounds {
-            sql.push(" AND lon BETWEEN ").push_bind(west).push(" AND ").push_bind(east);
-            sql.push(" AND lat BETWEEN ").push_bind(south).push(" AND ").push_bind(north);
-        }
-        if let Some((value, number)) = wanted.after {
-            sql.push(" AND (").push(key).push(" > ").push_bind(value);
-            sql.push(" OR (").push(key).push(" = ").push_bind(value).push(" AND number > ").push_bind(number).push("))");
-        }
-        sql.push(" ORDER BY ").push(key).push(", number LIMIT ").push_bind(wanted.limit);
-        sql.build_query_as().fetch_all(c).await?
-    });
-    rows.into_iter().map(|row| row.read(district)).collect()
+/// The instant from which on the past of every order of a district is kept.
+pub async fn kept_since(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Timestamp> {
+    const SQL: &str = "SELECT orders_since FROM district_head WHERE district = $1";
+    let since: Option<i64> = each!(conn, c => sqlx::query_scalar(SQL).bind(district.as_i64()).fetch_optional(c).await?);
+    instant(since.unwrap_or(0))
 }

@@ -1,9 +1,10 @@
 //! Reports as stored; who made them is in [`super::personal`].
 
 use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
 
 use super::insert::{Insert, Rows};
-use super::{Conn, Result, each};
+use super::{Conn, Result, dialect, each};
 use crate::domain::catalog::{CategoryCode, DamageCode};
 use crate::domain::id::{CoverId, DistrictCode, OrderCode, ReportCode};
 use crate::domain::position::{Position, Wgs84};
@@ -86,12 +87,21 @@ pub async fn by_token(
         .bind(district.as_i64()).bind(token_hash.as_slice()).fetch_optional(c).await?))
 }
 
-/// The reports of an order, oldest first, but only the newest of them.
-pub async fn of_order(conn: &mut Conn<'_>, order: OrderCode, newest: i64) -> Result<Vec<StoredReport>> {
-    const SQL: &str = "SELECT number, work_order, lon, lat, damage, description, channel, reported_at, created_at \
-                       FROM report WHERE district = $1 AND work_order = $2 ORDER BY number DESC LIMIT $3";
-    let mut reports: Vec<StoredReport> = each!(conn, c => sqlx::query_as(SQL)
-        .bind(order.district().as_i64()).bind(order.number()).bind(newest).fetch_all(c).await?);
+/// The reports of an order that were there at an instant, oldest first, but only the newest of them.
+pub async fn of_order(
+    conn: &mut Conn<'_>,
+    order: OrderCode,
+    by: Option<Timestamp>,
+    newest: i64,
+) -> Result<Vec<StoredReport>> {
+    let sql = format!(
+        "SELECT number, work_order, lon, lat, damage, description, channel, reported_at, created_at FROM report {} \
+         WHERE district = $1 AND work_order = $2 AND created_at <= $3 ORDER BY number DESC LIMIT $4",
+        dialect::by(conn, "INDEXED BY report_order"),
+    );
+    let by = by.map_or(i64::MAX, Timestamp::as_microsecond);
+    let mut reports: Vec<StoredReport> = each!(conn, c => sqlx::query_as(AssertSqlSafe(sql))
+        .bind(order.district().as_i64()).bind(order.number()).bind(by).bind(newest).fetch_all(c).await?);
     reports.reverse();
     Ok(reports)
 }

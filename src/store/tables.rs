@@ -66,7 +66,10 @@ macro_rules! tables {
 
 /// Every table that a database consists of; the head of a district, without which nothing of it is changed, comes last.
 pub const TABLES: &[Table] = tables! {
-    district by (district) { district: integer, name: text, outline: bytes, version: integer }
+    district by (district) { district: integer, name: text, outline: bytes, version: integer, seq_from: integer }
+    district_version by (district, version) {
+        district: integer, name: text, outline: bytes, version: integer, seq_from: integer, seq_to: integer,
+    }
     category by (district, code) {
         district: integer, code: integer, name: text, name_en: text, enabled: integer,
     }
@@ -142,6 +145,14 @@ pub const TABLES: &[Table] = tables! {
         secured_at: maybe_integer, repaired_at: maybe_integer, closed_at: maybe_integer, disputed: integer,
         level: integer, rework: integer, report_count: integer, registry_seq: integer, updated_at: integer,
     }
+    work_order_version by (district, number, updated_at) {
+        district: integer, number: integer, version: integer, status: text, grid: integer, cover: maybe_bytes,
+        lon: real, lat: real, damage: text, assignee: text, target: text, promise_at: integer,
+        secure_by: maybe_integer, repair_by: integer, due_at: integer, opened_at: integer,
+        secured_at: maybe_integer, repaired_at: maybe_integer, closed_at: maybe_integer, disputed: integer,
+        level: integer, rework: integer, report_count: integer, registry_seq: integer, updated_at: integer,
+        superseded_at: integer, tasks: text,
+    }
     task by (district, work_order, id) {
         district: integer, work_order: integer, id: integer, kind: text, assignee: text, status: text,
         due_at: integer,
@@ -168,13 +179,13 @@ pub const TABLES: &[Table] = tables! {
     }
     district_head by (district) {
         district: integer, seq: integer, registry_seq: integer, day: integer, day_counter: integer,
-        last_time: integer,
+        last_time: integer, orders_since: integer,
     }
 };
 
 /// Tables that belong to no one district: the same on every machine where a country's districts are spread.
 pub const GLOBAL: &[&str] =
-    &["district", "organization", "organization_version", "person", "person_version", "api_key"];
+    &["district", "district_version", "organization", "organization_version", "person", "person_version", "api_key"];
 
 /// Tables of the schema that are no part of what is copied: rows that wait for an import to be applied, how far a copy has
 /// come, and which migrations have run.

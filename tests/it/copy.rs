@@ -119,10 +119,12 @@ async fn the_list_of_tables_is_the_schema_of_postgres() {
     assert_eq!(others, Vec::<String>::new());
 }
 
-/// What happens in a district: covers come and move, one is reported, somebody gets a key.
+/// What happens in a district: covers come and move, one is reported twice, somebody gets a key.
 struct Past {
     key: String,
     tracking: String,
+    /// When it was reported first.
+    reported: String,
 }
 
 async fn live(home: &Home) -> Past {
@@ -138,13 +140,18 @@ async fn live(home: &Home) -> Past {
         "description": "井盖没了", "reporter": {"phone": "19900000000"},
     });
     let reported = server.anyone().post("/v1/reports", &[("Idempotency-Key", &fresh_key())], &body).await.expect(201);
+    server.anyone().post("/v1/reports", &[], &body).await.expect(201);
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     // A server holds the file: nothing is copied beside it.
     let refused = copy(home, SOURCE, "sqlite://beside.db", &[]).refused();
     assert!(refused.err().contains("stop it"), "{}", refused.err());
     assert!(!home.path().join("beside.db").exists());
     assert!(server.stop().success());
-    Past { key: text(&made["key"]), tracking: text(&reported["report"]["tracking_token"]) }
+    Past {
+        key: text(&made["key"]),
+        tracking: text(&reported["report"]["tracking_token"]),
+        reported: text(&reported["report"]["created_at"]),
+    }
 }
 
 /// What a server of this database answers.
@@ -154,7 +161,9 @@ async fn answers(home: &Home, database: &str, past: &Past) -> Vec<String> {
     server.is_ready().await;
     let holder = Client::new(&server.address, Some(&past.key));
     let mut answers = Vec::new();
+    let then = format!("/v1/work-orders?as_of={}", past.reported);
     for path in [
+        &*then,
         "/v1/changes?district=370203&after=0&limit=1000",
         "/v1/people?grid=370203026003005&limit=100",
         "/v1/covers?limit=200&q=3702030101",
@@ -188,9 +197,17 @@ async fn a_database_goes_to_postgres_and_back_and_answers_the_same() {
     assert_eq!(differing(&report), []);
     let rows = |table: &Value| table["source"]["rows"].as_u64().unwrap();
     assert_eq!(report["copied_rows"], tables(&report).iter().map(rows).sum::<u64>());
-    for filled in
-        ["cover", "cover_version", "cover_source", "report", "personal_data", "idempotency", "api_key", "event"]
-    {
+    for filled in [
+        "cover",
+        "cover_version",
+        "cover_source",
+        "work_order_version",
+        "report",
+        "personal_data",
+        "idempotency",
+        "api_key",
+        "event",
+    ] {
         assert!(rows(tables(&report).iter().find(|table| table["table"] == filled).unwrap()) > 0, "{filled}");
     }
     assert_eq!(before, answers(&home, &postgres.address(), &past).await);

@@ -115,6 +115,14 @@ async fn of_an_empty_table_too_rows_are_found_by_their_keys() {
             "work_order_open",
         ),
         ("SELECT 1 FROM task WHERE district = $1 AND work_order = 1", "task_pkey"),
+        (
+            "SELECT 1 FROM event WHERE district = $1 AND subject = 'a' AND at <= 5 ORDER BY seq DESC LIMIT 200",
+            "event_subject",
+        ),
+        (
+            "SELECT 1 FROM work_order_version WHERE district = $1 AND number = 1 AND updated_at <= 5 AND superseded_at > 5",
+            "work_order_version_pkey",
+        ),
     ] {
         let prepare = format!("PREPARE asked (bigint) AS {query}");
         sqlx::raw_sql(sqlx::AssertSqlSafe(prepare)).execute(&mut database).await.unwrap();

@@ -19,6 +19,7 @@ use crate::service::writer::{End, Patience};
 use crate::service::{Context, Guli, load, settle};
 use crate::store::areas::{Area, Level};
 use crate::store::events::Event;
+use crate::store::orders::StoredOrder;
 use crate::store::{Conn, Result as StoreResult, areas, corrupt, cover_history, orders};
 
 /// Says what an area is to be, from what it is.
@@ -135,13 +136,17 @@ impl Guli {
         done.await.unwrap_or_else(|error| Answer::Refused(error.into()))
     }
 
-    /// Every state of an area, with the events that began and ended them.
+    /// Every state of an area or the district, with the events that began and ended them.
     pub async fn area_history(&self, district: DistrictCode, code: u64) -> Result<(Vec<areas::AreaState>, Vec<Event>)> {
         let hidden = || ServiceError::NotFound(say!("area {code}", "区域 {code}"));
         self.serves(district).map_err(|_| hidden())?;
         let mut reader = self.store.read().await?;
         let conn = &mut reader.conn();
-        let states = areas::states(conn, district, code).await?;
+        let states = if code == district.number() {
+            areas::district_states(conn, district).await?
+        } else {
+            areas::states(conn, district, code).await?
+        };
         if states.is_empty() {
             return Err(hidden());
         }
@@ -183,7 +188,7 @@ async fn edited(
     let fresh = reload(context, conn, district).await?;
     effects.covers = regrid(conn, &fresh, seq).await?;
     let moved = moved_orders(context, conn, district, &fresh).await?;
-    effects.orders = moved.iter().map(|moved| (moved.after.code, moved.before.grid, moved.after.grid)).collect();
+    effects.orders = moved.iter().map(|moved| (moved.after.code, moved.before.order.grid, moved.after.grid)).collect();
     let mut changes: Vec<Change> = plan.put.iter().map(|(before, area)| change_of(before.as_ref(), area)).collect();
     changes.extend(plan.remove.iter().map(|area| {
         let kind = kind_of(area.code, ["subdistrict.removed", "community.removed", "grid.removed"]);
@@ -231,8 +236,14 @@ pub(in crate::service) async fn regrid(
 /// An open order that came into another grid.
 #[derive(Debug)]
 pub(in crate::service) struct MovedOrder {
-    before: Order,
+    before: StoredOrder,
     pub(in crate::service) after: Order,
+}
+
+impl MovedOrder {
+    pub(in crate::service) fn change(&self) -> orders::Change<'_> {
+        orders::Change { was: Some(&self.before), order: &self.after }
+    }
 }
 
 /// The open orders that lie in another grid now.
@@ -243,14 +254,13 @@ pub(in crate::service) async fn moved_orders(
     fresh: &DistrictIndex,
 ) -> StoreResult<Vec<MovedOrder>> {
     let elsewhere = |order: &Order| fresh.grid_at(order.position).filter(|grid| *grid != order.grid);
-    let open = orders::open(conn, district).await?.into_iter();
+    let open = orders::open(conn, district, None).await?.into_iter();
     let codes: Vec<OrderCode> = open.filter(|o| elsewhere(&o.order).is_some()).map(|o| o.order.code).collect();
     // Read again with their tasks, which are the grid's to do too.
-    let moved = orders::load(conn, district, &[], &codes).await?.into_iter().filter_map(|stored| {
-        let mut before = stored.order;
-        let to = elsewhere(&before)?;
-        before.cover = settle::subject_by_id(&context.index, stored.cover);
-        let after = before.clone().regrid(to);
+    let moved = orders::load(conn, district, &[], &codes).await?.into_iter().filter_map(|before| {
+        let to = elsewhere(&before.order)?;
+        let cover = settle::subject_by_id(&context.index, before.cover);
+        let after = Order { cover, ..before.order.clone() }.regrid(to);
         Some(MovedOrder { before, after })
     });
     Ok(moved.collect())
@@ -460,7 +470,7 @@ pub(super) async fn sound(
 
 /// The event of an order that came into another grid.
 pub(in crate::service) fn moved_event(moved: &MovedOrder, seq: i64, at: i64, actor: String) -> Event {
-    let MovedOrder { before, after: order } = moved;
+    let MovedOrder { before: StoredOrder { order: before, .. }, after: order } = moved;
     let data = json!({
         "action": "regrid", "from": order.status.as_str(), "to": order.status.as_str(), "role": "planner",
         "grid": order.grid.to_string(), "grid_before": before.grid.to_string(),

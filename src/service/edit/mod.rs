@@ -137,8 +137,8 @@ impl Open {
             let seq = self.head.next_seq();
             log.push(areas::moved_event(moved, seq, at, asking.actor.log_name()));
         }
-        let after: Vec<_> = moved.iter().map(|moved| &moved.after).collect();
-        crate::store::write(conn, Writing::Apart, orders::rows(self.district, &after, self.now)).await?;
+        let moved: Vec<_> = moved.iter().map(areas::MovedOrder::change).collect();
+        crate::store::write(conn, Writing::Apart, orders::rows(self.district, &moved, self.now)).await?;
         events::rows(self.district, &log).write(conn).await?;
         let reply = rendered.reply(format!("{}:{}", self.district, self.head.seq));
         if let Some(asked) = &asking.idempotency {

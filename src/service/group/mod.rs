@@ -21,7 +21,7 @@ use crate::domain::report::NewReport;
 use crate::store::events::Event;
 use crate::store::head::Head;
 use crate::store::idempotency::{Kept, Slot};
-use crate::store::orders::StoredOrder;
+use crate::store::orders::{Change, StoredOrder};
 use crate::store::personal::{self, PersonalData, Purpose};
 use crate::store::reports::{Accepted, StoredReport};
 use crate::store::{self, Conn, StoreError, Writing, events, head, idempotency, orders, reports};
@@ -119,6 +119,8 @@ fn needed(
 }
 
 struct Working {
+    /// As it was before this group; none of a new one.
+    was: Option<StoredOrder>,
     order: Order,
     changed: bool,
 }
@@ -151,12 +153,13 @@ impl<'a> Group<'a> {
     ) -> Self {
         let mut orders = BTreeMap::new();
         let mut by_cover = HashMap::new();
-        for StoredOrder { mut order, cover, .. } in loaded {
-            order.cover = settle::subject_by_id(&context.index, cover);
-            if let Some(cover) = cover.filter(|_| order.status.is_open()) {
+        for was in loaded {
+            let mut order = was.order.clone();
+            order.cover = settle::subject_by_id(&context.index, was.cover);
+            if let Some(cover) = was.cover.filter(|_| order.status.is_open()) {
                 by_cover.insert(cover, order.code);
             }
-            orders.insert(order.code, Working { order, changed: false });
+            orders.insert(order.code, Working { was: Some(was), order, changed: false });
         }
         Self {
             context,
@@ -238,9 +241,9 @@ impl<'a> Group<'a> {
     /// The order with its reports and history, what this group adds included.
     async fn view(&self, conn: &mut Conn<'_>, order: Order) -> std::result::Result<OrderView, StoreError> {
         let subject = order.code.to_string();
-        let mut history = events::of(conn, self.district, &subject, reading::SHOWN).await?;
+        let mut history = events::of(conn, self.district, &subject, None, reading::SHOWN).await?;
         history.extend(self.events.iter().filter(|event| event.subject == subject).cloned());
-        let mut stored = reports::of_order(conn, order.code, reading::SHOWN).await?;
+        let mut stored = reports::of_order(conn, order.code, None, reading::SHOWN).await?;
         stored.extend(self.reports.iter().filter(|r| r.work_order == order.code).map(StoredReport::from));
         Ok(OrderView { order, reports: stored, history, now: self.now })
     }
@@ -273,18 +276,20 @@ impl<'a> Group<'a> {
         if let Some(cover) = order.cover.as_ref().filter(|_| order.status.is_open()) {
             self.by_cover.insert(cover.id, order.code);
         }
-        self.orders.insert(order.code, Working { order, changed: true });
+        let was = self.orders.remove(&order.code).and_then(|working| working.was);
+        self.orders.insert(order.code, Working { was, order, changed: true });
     }
 
     async fn write(&self, conn: &mut Conn<'_>, writing: Writing) -> std::result::Result<(), StoreError> {
-        let changed: Vec<&Order> = self.orders.values().filter(|w| w.changed).map(|w| &w.order).collect();
-        let [orders, tasks] = orders::rows(self.district, &changed, self.now);
+        let changed = self.orders.values().filter(|w| w.changed);
+        let changed: Vec<_> = changed.map(|w| Change { was: w.was.as_ref(), order: &w.order }).collect();
+        let [orders, past, tasks] = orders::rows(self.district, &changed, self.now);
         let reports = reports::rows(self.district, &self.reports);
         let events = events::rows(self.district, &self.events);
         let personal = personal::rows(self.district, &self.personal);
         let replies = idempotency::rows(self.district, &self.new_replies);
         let head = head::rows(self.district, &self.head);
-        store::write(conn, writing, [orders, tasks, reports, events, personal, replies, head]).await?;
+        store::write(conn, writing, [orders, past, tasks, reports, events, personal, replies, head]).await?;
         for Closing(order) in &self.closing {
             personal::retain_until(conn, self.district, order.number(), self.now + REPORTER_KEPT).await?;
         }

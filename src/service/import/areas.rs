@@ -112,7 +112,9 @@ impl Guli {
                     let conn = &mut conn.conn();
                     let district = file.district;
                     if let Changed::District(record) = &changed {
-                        areas::put_district(conn, record).await?;
+                        // Held before what it numbers is written; a new district begins with its first.
+                        let seq = head::lock(conn, district).await?.map_or(0, |head| head.seq) + 1;
+                        areas::put_district(conn, seq, record).await?;
                         head::create(conn, district).await?;
                         catalog::fill(conn, district, &Catalog::national()).await?;
                     }

@@ -55,7 +55,8 @@ pub(super) struct Undoing {
 }
 
 /// Kinds of files that can be taken back.
-pub const UNDOABLE: [&str; 6] = ["covers", "subdistricts", "communities", "grids", "organizations", "people"];
+pub const UNDOABLE: [&str; 7] =
+    ["covers", "district", "subdistricts", "communities", "grids", "organizations", "people"];
 
 impl Guli {
     /// Takes an import back; refused, with reasons, where something stands on it.
@@ -114,7 +115,7 @@ impl Guli {
         let district = self.district_of_import(id).await?;
         let hidden = || ServiceError::NotFound(say!("import {id}", "导入记录 {id}"));
         let import = imports::find(conn, district, id).await?.ok_or_else(hidden)?;
-        let events = events::of(conn, import.district, &id.to_string(), i64::MAX).await?;
+        let events = events::of(conn, import.district, &id.to_string(), None, i64::MAX).await?;
         let seqs: Vec<i64> =
             events.iter().filter(|event| event.kind == "import.applied").map(|event| event.seq).collect();
         if actor.is_anonymous() || import.actor != actor.log_name() {
@@ -130,20 +131,11 @@ impl Guli {
         if seqs.is_empty() {
             return no(say!("changed nothing", "没有改动任何内容"));
         }
-        match import.kind.as_str() {
-            kind if UNDOABLE.contains(&kind) => {}
-            "district" => {
-                return no(say!(
-                    "brought a district's outline, of which nothing earlier is kept",
-                    "导入的是行政区边界，不保留旧值"
-                ));
-            }
-            _ => {
-                return no(say!(
-                    "brought lines of a table, of which nothing earlier is kept",
-                    "导入的是字典表，不保留旧值"
-                ));
-            }
+        if !UNDOABLE.contains(&import.kind.as_str()) {
+            return no(say!(
+                "brought lines of a table, of which nothing earlier is kept",
+                "导入的是字典表，不保留旧值"
+            ));
         }
         let goes_on = import.state == "undoing";
         Ok(Undoing { import, seqs, goes_on, by: actor.clone(), reason })

@@ -7,12 +7,13 @@ use geo::{Intersects as _, Point};
 
 use super::people::{said_of, taken_back};
 use super::undo::{Undoing, Undone, named};
+use crate::domain::grid::District;
 use crate::domain::id::{DistrictCode, OrgCode};
 use crate::domain::order::Order;
 use crate::domain::organization::Organization;
 use crate::domain::said::{Said, say};
 use crate::index::DistrictIndex;
-use crate::service::edit::areas::{moved_event, moved_orders, regrid, reload};
+use crate::service::edit::areas::{MovedOrder, moved_event, moved_orders, regrid, reload};
 use crate::service::edit::organizations::tied;
 use crate::service::edit::undo::{plan_of, still_sound};
 use crate::service::error::{Result, ServiceError};
@@ -83,21 +84,24 @@ async fn take_back(context: &Context, conn: &mut Conn<'_>, undoing: &Undoing) ->
     let now = head.advance(context.clock.now());
     let seq = head.next_seq();
     head.registry_seq = seq;
+    // Of a district it is not kept what files said of it.
     let kind = match undoing.import.kind.as_str() {
-        "organizations" => Kind::Organization,
-        "people" => Kind::Person,
-        _ => Kind::Area,
+        "organizations" => Some(Kind::Organization),
+        "people" => Some(Kind::Person),
+        "district" => None,
+        _ => Some(Kind::Area),
     };
     let done = match kind {
-        Kind::Area => undo_areas(context, conn, undoing, seq).await?,
-        Kind::Organization => undo_organizations(conn, undoing, seq).await?,
-        Kind::Person => undo_people(conn, undoing, seq).await?,
+        Some(Kind::Area) => undo_areas(context, conn, undoing, seq).await?,
+        Some(Kind::Organization) => undo_organizations(conn, undoing, seq).await?,
+        Some(Kind::Person) => undo_people(conn, undoing, seq).await?,
+        None => undo_district(conn, undoing, seq).await?,
     };
     let TakenBack { removed, restored, kept } = match done {
         Ok(done) => done,
         Err(refused) => return Ok(Err(refused)),
     };
-    if kind != Kind::Person {
+    if let Some(kind @ (Kind::Area | Kind::Organization)) = kind {
         delivered::forget(conn, district, kind, &removed).await?;
         delivered::stand(conn, district, kind, seq, &restored).await?;
     }
@@ -105,14 +109,15 @@ async fn take_back(context: &Context, conn: &mut Conn<'_>, undoing: &Undoing) ->
     fresh.set_change(seq.unsigned_abs());
     let mut log = Vec::new();
     let mut shown = Vec::new();
-    if kind == Kind::Area {
+    if matches!(kind, Some(Kind::Area) | None) {
         regrid(conn, &fresh, seq).await?;
-        for moved in moved_orders(context, conn, district, &fresh).await? {
-            log.push(moved_event(&moved, head.next_seq(), now.as_microsecond(), undoing.by.log_name()));
-            shown.push(moved.after);
+        let moved = moved_orders(context, conn, district, &fresh).await?;
+        for moved in &moved {
+            log.push(moved_event(moved, head.next_seq(), now.as_microsecond(), undoing.by.log_name()));
         }
-        let after: Vec<&Order> = shown.iter().collect();
-        crate::store::write(conn, Writing::Apart, orders::rows(district, &after, now)).await?;
+        let changes: Vec<_> = moved.iter().map(MovedOrder::change).collect();
+        crate::store::write(conn, Writing::Apart, orders::rows(district, &changes, now)).await?;
+        shown.extend(moved.into_iter().map(|moved| moved.after));
     }
     let [brought, changed] = [&removed, &restored].map(|records| records.len() as u64);
     let undone = Undone { kind: undoing.import.kind.clone(), removed: brought, restored: changed, kept, seq };
@@ -121,7 +126,8 @@ async fn take_back(context: &Context, conn: &mut Conn<'_>, undoing: &Undoing) ->
     let import = (district, undoing.import.id);
     imports::set_state(conn, import, "undone", &undoing.import.counts, None).await?;
     head::rows(district, &head).write(conn).await?;
-    let removed = removed.iter().filter(|_| kind == Kind::Organization).filter_map(|code| code.parse().ok()).collect();
+    let removed =
+        removed.iter().filter(|_| kind == Some(Kind::Organization)).filter_map(|code| code.parse().ok()).collect();
     Ok(Ok(Shows { undone, fresh, orders: shown, removed, last: head.seq }))
 }
 
@@ -175,6 +181,23 @@ async fn undo_areas(
     Ok(Ok(done))
 }
 
+/// Name and outline as before.
+async fn undo_district(conn: &mut Conn<'_>, undoing: &Undoing, seq: i64) -> StoreResult<Result<TakenBack>> {
+    let code = undoing.import.district;
+    let states = areas::district_states(conn, code).await?;
+    let present = states.last().map(|state| state.seq_from);
+    let before = states.into_iter().find(|state| state.seq_to.as_ref() == undoing.seqs.first());
+    let Some(Area { name, outline, .. }) = before.map(|state| state.area) else {
+        let detail = say!("nothing is kept of what district {code} was before", "没有保留行政区 {code} 此前的状态");
+        return Ok(conflict(detail));
+    };
+    if present != undoing.seqs.last().copied() {
+        return Ok(later(vec![code.to_string()]));
+    }
+    areas::put_district(conn, seq, &District { code, name, outline }).await?;
+    Ok(Ok(TakenBack { restored: vec![code.to_string()], ..TakenBack::default() }))
+}
+
 /// Open orders whose grid goes, and none that comes back has their ground.
 async fn lost_orders(
     conn: &mut Conn<'_>,
@@ -182,7 +205,7 @@ async fn lost_orders(
     gone: &HashSet<String>,
     put: &[Area],
 ) -> StoreResult<Vec<String>> {
-    let open = orders::open(conn, district).await?.into_iter().map(|stored| stored.order);
+    let open = orders::open(conn, district, None).await?.into_iter().map(|stored| stored.order);
     let lost = open.filter(|order| gone.contains(&order.grid.to_string())).filter(|order| {
         let at = Point::new(order.position.lon(), order.position.lat());
         !put.iter().any(|area| area.outline.intersects(&at))

@@ -75,6 +75,13 @@ impl Database {
                  t.district = w.district AND t.work_order = w.number)",
             ),
             (
+                "an order's past ends where its present begins, and has no gap",
+                "SELECT count(*) FROM work_order_version p WHERE NOT EXISTS (SELECT 1 FROM work_order w WHERE w.district = \
+                 p.district AND w.number = p.number AND w.updated_at = p.superseded_at) AND NOT EXISTS (SELECT 1 FROM \
+                 work_order_version n WHERE n.district = p.district AND n.number = p.number AND n.updated_at = \
+                 p.superseded_at)",
+            ),
+            (
                 "one cover has one open order",
                 "SELECT count(*) FROM (SELECT cover FROM work_order WHERE cover IS NOT NULL AND status NOT IN ('closed', \
                  'cancelled') GROUP BY district, cover HAVING count(*) > 1)",

@@ -37,6 +37,7 @@ pub(super) async fn tell(story: &mut Story) {
     of_covers(story).await;
     of_units_and_grids(story).await;
     of_people(story).await;
+    of_an_outline(story).await;
     for query in ["?limit=1000", "?state=rejected,undone&limit=100", "?profile=again&limit=3"] {
         story.get("demo-admin", &format!("/v1/imports{query}")).await;
     }
@@ -121,6 +122,29 @@ async fn of_units_and_grids(story: &mut Story) {
     let report = deliver(story, "kind=grids", "grids.geojson", &second).await;
     undo(story, &report).await;
     story.get("demo-admin", &format!("/v1/grids/{GRID}/history")).await;
+}
+
+async fn of_an_outline(story: &mut Story) {
+    let path = "/v1/districts/370203";
+    let before = story.get("", path).await;
+    let instant = story.guli.context.clock.now();
+    let mut geometry = before["geometry"].clone();
+    let corner = &mut geometry["coordinates"][0][0][1][0];
+    *corner = json!(corner.as_f64().unwrap() + 1e-6);
+    let feature =
+        json!({"type": "Feature", "properties": {"code": "370203", "name": before["name"]}, "geometry": geometry});
+    let file = json!({"type": "FeatureCollection", "features": [feature]}).to_string();
+    let report = deliver(story, "kind=district", "outline.geojson", &file).await;
+    assert_ne!(story.get("", path).await["geometry"], before["geometry"], "{report}");
+    for _ in 0..2 {
+        let then = story.get("", &format!("{path}?as_of={instant}")).await;
+        let number = story.told.len() - 1;
+        story.told[number].0 = format!("{number}: the outline as it was");
+        assert_eq!(then, before);
+        story.get("demo-admin", &format!("{path}/history")).await;
+        undo(story, &report).await;
+    }
+    assert_eq!(story.get("", path).await["geometry"], before["geometry"]);
 }
 
 async fn of_people(story: &mut Story) {

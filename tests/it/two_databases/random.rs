@@ -28,6 +28,15 @@ impl Numbers {
 struct Subjects {
     covers: Vec<(String, f64, f64)>,
     orders: Vec<String>,
+    seen: Vec<Seen>,
+}
+
+/// What somebody was answered, and when.
+struct Seen {
+    instant: jiff::Timestamp,
+    key: &'static str,
+    path: String,
+    answer: Value,
 }
 
 const DAMAGES: [&str; 6] = ["missing", "broken", "noisy", "sunken", "overflow", "purple"];
@@ -41,7 +50,7 @@ pub(super) async fn tell(story: &mut Story, seed: u64) {
         let at = |axis: &str| cover["position"][axis].as_f64().unwrap();
         (cover["code"].as_str().unwrap().to_owned(), at("lon"), at("lat"))
     });
-    let mut subjects = Subjects { covers: covers.collect(), orders: Vec::new() };
+    let mut subjects = Subjects { covers: covers.collect(), orders: Vec::new(), seen: Vec::new() };
     assert!(!subjects.covers.is_empty());
     let mut numbers = Numbers(seed | 1);
     for _ in 0..STEPS {
@@ -50,10 +59,13 @@ pub(super) async fn tell(story: &mut Story, seed: u64) {
             4..=6 => act(story, &mut numbers, &subjects).await,
             7 => edit_cover(story, &mut numbers, &subjects).await,
             8 => rename(story, &mut numbers).await,
-            _ => look(story, &mut numbers, &subjects).await,
+            _ => look(story, &mut numbers, &mut subjects).await,
         }
     }
     assert!(subjects.orders.len() > STEPS / 10, "hardly anything was reported");
+    for seen in &subjects.seen {
+        look_back(story, seen).await;
+    }
 }
 
 async fn report(story: &mut Story, numbers: &mut Numbers, subjects: &mut Subjects) {
@@ -117,16 +129,51 @@ async fn rename(story: &mut Story, numbers: &mut Numbers) {
     story.ask(Method::PATCH, "/v1/organizations/370203-WAT01", &headers, Some(&body)).await;
 }
 
-async fn look(story: &mut Story, numbers: &mut Numbers, subjects: &Subjects) {
+async fn look(story: &mut Story, numbers: &mut Numbers, subjects: &mut Subjects) {
     let (code, lon, lat) = numbers.one_of(&subjects.covers).clone();
     let key = *numbers.one_of(&KEYS);
-    let path = match numbers.below(5) {
+    let path = match numbers.below(8) {
         0 => format!("/v1/covers/{code}/history"),
         1 => format!("/v1/resolve?lon={lon}&lat={lat}&include=open_orders"),
         2 => format!("/v1/work-orders?near={lon},{lat}&radius_m=400&status=open"),
         3 => "/v1/work-orders?sort=updated&limit=5".to_owned(),
+        4 => "/v1/work-orders?unit=370203-WAT01&status=accepted,arrived,repaired&sort=due".to_owned(),
+        5 => format!("/v1/layers/work-orders.geojson?bbox={},{},{},{}", lon - 1e-2, lat - 1e-2, lon + 1e-2, lat + 1e-2),
+        6 if !subjects.orders.is_empty() => format!("/v1/work-orders/{}", numbers.one_of(&subjects.orders)),
         _ => format!("/v1/covers?bbox={},{},{},{}&limit=5", lon - 1e-3, lat - 1e-3, lon + 1e-3, lat + 1e-3),
     };
-    let answer: Value = story.get(key, &path).await;
-    assert!(answer.is_object(), "{answer}");
+    let instant = story.guli.context.clock.now();
+    let answer = story.get(key, &path).await;
+    if !path.ends_with("/history") {
+        subjects.seen.push(Seen { instant, key, path, answer });
+    }
+}
+
+/// What was answered then is answered again.
+async fn look_back(story: &mut Story, Seen { instant, key, path, answer }: &Seen) {
+    let as_of = format!("{path}{}as_of={instant}", if path.contains('?') { '&' } else { '?' });
+    let mut again = story.get(key, &as_of).await;
+    let number = story.told.len() - 1;
+    story.told[number].0 = format!("{number}: as it was");
+    // A layer's has the instant in it.
+    if path.starts_with("/v1/layers/") {
+        story.told[number].1["etag"] = Value::Null;
+    }
+    let mut answer = answer.clone();
+    for answer in [&mut answer, &mut again] {
+        forget_seconds(answer);
+    }
+    assert_eq!(again, answer, "{as_of}");
+}
+
+/// They go on while an answer is made.
+fn forget_seconds(answer: &mut Value) {
+    match answer {
+        Value::Array(items) => items.iter_mut().for_each(forget_seconds),
+        Value::Object(members) => {
+            members.remove("seconds_left");
+            members.values_mut().for_each(forget_seconds);
+        }
+        _ => {}
+    }
 }
