@@ -66,7 +66,9 @@ async fn run(config: &Config, demo: Demo<'_>) -> Result<()> {
     let local = open_socket(config, &guli);
     let public_url = config.public_url.clone().unwrap_or_else(|| address.clone());
     let pages = Pages::new(config.web_dir.clone());
-    let app = App::new(Arc::clone(&guli), &public_url, config.concurrency).with_pages(pages.clone());
+    let app = App::new(Arc::clone(&guli), &public_url, config.concurrency)
+        .with_pages(pages.clone())
+        .with_peers(config.peers.clone(), config.concurrency);
     let app = match profiles(config, demo) {
         Some(file) => app.with_profiles(Profiles::read(&file)?.profiles),
         None => app,

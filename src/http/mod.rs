@@ -27,6 +27,7 @@ pub mod organizations;
 pub mod page;
 pub mod pages;
 pub mod params;
+mod peers;
 pub mod people;
 mod pool;
 pub mod problem;
@@ -45,15 +46,18 @@ pub mod words;
 pub mod work_orders;
 pub mod write;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::http::uri::Authority;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::routing::{delete, get, patch, post, put};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
+use crate::domain::id::DistrictCode;
 use crate::domain::said::say;
 use crate::export::Cache;
 use crate::import::profile::Profile;
@@ -62,6 +66,7 @@ use crate::service::error::ServiceError;
 use crate::tiles::Tiles;
 use import_out::Imports;
 use pages::Pages;
+use peers::Peers;
 use problem::{Failure, Outcome};
 
 /// What every handler can reach. Cheap to clone.
@@ -77,6 +82,7 @@ pub struct App {
     pub pages: Pages,
     /// Profiles that an import may name, and imports that were made.
     pub imports: Arc<Imports>,
+    peers: Arc<Peers>,
     limits: Arc<Limits>,
 }
 
@@ -99,6 +105,7 @@ impl App {
             tiles,
             pages: Pages::BuiltIn,
             imports: Arc::default(),
+            peers: Arc::default(),
             limits,
         }
     }
@@ -113,6 +120,12 @@ impl App {
     #[must_use]
     pub fn with_profiles(self, profiles: Vec<Profile>) -> Self {
         Self { imports: Arc::new(Imports::new(profiles)), ..self }
+    }
+
+    /// With servers that requests about other districts are sent on to, at most so many at once.
+    #[must_use]
+    pub fn with_peers(self, addresses: BTreeMap<DistrictCode, Authority>, concurrency: usize) -> Self {
+        Self { peers: Arc::new(Peers::new(addresses, concurrency)), ..self }
     }
 }
 
