@@ -140,12 +140,12 @@ impl Guli {
     /// Every district served, with its outline and version.
     pub async fn district_versions(&self) -> Result<Vec<(crate::domain::grid::District, i64)>> {
         let mut reader = self.store.read().await?;
-        let versions: std::collections::BTreeMap<i64, i64> =
+        let versions: std::collections::BTreeMap<DistrictCode, i64> =
             areas::district_versions(&mut reader.conn()).await?.into_iter().collect();
         let districts = areas::districts(&mut reader.conn()).await?.into_iter();
         let served = districts.filter(|district| self.context.index.serves(district.code));
         let with_version = served.map(|district| {
-            let version = versions.get(&district.code.as_i64()).copied().unwrap_or(1);
+            let version = versions.get(&district.code).copied().unwrap_or(1);
             (district, version)
         });
         Ok(with_version.collect())

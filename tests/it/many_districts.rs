@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::districts::{FIRST, SECOND, World, first_cover, until};
+use crate::support::districts::{FIRST, SECOND, World, first_cover, generate, until};
 
 const ANY: [(&str, &str); 1] = [("If-Match", "*")];
 
@@ -39,6 +39,52 @@ async fn a_change_of_one_district_reaches_the_others_that_show_it() {
     let made = json!({ "code": format!("{FIRST}-NEW01"), "name": "新单位", "kind": "utility" });
     world.admin(&alone).post("/v1/organizations", &[], &made).await.expect(201);
     other.patch(&path, &ANY, &json!({ "responsible_unit": format!("{FIRST}-NEW01") })).await.expect(200);
+}
+
+/// What a server of the first district alone shows of the second: where it lies, and its organisations.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_changes_in_a_district_served_elsewhere_is_noticed() {
+    let Some(world) = World::new() else { return };
+    let (alone, second) = (world.serve(&["--serve-districts", FIRST]), world.serve(&["--serve-districts", SECOND]));
+    alone.is_ready().await;
+    second.is_ready().await;
+    let (here, there) = (world.admin(&alone), world.admin(&second));
+    // A unit of the second owns a cover in the first.
+    let unit = format!("{SECOND}-WAT01");
+    let cover = format!("/v1/covers/{}", first_cover(&here, FIRST).await["code"].as_str().unwrap());
+    here.patch(&cover, &ANY, &json!({ "owner": unit })).await.expect(200);
+    there.patch(&format!("/v1/organizations/{unit}"), &ANY, &json!({ "name": "新名字" })).await.expect(200);
+    let shown = async || here.get(&cover).await.expect(200)["owner"]["name"] == "新名字";
+    until("the cover shows its owner's new name", shown).await;
+    // The second moves away.
+    let place = first_cover(&there, SECOND).await["position"].clone();
+    let pin = format!("/v1/resolve?lon={}&lat={}", place["lon"], place["lat"]);
+    here.get(&pin).await.problem(421, "other-district");
+    generate(&world.home);
+    let file = world.home.path().join("world/380101/district.geojson");
+    let mut outline: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    for ring in outline["features"][0]["geometry"]["coordinates"].as_array_mut().unwrap() {
+        for corner in ring.as_array_mut().unwrap() {
+            corner[0] = json!(corner[0].as_f64().unwrap() + 5.0);
+        }
+    }
+    std::fs::write(&file, outline.to_string()).unwrap();
+    let address = world.postgres.address();
+    let import = [
+        "import",
+        "world/380101",
+        "--profile",
+        "district",
+        "--district",
+        SECOND,
+        "--database",
+        &address,
+        "--key-file",
+        "guli.key",
+    ];
+    world.home.guli(&import).ok();
+    let moved = async || here.get(&pin).await.status == 422;
+    until("a pin where the second was lies in no district", moved).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
