@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::Guli;
 use super::command::OrderView;
 use super::error::{Result, ServiceError};
-use super::settle;
+use super::{settle, strangers};
 use crate::domain::actor::{self, Action, Actor, OrderFilter, Resource};
 use crate::domain::id::{CoverCode, DistrictCode, GridCode, OrderCode};
 use crate::domain::order::{ActionKind, Order, Rules, Status};
@@ -101,6 +101,7 @@ impl Guli {
         let mut reader = self.store.read().await?;
         let mut conn = reader.conn();
         let stored = orders::load(&mut conn, code.district(), &[], &[code]).await?.pop().ok_or_else(hidden)?;
+        self.context.introduce(&mut conn, code.district(), strangers::acting([&stored.order].into_iter())).await?;
         let order = self.with_subject(stored).order;
         let owner = order.cover.as_ref().and_then(|cover| cover.owner.as_ref());
         let resource = Resource::Order { grid: order.grid, assignee: &order.assignee, owner };
@@ -135,6 +136,8 @@ impl Guli {
             }
             let wanted = self.wanted(actor, asked, district, now);
             let found = orders::list(&mut reader.conn(), district, &wanted).await?;
+            let acting = strangers::acting(found.iter().map(|stored| &stored.order));
+            self.context.introduce(&mut reader.conn(), district, acting).await?;
             let found = found.into_iter().map(|stored| self.with_subject(stored));
             page.items.extend(found.filter_map(|stored| listed(asked.near, stored)));
             if page.items.len() > asked.limit && !by_distance {

@@ -87,6 +87,33 @@ async fn what_changes_in_a_district_served_elsewhere_is_noticed() {
     until("a pin where the second was lies in no district", moved).await;
 }
 
+/// Of other districts' organisations a server holds those that are named, and knows the others when they come to be.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_can_be_handed_to_a_unit_of_a_district_served_elsewhere() {
+    let Some(world) = World::new() else { return };
+    let key = world.key_of("dispatcher");
+    let alone = world.serve(&["--serve-districts", FIRST]);
+    alone.is_ready().await;
+    let (admin, dispatcher) = (world.admin(&alone), alone.with(&key));
+    let cover = first_cover(&admin, FIRST).await;
+    let report = json!({ "cover": cover["code"], "damage": "broken" });
+    let reported = admin.post("/v1/reports", &[], &report).await.expect(201);
+    let order = reported["work_order"]["code"].as_str().unwrap();
+    let unit = format!("{SECOND}-WAT01");
+    let hand = |unit: &str| json!({ "unit": unit, "reason": "跨区支援" });
+    dispatcher.act(order, "reassign", &hand(&format!("{SECOND}-NONE"))).await.problem(422, "invalid");
+    let handed = dispatcher.act(order, "reassign", &hand(&unit)).await.expect(200);
+    let name = handed["responsible_unit"]["name"].as_str().unwrap().to_owned();
+    assert!(handed["responsible_unit"]["code"] == *unit && name != unit, "{handed}");
+    // One that starts now has no other reason to know the unit.
+    let another = world.serve(&["--serve-districts", FIRST]);
+    another.is_ready().await;
+    for path in [format!("/v1/work-orders/{order}"), "/v1/work-orders?status=open".to_owned()] {
+        let shown = world.admin(&another).get(&path).await.expect(200);
+        assert!(shown.to_string().contains(&name), "{shown}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_district_harms_no_other() {
     let Some(world) = World::new() else { return };

@@ -75,6 +75,11 @@ impl World {
         Some(Self { home, postgres, key: key.clone() })
     }
 
+    /// A key to both districts, which a server knows that is started afterwards.
+    pub(crate) fn key_of(&self, role: &str) -> String {
+        create_key(&self.home, &self.postgres.address(), role)
+    }
+
     pub(crate) fn serve(&self, more: &[&str]) -> Server<'_> {
         self.serve_on("127.0.0.1:0", more)
     }
