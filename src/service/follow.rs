@@ -98,7 +98,7 @@ impl Guli {
     }
 
     /// Follows one district, in its lane.
-    async fn follow_district(&self, district: DistrictCode) -> Result<()> {
+    pub(super) async fn follow_district(&self, district: DistrictCode) -> Result<()> {
         let context = Arc::clone(&self.context);
         let work = self.writer.run(
             district,
