@@ -1,9 +1,11 @@
 //! Configuration: `guli.toml`, overridden by `GULI_*`, overridden by flags → one validated [`Config`].
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use axum::http::uri::Authority;
+use serde::{Deserialize, Deserializer};
 
 use crate::domain::grid::Districts;
 use crate::domain::id::DistrictCode;
@@ -65,6 +67,10 @@ pub struct Settings {
         global = true
     )]
     pub districts: Option<Vec<String>>,
+    /// Which server has which of the other districts: requests about them are sent on to it; repeat or separate by commas
+    #[arg(long = "peer", env = "GULI_PEERS", value_name = "CODE=URL", value_delimiter = ',', value_parser = peer, global = true)]
+    #[serde(default, deserialize_with = "table")]
+    pub peers: Option<Vec<(String, String)>>,
     /// Pages that the `SQLite` file may have; for tests of a full disk
     #[arg(long, env = "GULI_MAX_PAGE_COUNT", hide = true, global = true)]
     pub max_page_count: Option<u32>,
@@ -93,9 +99,21 @@ impl Settings {
             concurrency: self.concurrency.or(under.concurrency),
             web_dir: self.web_dir.or(under.web_dir),
             districts: self.districts.or(under.districts),
+            peers: self.peers.or(under.peers),
             max_page_count: self.max_page_count.or(under.max_page_count),
         }
     }
+}
+
+/// `CODE=URL`
+fn peer(text: &str) -> Result<(String, String), &'static str> {
+    let (code, url) = text.split_once('=').ok_or("a peer looks like 370203=http://10.0.0.5:8080")?;
+    Ok((code.to_owned(), url.to_owned()))
+}
+
+/// `[peers]`: addresses by district.
+fn table<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<(String, String)>>, D::Error> {
+    Ok(Some(BTreeMap::deserialize(deserializer)?.into_iter().collect()))
 }
 
 /// The whole configuration, checked.
@@ -110,6 +128,7 @@ pub struct Config {
     pub concurrency: usize,
     pub web_dir: Option<PathBuf>,
     pub districts: Districts,
+    pub peers: BTreeMap<DistrictCode, Authority>,
     pub max_page_count: Option<u32>,
 }
 
@@ -150,6 +169,7 @@ impl Config {
             concurrency,
             web_dir: settings.web_dir.clone(),
             districts: districts(settings.districts.as_deref())?,
+            peers: peers(settings.peers.as_deref().unwrap_or_default())?,
             max_page_count: settings.max_page_count,
         })
     }
@@ -163,6 +183,18 @@ fn districts(codes: Option<&[String]>) -> Result<Districts, ConfigError> {
             .map_err(|error| ConfigError::Value { key: "districts", message: english(error).into_owned() })
     };
     Ok(Districts::Only(codes.iter().map(read).collect::<Result<_, _>>()?))
+}
+
+fn peers(named: &[(String, String)]) -> Result<BTreeMap<DistrictCode, Authority>, ConfigError> {
+    let wrong = |message| ConfigError::Value { key: "peers", message };
+    let read = |(code, url): &(String, String)| {
+        let district = code.trim().parse::<DistrictCode>().map_err(|error| wrong(english(error).into_owned()))?;
+        let host = url.trim().trim_end_matches('/').strip_prefix("http://");
+        let address = host.filter(|host| !host.contains('@')).and_then(|host| host.parse().ok());
+        let shape = || wrong(format!("a peer's address looks like http://10.0.0.5:8080, got {url:?}"));
+        Ok((district, address.ok_or_else(shape)?))
+    };
+    named.iter().map(read).collect()
 }
 
 /// Whether it is what a browser sends as `Origin`: a scheme and a host, perhaps with a port.
@@ -208,6 +240,25 @@ mod tests {
         ] {
             let settings = Settings { allowed_origins: Some(vec![origin.to_owned()]), ..Settings::default() };
             assert_eq!(Config::new(&settings).is_ok(), fits, "{origin}");
+        }
+    }
+
+    #[test]
+    fn a_peer_is_a_district_and_a_server() {
+        let file: Settings = toml::from_str("[peers]\n\"370203\" = \"http://10.0.0.5:8080\"\n").unwrap();
+        let config = Config::new(&file).unwrap();
+        assert_eq!(config.peers.values().map(Authority::as_str).collect::<Vec<_>>(), ["10.0.0.5:8080"]);
+        for (named, fits) in [
+            ("370203=http://guli.example.org/", true),
+            ("370203=http://[::1]:8080", true),
+            ("370203=https://guli.example.org", false),
+            ("370203=http://key@guli.example.org", false),
+            ("370203=http://guli.example.org/v1", false),
+            ("370203=http://", false),
+            ("Shibei=http://guli.example.org", false),
+        ] {
+            let settings = Settings { peers: Some(vec![peer(named).unwrap()]), ..Settings::default() };
+            assert_eq!(Config::new(&settings).is_ok(), fits, "{named}");
         }
     }
 }

@@ -39,7 +39,8 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   guli serve
   guli serve --listen 0.0.0.0:8080 --database sqlite:///var/lib/guli/guli.db
-  guli serve --listen 127.0.0.1:0             takes a free port and prints it")]
+  guli serve --listen 127.0.0.1:0             takes a free port and prints it
+  guli serve --serve-districts 370203 --peer 370202=http://10.0.0.4:8080")]
     Serve,
     /// Serve the demo district (市北区), made and loaded at the first start
     #[command(

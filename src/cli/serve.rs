@@ -66,7 +66,9 @@ async fn run(config: &Config, demo: Demo<'_>) -> Result<()> {
     let local = open_socket(config, &guli);
     let public_url = config.public_url.clone().unwrap_or_else(|| address.clone());
     let pages = Pages::new(config.web_dir.clone());
-    let app = Parts::new(Arc::clone(&guli), &public_url, config.concurrency).with_pages(pages.clone());
+    let app = Parts::new(Arc::clone(&guli), &public_url, config.concurrency)
+        .with_pages(pages.clone())
+        .with_peers(config.peers.clone(), config.concurrency);
     let app = match profiles(config, demo) {
         Some(file) => app.with_profiles(Profiles::read(&file)?.profiles),
         None => app,
@@ -183,7 +185,7 @@ fn follow(guli: &Arc<Guli>) -> Vec<JoinHandle<()>> {
     vec![
         tokio::spawn(async move { following.keep_following().await }),
         tokio::spawn(async move { telling.keep_telling().await }),
-        tokio::spawn(look_for_keys(Arc::clone(guli))),
+        tokio::spawn(look_beside_the_feeds(Arc::clone(guli))),
     ]
 }
 
@@ -199,18 +201,22 @@ async fn alone(mut guli: Arc<Guli>) -> Option<Guli> {
     None
 }
 
-/// How long a key that another process made or revoked may go unnoticed.
-const KEYS_EVERY: Duration = Duration::from_secs(2);
+/// How long a key that another process made or revoked, or a name in a district served elsewhere, may go unnoticed.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// Reads the keys in force again and again.
-async fn look_for_keys(guli: Arc<Guli>) {
-    let mut ticks = tokio::time::interval(KEYS_EVERY);
+/// Looks again and again at what no feed tells of that is followed here.
+async fn look_beside_the_feeds(guli: Arc<Guli>) {
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
     loop {
         ticks.tick().await;
-        match tokio::time::timeout(KEYS_EVERY, guli.reload_keys()).await {
+        match tokio::time::timeout(LOOK_EVERY, guli.reload_keys()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "the keys in force could not be read again"),
             Err(_) => tracing::warn!("the keys in force could not be read again: the database does not answer"),
+        }
+        // Where the database is away, the keys have said so.
+        if let Ok(Err(error)) = tokio::time::timeout(LOOK_EVERY, guli.look_at_strangers()).await {
+            tracing::debug!(%error, "organizations of other districts could not be looked at");
         }
     }
 }

@@ -18,22 +18,33 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// Deepest nesting of a JSON body.
 const DEPTH: usize = 32;
 
+const JSON: &str = "application/json";
+const PATCH: &str = "application/merge-patch+json";
+
 /// Reads a whole body of JSON.
 pub async fn bytes(headers: &HeaderMap, body: Body) -> Result<Vec<u8>> {
-    read(headers, body, &["application/json"], "application/json").await
+    read(headers, body, &[JSON], JSON).await
 }
 
 /// Reads a whole JSON Merge Patch, which many send as plain JSON.
 pub async fn patch_bytes(headers: &HeaderMap, body: Body) -> Result<Vec<u8>> {
-    let kinds = ["application/merge-patch+json", "application/json"];
-    read(headers, body, &kinds, "application/merge-patch+json").await
+    read(headers, body, &[PATCH, JSON], PATCH).await
+}
+
+/// Whether a body is said to be JSON, and so is read as a whole or not at all.
+pub fn is_json(headers: &HeaderMap) -> bool {
+    is_one_of(headers, &[PATCH, JSON])
+}
+
+fn is_one_of(headers: &HeaderMap, kinds: &[&str]) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kinds.iter().any(|known| kind.eq_ignore_ascii_case(known))
 }
 
 /// Reads a whole body of at most [`LIMIT`] bytes.
 async fn read(headers: &HeaderMap, body: Body, kinds: &[&str], wanted: &'static str) -> Result<Vec<u8>> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kinds.iter().any(|known| kind.eq_ignore_ascii_case(known)) {
+    if !is_one_of(headers, kinds) {
         return Err(media_type(wanted));
     }
     // Whoever sends a byte now and then would keep a place that others need.

@@ -15,8 +15,8 @@ use axum::response::IntoResponse as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use super::App;
 use super::problem::{Failure, Language, Pending, respond};
+use super::{App, peers};
 use crate::domain::actor::Actor;
 use crate::domain::id::DistrictCode;
 use crate::domain::said::say;
@@ -30,7 +30,7 @@ const IMPORTS: [&str; 2] = ["/v1/imports", "/v1/imports/{id}/undo"];
 /// Many districts that changed are looked at one after the other.
 const CHECK_TIMEOUT: Duration = Duration::from_mins(3);
 const CHECKS: [&str; 2] = ["/v1/quality", "/v1/quality/{id}"];
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What stays of a refusal's headers.
 const KEPT: [HeaderName; 3] =
@@ -89,21 +89,13 @@ async fn edge(State(app): State<App>, request: Request, next: Next) -> Response<
     // The route's template and never the path: a path may hold a tracking token.
     let route = request.extensions().get::<MatchedPath>().cloned();
     let started = Instant::now();
-    let pool = if method == Method::GET || method == Method::HEAD { &app.limits.reads } else { &app.limits.writes };
-    // Waited for without a permit: a number that never comes would keep others' requests out.
-    let ready = match super::misdirected::check(&app.guli, request.uri()) {
-        Ok(()) => wait_for(&app, request.headers()).await,
-        Err(elsewhere) => Err(elsewhere),
+    let longest = longest(&method, route.as_ref().map_or("", MatchedPath::as_str));
+    let answered = if app.peers.may_have(request.headers()) {
+        Box::pin(here_or_there(&app, &id, longest, request, next)).await
+    } else {
+        here(&app, longest, request, next).await
     };
-    let answered = match (ready, pool.try_acquire()) {
-        (Err(error), _) => Some(Failure(error).into_response()),
-        (Ok(()), Ok(_permit)) => {
-            let longest = longest(&method, route.as_ref().map_or("", MatchedPath::as_str));
-            tokio::time::timeout(longest, next.run(request)).await.ok()
-        }
-        (Ok(()), Err(_)) => None,
-    };
-    let mut response = answered.unwrap_or_else(|| Failure(ServiceError::Unavailable).into_response());
+    let mut response = answered.unwrap_or_else(|error| Failure(error).into_response());
     if let Some(Pending(error)) = response.extensions_mut().remove::<Pending>() {
         let mut said = std::mem::take(response.headers_mut());
         if let ServiceError::Internal(what) = &error {
@@ -126,6 +118,42 @@ async fn edge(State(app): State<App>, request: Request, next: Next) -> Response<
     super::ops::count(&method, route, status, took);
     response.headers_mut().insert(REQUEST_ID, id);
     response
+}
+
+/// This server's answer.
+async fn here(app: &App, longest: Duration, request: Request, next: Next) -> Result<Response<Body>, ServiceError> {
+    super::misdirected::check(&app.guli, request.uri())?;
+    // Waited for without a permit: a number that never comes would keep others' requests out.
+    wait_for(app, request.headers()).await?;
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let pool = if reads { &app.limits.reads } else { &app.limits.writes };
+    let _permit = pool.try_acquire().map_err(|_| ServiceError::Unavailable)?;
+    tokio::time::timeout(longest, next.run(request)).await.map_err(|_| ServiceError::Unavailable)
+}
+
+/// This server's answer or, to what turns out to be about a peer's district, the peer's.
+async fn here_or_there(
+    app: &App,
+    id: &HeaderValue,
+    longest: Duration,
+    request: Request,
+    next: Next,
+) -> Result<Response<Body>, ServiceError> {
+    let peer = |error: &ServiceError| match error {
+        ServiceError::OtherDistrict(district) => app.peers.of(*district),
+        _ => None,
+    };
+    if let Err(error) = super::misdirected::check(&app.guli, request.uri()) {
+        let Some(peer) = peer(&error) else { return Err(error) };
+        return peers::ask(app, peer, request, id, longest).await;
+    }
+    let (request, spare) = peers::spare(request);
+    let response = here(app, longest, request, next).await?;
+    let misdirected = response.extensions().get::<Pending>().and_then(|Pending(error)| peer(error));
+    match (misdirected, spare) {
+        (Some(peer), Some(spare)) => peers::ask(app, peer, spare.again(), id, longest).await,
+        _ => Ok(response),
+    }
 }
 
 /// `Guli-Min-Feed: 370203:4812`
@@ -156,7 +184,8 @@ const OLD: jiff::SignedDuration = jiff::SignedDuration::from_secs(3);
 
 /// `Guli-Index-Age: 12`, in seconds: the database is away, and what others wrote meanwhile is not in here.
 fn tell_age(app: &App, response: &mut Response<Body>) {
-    if !app.guli.is_shared() {
+    // A peer's answer is of the peer's memory.
+    if !app.guli.is_shared() || response.headers().contains_key(header::VIA) {
         return;
     }
     let age = app.guli.index_age();

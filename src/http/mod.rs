@@ -27,6 +27,7 @@ pub mod organizations;
 pub mod page;
 pub mod pages;
 pub mod params;
+mod peers;
 pub mod people;
 mod pool;
 pub mod problem;
@@ -45,15 +46,18 @@ pub mod words;
 pub mod work_orders;
 pub mod write;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::http::uri::Authority;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::routing::{delete, get, patch, post, put};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
+use crate::domain::id::DistrictCode;
 use crate::domain::said::say;
 use crate::export::Cache;
 use crate::import::profile::Profile;
@@ -62,6 +66,7 @@ use crate::service::error::ServiceError;
 use crate::tiles::Tiles;
 use import_out::Imports;
 use pages::Pages;
+use peers::Peers;
 use problem::{Failure, Outcome};
 
 /// What every handler can reach. Each request holds it several times over: one count for all of it.
@@ -81,6 +86,7 @@ pub struct Parts {
     pub pages: Pages,
     /// Profiles that an import may name, and imports that were made.
     pub imports: Imports,
+    peers: Peers,
     limits: Limits,
 }
 
@@ -114,6 +120,7 @@ impl Parts {
             tiles: Tiles::default(),
             pages: Pages::BuiltIn,
             imports: Imports::default(),
+            peers: Peers::default(),
             limits: Limits { reads: Semaphore::new(concurrency), writes: Semaphore::new(concurrency) },
         }
     }
@@ -128,6 +135,12 @@ impl Parts {
     #[must_use]
     pub fn with_profiles(self, profiles: Vec<Profile>) -> Self {
         Self { imports: Imports::new(profiles), ..self }
+    }
+
+    /// With servers that requests about other districts are sent on to, at most so many at once.
+    #[must_use]
+    pub fn with_peers(self, addresses: BTreeMap<DistrictCode, Authority>, concurrency: usize) -> Self {
+        Self { peers: Peers::new(addresses, concurrency), ..self }
     }
 }
 

@@ -13,7 +13,7 @@ use utoipa::openapi::{RefOr, Required};
 use utoipa::{Modify, OpenApi};
 
 use super::problem::Problem;
-use super::refusals::{INTERNAL, INVALID, MALFORMED, UNAUTHORIZED, UNAVAILABLE, UNKNOWN_CRS, answers};
+use super::refusals::{INTERNAL, INVALID, MALFORMED, OTHER_DISTRICT, UNAUTHORIZED, UNAVAILABLE, UNKNOWN_CRS, answers};
 use super::{
     actions, area_edit, areas, cover_edit, covers, feed, import_list, import_made, imports, layers, me, ops,
     organizations, pages, people, quality, reports, resolve, tiles, work_orders,
@@ -119,7 +119,7 @@ fn methods(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 fn describe(operation: &mut Operation) {
     let mut common = vec![INTERNAL, UNAVAILABLE];
     if !operation.tags.iter().flatten().any(|tag| tag == "operations") {
-        common.extend([MALFORMED, UNAUTHORIZED, INVALID, UNKNOWN_CRS]);
+        common.extend([MALFORMED, UNAUTHORIZED, INVALID, UNKNOWN_CRS, OTHER_DISTRICT]);
         let none = SecurityRequirement::default();
         let key = SecurityRequirement::new::<_, [&str; 0], &str>("key", []);
         operation.security.get_or_insert_with(|| vec![none, key]);

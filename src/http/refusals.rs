@@ -143,12 +143,17 @@ fn unavailable() -> serde_json::Value {
     json!({"title": "Not possible for the moment", "detail": "the database cannot write now"})
 }
 
+fn other_district() -> serde_json::Value {
+    json!({"title": "Served elsewhere", "detail": "district 370203 is served elsewhere"})
+}
+
 pub(super) const MALFORMED: Fault = (400, "malformed", malformed);
 pub(super) const UNAUTHORIZED: Fault = (401, "unauthorized", unauthorized);
 const FORBIDDEN: Fault = (403, "forbidden", forbidden);
 const NOT_FOUND: Fault = (404, "not-found", not_found);
 const TOO_LARGE: Fault = (413, "too-large", too_large);
 const MEDIA_TYPE: Fault = (415, "unsupported-media-type", media_type);
+pub(super) const OTHER_DISTRICT: Fault = (421, "other-district", other_district);
 pub(super) const INVALID: Fault = (422, "invalid", invalid);
 pub(super) const UNKNOWN_CRS: Fault = (422, "unknown-crs", unknown_crs);
 const OUTSIDE: Fault = (422, "outside-service-area", outside);

@@ -23,6 +23,7 @@ mod resolve;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use arc_swap::ArcSwap;
@@ -197,6 +198,18 @@ impl Index {
         let gone = before.units().filter(own).filter(|unit| after.unit(&unit.code).is_none());
         let gone = gone.map(|unit| Organization::nameless(unit.code.clone()));
         changed.map(|unit| Organization::clone(unit)).chain(gone).collect()
+    }
+
+    /// The organisations of districts that are not served, each once.
+    pub fn strangers(&self) -> Vec<Arc<Organization>> {
+        let atlas = self.atlas.load();
+        let mut strangers = BTreeMap::new();
+        for district in atlas.districts() {
+            let units = district.read();
+            let strange = units.units().filter(|unit| atlas.get(unit.code.district()).is_none());
+            strangers.extend(strange.map(|unit| (unit.code.clone(), Arc::clone(unit))));
+        }
+        strangers.into_values().collect()
     }
 
     /// The districts with a grid that this organisation supervises.

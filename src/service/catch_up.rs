@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Context, load};
+use super::{Context, load, strangers};
 use crate::domain::id::{DistrictCode, OrderCode, OrgCode};
 use crate::domain::organization::Organization;
 use crate::index::{DistrictIndex, IndexError};
@@ -151,7 +151,9 @@ impl Context {
     ) -> Result<()> {
         let codes: Vec<OrderCode> = codes.iter().copied().collect();
         for chunk in codes.chunks(crate::store::ROWS_PER_STATEMENT) {
-            for stored in orders::load(conn, district, &[], chunk).await? {
+            let loaded = orders::load(conn, district, &[], chunk).await?;
+            self.introduce(conn, district, strangers::acting(loaded.iter().map(|stored| &stored.order))).await?;
+            for stored in loaded {
                 let mut order = stored.order;
                 order.cover = super::settle::subject_by_id(&self.index, stored.cover);
                 load::show(self, &order);

@@ -130,6 +130,14 @@ impl Asked {
             Self::Reassign { .. } => ActionKind::Reassign,
         }
     }
+
+    /// Whom the order is handed to.
+    pub const fn handed_to(&self) -> Option<&Assignee> {
+        match self {
+            Self::Reassign { unit, .. } => Some(unit),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -14,16 +14,22 @@ use crate::store::{Result, areas};
 
 /// The database's districts by code: whose outline a position lies in is known of those too that are not in memory.
 #[derive(Debug, Default)]
-pub(super) struct Known(ArcSwap<Vec<District>>);
+pub(super) struct Known(ArcSwap<Outlines>);
+
+#[derive(Debug, Default)]
+struct Outlines {
+    versions: Vec<(DistrictCode, i64)>,
+    districts: Vec<District>,
+}
 
 impl Known {
     /// Whether all of them are in memory.
     pub(super) fn all_in(&self, index: &Index) -> bool {
-        self.0.load().iter().all(|district| index.serves(district.code))
+        self.0.load().districts.iter().all(|district| index.serves(district.code))
     }
 
-    fn has(&self, district: DistrictCode) -> bool {
-        self.0.load().binary_search_by_key(&district, |known| known.code).is_ok()
+    pub(super) fn has(&self, district: DistrictCode) -> bool {
+        self.0.load().districts.binary_search_by_key(&district, |known| known.code).is_ok()
     }
 }
 
@@ -49,7 +55,7 @@ impl Context {
     pub(super) fn outside(&self, position: Position<Wgs84>, at: At) -> ServiceError {
         let point = geo::Point::new(position.lon(), position.lat());
         let known = self.known.0.load();
-        let mut around = known.iter().filter(|district| district.outline.intersects(&point));
+        let mut around = known.districts.iter().filter(|district| district.outline.intersects(&point));
         let why = around.find_map(|district| self.why_absent(district.code));
         why.unwrap_or_else(|| {
             if self.progress.is_loaded() {
@@ -86,12 +92,11 @@ impl Guli {
         self.context.why_absent(district).map_or(Ok(()), Err)
     }
 
-    /// Reads where the districts lie, when there are others than were known.
-    pub(super) async fn know(&self, districts: &[DistrictCode]) -> Result<()> {
-        let known = self.context.known.0.load();
-        if !known.iter().map(|known| known.code).eq(districts.iter().copied()) {
-            let records = areas::districts(&mut self.store.read().await?.conn()).await?;
-            self.context.known.0.store(std::sync::Arc::new(records));
+    /// Reads where the districts lie, when there are others than were known, or other outlines.
+    pub(super) async fn know(&self, versions: Vec<(DistrictCode, i64)>) -> Result<()> {
+        if self.context.known.0.load().versions != versions {
+            let districts = areas::districts(&mut self.store.read().await?.conn()).await?;
+            self.context.known.0.store(std::sync::Arc::new(Outlines { versions, districts }));
         }
         Ok(())
     }

@@ -70,7 +70,7 @@ impl Guli {
     async fn look(&self) -> Result<(Vec<DistrictCode>, Vec<DistrictCode>)> {
         let look = async {
             let (known, heads) = self.heads().await?;
-            self.know(&known).await?;
+            self.know(known).await?;
             Ok(heads)
         };
         let heads = tokio::time::timeout(PATIENCE, look).await.unwrap_or_else(|_| Err(silent()))?;
@@ -86,18 +86,19 @@ impl Guli {
         Ok((heads.into_keys().collect(), due))
     }
 
-    /// The database's districts, and how far those are that this process serves.
-    async fn heads(&self) -> Result<(Vec<DistrictCode>, BTreeMap<DistrictCode, i64>)> {
+    /// The database's districts with their versions, and how far those are that this process serves.
+    async fn heads(&self) -> Result<(Vec<(DistrictCode, i64)>, BTreeMap<DistrictCode, i64>)> {
         let mut reader = self.store.read().await?;
         let conn = &mut reader.conn();
-        let known = areas::district_codes(conn).await?;
-        let served: Vec<_> = known.iter().copied().filter(|district| self.context.districts.serve(*district)).collect();
+        let known = areas::district_versions(conn).await?;
+        let codes = known.iter().map(|(district, _)| *district);
+        let served: Vec<_> = codes.filter(|district| self.context.districts.serve(*district)).collect();
         let heads = head::of(conn, &served).await?.into_iter().collect();
         Ok((known, heads))
     }
 
     /// Follows one district, in its lane.
-    async fn follow_district(&self, district: DistrictCode) -> Result<()> {
+    pub(super) async fn follow_district(&self, district: DistrictCode) -> Result<()> {
         let context = Arc::clone(&self.context);
         let work = self.writer.run(
             district,

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Context;
 use super::registry::Contact;
-use super::settle;
+use super::{settle, strangers};
 use crate::domain::grid::{District, DutyKind};
 use crate::domain::id::{DistrictCode, GridCode, OrgCode, PersonId};
 use crate::domain::order::Order;
@@ -122,6 +122,7 @@ async fn leaders(context: &Context, conn: &mut Conn<'_>, district: &District) ->
 /// Puts the district's open orders beside its covers, and takes off those that are no longer open.
 pub(super) async fn open_orders(context: &Context, conn: &mut Conn<'_>, district: DistrictCode) -> Result<()> {
     let open = orders::open(conn, district, None).await?;
+    context.introduce(conn, district, strangers::acting(open.iter().map(|stored| &stored.order))).await?;
     let codes: HashSet<_> = open.iter().map(|stored| stored.order.code).collect();
     context.index.retain_orders(district, |code| codes.contains(&code));
     for stored in open {

@@ -22,6 +22,7 @@ pub mod registry;
 pub mod reply;
 mod retention;
 mod settle;
+mod strangers;
 pub mod tracking;
 mod writer;
 

@@ -6,7 +6,7 @@ use super::Guli;
 use super::command::OrderView;
 use super::error::{Result, ServiceError};
 use super::moment::{Moment, Reach};
-use super::{load, settle};
+use super::{load, settle, strangers};
 use crate::domain::actor::{self, Action, Actor, OrderFilter, Resource};
 use crate::domain::id::{CoverCode, DistrictCode, GridCode, OrderCode};
 use crate::domain::order::{ActionKind, Order, Rules, Status};
@@ -107,6 +107,7 @@ impl Guli {
             None => present,
             Some(instant) => self.before(&mut conn, actor, &moment, present, instant).await?,
         };
+        self.context.introduce(&mut conn, code.district(), strangers::acting([&stored.order].into_iter())).await?;
         let order = self.with_subject(&moment, stored).order;
         may_read(actor, &order)?;
         let history = events::of(&mut conn, code.district(), &code.to_string(), as_of, SHOWN).await?;
@@ -172,6 +173,8 @@ impl Guli {
             }
             let wanted = self.wanted(actor, moment, asked, district, now);
             let found = orders::list(conn, district, then, &wanted).await?;
+            let acting = strangers::acting(found.iter().map(|stored| &stored.order));
+            self.context.introduce(conn, district, acting).await?;
             let found = found.into_iter().map(|stored| self.with_subject(moment, stored));
             page.items.extend(found.filter_map(|stored| listed(asked.near, stored)));
             if page.items.len() > asked.limit && !by_distance {

@@ -151,14 +151,14 @@ impl Guli {
             }
             return Ok(found);
         }
-        let versions: std::collections::BTreeMap<i64, i64> =
+        let versions: std::collections::BTreeMap<DistrictCode, i64> =
             areas::district_versions(&mut reader.conn()).await?.into_iter().collect();
         let districts = areas::districts(&mut reader.conn()).await?.into_iter();
         let served = districts.filter(|district| {
             wanted.binary_search(&district.code).is_ok() && self.context.index.serves(district.code)
         });
         let with_version = served.map(|district| {
-            let version = versions.get(&district.code.as_i64()).copied().unwrap_or(1);
+            let version = versions.get(&district.code).copied().unwrap_or(1);
             (district, version)
         });
         Ok(with_version.collect())

@@ -1,5 +1,5 @@
-//! Forgetting what is past its end: personal data (个人信息), replies kept for who asks again, and what became of each row
-//! of a file.
+//! Forgetting what is past its end: personal data (个人信息), replies kept for who asks again, what became of each row
+//! of a file, and what an import left staged that ended before its file was read.
 
 use super::Guli;
 use super::error::Result;
@@ -8,6 +8,7 @@ use crate::store::{areas, idempotency, import_rows, personal};
 impl Guli {
     /// Forgets, in every district; how many records.
     pub async fn forget(&self) -> Result<u64> {
+        self.sweep_stage().await?;
         let mut forgotten = 0;
         // Of all that are this process's, whether they are in memory yet or not.
         let districts = areas::district_codes(&mut self.store.read().await?.conn()).await?;

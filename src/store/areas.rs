@@ -81,8 +81,7 @@ pub async fn districts(conn: &mut Conn<'_>) -> Result<Vec<District>> {
 pub async fn district_codes(conn: &mut Conn<'_>) -> Result<Vec<DistrictCode>> {
     const SQL: &str = "SELECT district FROM district ORDER BY district";
     let codes: Vec<i64> = each!(conn, c => sqlx::query_scalar(SQL).fetch_all(c).await?);
-    let read = |code: i64| DistrictCode::from_number(code.unsigned_abs()).ok_or_else(|| corrupt("a district", code));
-    codes.into_iter().map(read).collect()
+    codes.into_iter().map(read_code).collect()
 }
 
 /// One district.
@@ -121,15 +120,19 @@ pub async fn district_states(conn: &mut Conn<'_>, code: DistrictCode) -> Result<
 
 type DistrictRow = (i64, String, Vec<u8>);
 
+fn read_code(code: i64) -> Result<DistrictCode> {
+    DistrictCode::from_number(code.unsigned_abs()).ok_or_else(|| corrupt("a district", code))
+}
+
 fn read_district((code, name, outline): DistrictRow) -> Result<District> {
-    let code = DistrictCode::from_number(code.unsigned_abs()).ok_or_else(|| corrupt("a district", code))?;
-    Ok(District { code, name, outline: wkb::read(&outline)? })
+    Ok(District { code: read_code(code)?, name, outline: wkb::read(&outline)? })
 }
 
 /// The versions of the districts, by code.
-pub async fn district_versions(conn: &mut Conn<'_>) -> Result<Vec<(i64, i64)>> {
+pub async fn district_versions(conn: &mut Conn<'_>) -> Result<Vec<(DistrictCode, i64)>> {
     const SQL: &str = "SELECT district, version FROM district ORDER BY district";
-    Ok(each!(conn, c => sqlx::query_as(SQL).fetch_all(c).await?))
+    let rows: Vec<(i64, i64)> = each!(conn, c => sqlx::query_as(SQL).fetch_all(c).await?);
+    rows.into_iter().map(|(district, version)| Ok((read_code(district)?, version))).collect()
 }
 
 /// Creates or changes a district; what it was goes to the past.

@@ -7,7 +7,7 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::cover_history::{self, CoverState};
-use super::{Conn, ROWS_PER_STATEMENT, Result, corrupt, delivered, each};
+use super::{Conn, ROWS_PER_STATEMENT, Result, StoreError, corrupt, delivered, each};
 use crate::domain::cover::{Cover, CoverDraft};
 use crate::domain::id::{CoverCode, CoverId, DistrictCode, ImportId};
 use crate::domain::merge::{self, Columns};
@@ -169,7 +169,8 @@ pub async fn begin(conn: &mut Conn<'_>, import: &NotedImport) -> Result<()> {
     Ok(())
 }
 
-/// Sets the state of an import; from `applying` on it is finished even after a crash. `ended`: with this it is over.
+/// Sets the state of an import; from `applying` on it is finished even after a crash. `ended`: with this it is over. One
+/// that another process has given up stays so: what it had staged is gone.
 pub async fn set_state(
     conn: &mut Conn<'_>,
     (district, id): (DistrictCode, ImportId),
@@ -178,12 +179,13 @@ pub async fn set_state(
     ended: Option<Timestamp>,
 ) -> Result<()> {
     const SQL: &str = "UPDATE import SET state = $3, counts = $4, ended_at = COALESCE($5, ended_at) \
-                       WHERE district = $1 AND id = $2";
-    each!(conn, c => sqlx::query(SQL)
+                       WHERE district = $1 AND id = $2 AND state <> 'abandoned'";
+    let set = each!(conn, c => sqlx::query(SQL)
         .bind(district.as_i64()).bind(id.0.as_bytes().as_slice()).bind(state).bind(counts)
         .bind(ended.map(Timestamp::as_microsecond))
-        .execute(c).await.map(drop)?);
-    Ok(())
+        .execute(c).await?.rows_affected());
+    let given_up = || StoreError::Setup(format!("import {id} was given up by another process: import the file again"));
+    if set == 0 { Err(given_up()) } else { Ok(()) }
 }
 
 /// Keeps what became of a file; `actor` is who sent it, as the log names them.

@@ -260,6 +260,14 @@ impl Store {
         }
     }
 
+    /// The right to import where other processes might; `None` where one of them has it, or there are none.
+    pub async fn free_import_lock(&self) -> Result<Option<ImportLock>> {
+        match &self.pool {
+            Pool::Sqlite { .. } => Ok(None),
+            Pool::Postgres(pools) => pools.free_import_lock().await,
+        }
+    }
+
     /// Closes the readers; at a graceful end.
     pub async fn close(&self) {
         match &self.pool {

@@ -68,12 +68,26 @@ impl Pools {
 
     /// Waits for the right to import.
     pub(super) async fn import_lock(&self) -> Result<ImportLock> {
+        let mut conn = self.to_import().await?;
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(IMPORTING).execute(&mut conn).await?;
+        Ok(ImportLock { _holding: conn })
+    }
+
+    /// The right to import, if nobody has it.
+    pub(super) async fn free_import_lock(&self) -> Result<Option<ImportLock>> {
+        let mut conn = self.to_import().await?;
+        let free = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)").bind(IMPORTING);
+        let free: bool = free.fetch_one(&mut conn).await?;
+        Ok(free.then_some(ImportLock { _holding: conn }))
+    }
+
+    /// A connection with a transaction that may last as long as an import.
+    async fn to_import(&self) -> Result<PgConnection> {
         const SQL: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
                            SET LOCAL idle_in_transaction_session_timeout = 0";
         let mut conn = PgConnection::connect_with(&self.write.connect_options()).await?;
         sqlx::raw_sql(SQL).execute(&mut conn).await?;
-        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(IMPORTING).execute(&mut conn).await?;
-        Ok(ImportLock { _holding: conn })
+        Ok(conn)
     }
 
     /// Closes what is idle, and waits for the rest only so long.

@@ -8,6 +8,7 @@ mod durability;
 mod house;
 mod journeys;
 mod many_districts;
+mod peers;
 mod postgres;
 mod quality;
 mod replicas;

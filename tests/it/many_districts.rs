@@ -4,77 +4,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sqlx::PgConnection;
 
-use crate::support::Home;
-use crate::support::client::Client;
-use crate::support::postgres::PostgresServer;
-use crate::support::server::Server;
+use crate::support::districts::{FIRST, SECOND, World, first_cover, generate, until};
 
-/// Of the demo's worlds: the first district, and the one beside it.
-const FIRST: &str = "370203";
-const SECOND: &str = "380101";
-
-/// A folder with two small districts in it, a database that they were brought into, and a key to it.
-struct World {
-    home: Home,
-    postgres: PostgresServer,
-    key: String,
-}
-
-impl World {
-    /// Imported by two processes at once, which must not get in each other's way.
-    fn new() -> Option<Self> {
-        let postgres = PostgresServer::start()?;
-        let home = Home::empty();
-        home.guli(&["demo", "generate", "--districts", "2", "--covers", "400", "--out", "world"]).ok();
-        let address = postgres.address();
-        let place = ["--database", &*address, "--key-file", "guli.key"];
-        home.guli(&[&["migrate"][..], &place].concat()).ok();
-        let create = ["key", "create", "--role", "admin", "--scope", "everywhere", "--json"];
-        let key = home.guli(&[&create[..], &place].concat()).ok().json()["key"].as_str().unwrap().to_owned();
-        let import = || home.guli(&[&["import", "world", "--json"][..], &place].concat());
-        let reports = std::thread::scope(|scope| {
-            let other = scope.spawn(import);
-            [import().ok().json(), other.join().unwrap().ok().json()]
-        });
-        let created = |reports: &Value| {
-            let covers = reports.as_array().unwrap().iter().filter(|report| report["kind"] == "covers");
-            covers.map(|report| report["counts"]["created"].as_u64().unwrap()).sum::<u64>()
-        };
-        assert_eq!(created(&reports[0]) + created(&reports[1]), 400, "each cover came once");
-        Some(Self { home, postgres, key })
-    }
-
-    fn serve(&self, more: &[&str]) -> Server<'_> {
-        let address = self.postgres.address();
-        let place = ["serve", "--listen", "127.0.0.1:0", "--key-file", "guli.key", "--database", &address];
-        self.home.start(self.home.command(&[&place[..], more].concat()))
-    }
-
-    fn admin(&self, server: &Server<'_>) -> Client {
-        server.with(&self.key)
-    }
-
-    async fn sql(&self, sql: &'static str) {
-        let mut conn: PgConnection = self.postgres.look().await;
-        sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
-    }
-}
-
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    for _ in 0..300 {
-        if is_so().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("{what}");
-}
-
-async fn first_cover(client: &Client, district: &str) -> Value {
-    client.get(&format!("/v1/covers?district={district}&limit=1")).await.expect(200)["items"][0].clone()
-}
+const ANY: [(&str, &str); 1] = [("If-Match", "*")];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_of_one_district_reaches_the_others_that_show_it() {
@@ -89,24 +22,96 @@ async fn a_change_of_one_district_reaches_the_others_that_show_it() {
     let unit = format!("/v1/organizations/{FIRST}-WAT01");
     let cover = first_cover(&admin, SECOND).await["code"].as_str().unwrap().to_owned();
     let path = format!("/v1/covers/{cover}");
-    let any = [("If-Match", "*")];
-    admin.patch(&path, &any, &json!({ "owner": format!("{FIRST}-WAT01") })).await.expect(200);
+    admin.patch(&path, &ANY, &json!({ "owner": format!("{FIRST}-WAT01") })).await.expect(200);
 
     // Its name changes in one stretch with what makes others load its district anew.
     let grid = first_cover(&admin, FIRST).await["grid"]["code"].as_str().unwrap().to_owned();
-    admin.patch(&unit, &any, &json!({ "name": "新名字" })).await.expect(200);
-    admin.patch(&format!("/v1/grids/{grid}"), &any, &json!({ "name": "新网格" })).await.expect(200);
+    admin.patch(&unit, &ANY, &json!({ "name": "新名字" })).await.expect(200);
+    admin.patch(&format!("/v1/grids/{grid}"), &ANY, &json!({ "name": "新网格" })).await.expect(200);
     for client in [&admin, &other] {
         let shown = async || client.get(&path).await.expect(200)["owner"]["name"] == "新名字";
         until("the other district's cover shows the new name", shown).await;
     }
     // A server of the first district alone does not hold the second, and asks about it all the same.
-    let refused = world.admin(&alone).delete(&unit, &any).await;
+    let refused = world.admin(&alone).delete(&unit, &ANY).await;
     assert_eq!(refused.status, 409, "{}", refused.text);
     // What another district has just made can be named at once.
     let made = json!({ "code": format!("{FIRST}-NEW01"), "name": "新单位", "kind": "utility" });
     world.admin(&alone).post("/v1/organizations", &[], &made).await.expect(201);
-    other.patch(&path, &any, &json!({ "responsible_unit": format!("{FIRST}-NEW01") })).await.expect(200);
+    other.patch(&path, &ANY, &json!({ "responsible_unit": format!("{FIRST}-NEW01") })).await.expect(200);
+}
+
+/// What a server of the first district alone shows of the second: where it lies, and its organisations.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_changes_in_a_district_served_elsewhere_is_noticed() {
+    let Some(world) = World::new() else { return };
+    let (alone, second) = (world.serve(&["--serve-districts", FIRST]), world.serve(&["--serve-districts", SECOND]));
+    alone.is_ready().await;
+    second.is_ready().await;
+    let (here, there) = (world.admin(&alone), world.admin(&second));
+    // A unit of the second owns a cover in the first.
+    let unit = format!("{SECOND}-WAT01");
+    let cover = format!("/v1/covers/{}", first_cover(&here, FIRST).await["code"].as_str().unwrap());
+    here.patch(&cover, &ANY, &json!({ "owner": unit })).await.expect(200);
+    there.patch(&format!("/v1/organizations/{unit}"), &ANY, &json!({ "name": "新名字" })).await.expect(200);
+    let shown = async || here.get(&cover).await.expect(200)["owner"]["name"] == "新名字";
+    until("the cover shows its owner's new name", shown).await;
+    // The second moves away.
+    let place = first_cover(&there, SECOND).await["position"].clone();
+    let pin = format!("/v1/resolve?lon={}&lat={}", place["lon"], place["lat"]);
+    here.get(&pin).await.problem(421, "other-district");
+    generate(&world.home);
+    let file = world.home.path().join("world/380101/district.geojson");
+    let mut outline: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    for ring in outline["features"][0]["geometry"]["coordinates"].as_array_mut().unwrap() {
+        for corner in ring.as_array_mut().unwrap() {
+            corner[0] = json!(corner[0].as_f64().unwrap() + 5.0);
+        }
+    }
+    std::fs::write(&file, outline.to_string()).unwrap();
+    let address = world.postgres.address();
+    let import = [
+        "import",
+        "world/380101",
+        "--profile",
+        "district",
+        "--district",
+        SECOND,
+        "--database",
+        &address,
+        "--key-file",
+        "guli.key",
+    ];
+    world.home.guli(&import).ok();
+    let moved = async || here.get(&pin).await.status == 422;
+    until("a pin where the second was lies in no district", moved).await;
+}
+
+/// Of other districts' organisations a server holds those that are named, and knows the others when they come to be.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_can_be_handed_to_a_unit_of_a_district_served_elsewhere() {
+    let Some(world) = World::new() else { return };
+    let key = world.key_of("dispatcher");
+    let alone = world.serve(&["--serve-districts", FIRST]);
+    alone.is_ready().await;
+    let (admin, dispatcher) = (world.admin(&alone), alone.with(&key));
+    let cover = first_cover(&admin, FIRST).await;
+    let report = json!({ "cover": cover["code"], "damage": "broken" });
+    let reported = admin.post("/v1/reports", &[], &report).await.expect(201);
+    let order = reported["work_order"]["code"].as_str().unwrap();
+    let unit = format!("{SECOND}-WAT01");
+    let hand = |unit: &str| json!({ "unit": unit, "reason": "跨区支援" });
+    dispatcher.act(order, "reassign", &hand(&format!("{SECOND}-NONE"))).await.problem(422, "invalid");
+    let handed = dispatcher.act(order, "reassign", &hand(&unit)).await.expect(200);
+    let name = handed["responsible_unit"]["name"].as_str().unwrap().to_owned();
+    assert!(handed["responsible_unit"]["code"] == *unit && name != unit, "{handed}");
+    // One that starts now has no other reason to know the unit.
+    let another = world.serve(&["--serve-districts", FIRST]);
+    another.is_ready().await;
+    for path in [format!("/v1/work-orders/{order}"), "/v1/work-orders?status=open".to_owned()] {
+        let shown = world.admin(&another).get(&path).await.expect(200);
+        assert!(shown.to_string().contains(&name), "{shown}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

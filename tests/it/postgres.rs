@@ -173,6 +173,57 @@ async fn gis_programs_open_the_views() {
     assert!(said.contains("Feature Count: 940") && said.contains("Multi Polygon"), "{said}");
 }
 
+/// What an import staged that was killed is forgotten, but not while somebody may still be importing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_killed_import_staged_is_swept() {
+    const STAGED: &str =
+        "SELECT (SELECT count(*) FROM cover_stage), (SELECT count(*) FROM import WHERE state = 'staging')";
+    let Some(postgres) = PostgresServer::with_district() else { return };
+    let home = Home::with_district();
+    let address = postgres.address();
+    let mut database = postgres.look().await;
+    let killed = async |database: &mut PgConnection| {
+        run(
+            database,
+            "INSERT INTO import (district, id, profile, file, kind, actor, state, started_at, counts) \
+             VALUES (370203, uuid_send(gen_random_uuid()), 'water', 'water.csv', 'covers', 'operator', 'staging', 1, '{}')",
+        )
+        .await;
+        run(
+            database,
+            "INSERT INTO cover_stage (district, import, row_number, source, external_id, digest, original_x, original_y, \
+             original_crs, code, id, lon, lat, accuracy, status) SELECT district, id, 1, '370203-WAT01', 'x', '\\x00', 0, \
+             0, 'EPSG:4326', 1, '\\x00', 120, 36, 'A', 'in_service' FROM import WHERE state = 'staging'",
+        )
+        .await;
+    };
+    let staged =
+        async |database: &mut PgConnection| -> (i64, i64) { sqlx::query_as(STAGED).fetch_one(database).await.unwrap() };
+    killed(&mut database).await;
+    // Somebody is importing.
+    let mut importing = postgres.look().await;
+    run(&mut importing, "BEGIN; SELECT pg_advisory_xact_lock(1735748713)").await;
+    drop(serve(&home, &address).await);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(staged(&mut database).await, (1, 1));
+    run(&mut importing, "ROLLBACK").await;
+    // A server sweeps when it starts, and whoever imports next.
+    let server = serve(&home, &address).await;
+    for _ in 0..100 {
+        if staged(&mut database).await == (0, 0) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(staged(&mut database).await, (0, 0));
+    killed(&mut database).await;
+    let file = home.write("one.csv", "external_id,category,owner,lon,lat\nX-1,0127,370203-WAT01,120.3415,36.1156\n");
+    let import = ["import", file.to_str().unwrap(), "--kind", "covers", "--source", "370203-WAT01"];
+    home.guli(&[&import[..], &["--key-file", "guli.key", "--database", &address]].concat()).ok();
+    assert_eq!(staged(&mut database).await, (0, 0));
+    drop(server);
+}
+
 /// A lock that nobody gives back, and no connection left: refused in time, and nothing is lost or done twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_keeps_everybody_waiting_is_given_up() {

@@ -81,6 +81,10 @@ async fn feed(server: &Server<'_>) -> Vec<Value> {
     events
 }
 
+fn is_of_a_report(event: &Value) -> bool {
+    matches!(event["kind"].as_str(), Some("work_order.opened" | "work_order.joined"))
+}
+
 async fn patch(client: &Client, position: &Value) -> String {
     let moved = client.patch(COVER, &[("If-Match", "*")], &json!({ "position": position })).await;
     moved.expect(200);
@@ -180,8 +184,11 @@ async fn servers_come_and_go_under_load() {
     remembers_what_is_stored(&home, &database, &[&staying, &second]).await;
     let events = feed(&staying).await;
     let reports: usize = journals.iter().map(Vec::len).sum();
-    let reported = |event: &&Value| matches!(event["kind"].as_str(), Some("work_order.opened" | "work_order.joined"));
-    assert_eq!(events.iter().filter(reported).count(), reports, "a report was lost or stored twice");
+    assert_eq!(
+        events.iter().filter(|event| is_of_a_report(event)).count(),
+        reports,
+        "a report was lost or stored twice"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -251,6 +258,102 @@ async fn a_wire_that_fails_loses_nothing() {
     nothing_is_lost(&[&far, &near], &mut journals).await;
     remembers_what_is_stored(&home, &postgres.address(), &[&far, &near]).await;
     feed(&far).await;
+}
+
+/// An administrator ends a server's connections, in the middle of whatever they do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_are_ended_lose_nothing() {
+    const END: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'guli'";
+    let Some(postgres) = PostgresServer::with_district() else { return };
+    let home = Home::with_district();
+    let places = Arc::new(Places::of(&home).await);
+    let server = serve(&home, &postgres.address());
+    ready(&[&server]).await;
+    let mut administrator = postgres.look().await;
+    let load = Load::start(24, &server.anyone(), &places);
+    for round in 1..=20 {
+        load.reaches(40 * round, 0).await;
+        tokio::time::sleep(Duration::from_millis(random(20) as u64)).await;
+        let ended: i64 = sqlx::query_scalar(END).fetch_one(&mut administrator).await.unwrap();
+        assert!(ended > 0);
+    }
+    load.reaches(1_000, 0).await;
+    ready(&[&server]).await;
+    let mut journals = [load.end().await];
+    nothing_is_lost(&[&server], &mut journals).await;
+    remembers_what_is_stored(&home, &postgres.address(), &[&server]).await;
+    let reports = feed(&server).await.iter().filter(|event| is_of_a_report(event)).count();
+    assert_eq!(reports, journals[0].len(), "a report was lost or stored twice");
+}
+
+/// Whoever reads while the database says nothing is refused in time, and takes nobody's place afterwards.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_of_a_silent_database_give_their_places_back() {
+    let Some(postgres) = PostgresServer::with_district() else { return };
+    let home = Home::with_district();
+    let proxy = Proxy::before(postgres.port()).await;
+    let far = serve(&home, &format!("postgres://guli@127.0.0.1:{}/postgres?sslmode=disable", proxy.port));
+    ready(&[&far]).await;
+    let history = format!("{COVER}/history");
+    // More than there are connections, so that some read and others wait for one.
+    let readers = (0..24).map(|_| {
+        let (client, history) = (far.with("demo-admin"), history.clone());
+        tokio::spawn(async move {
+            loop {
+                let asked = Instant::now();
+                let reply = client.get(&history).await;
+                if reply.status != 200 {
+                    return (reply, asked.elapsed());
+                }
+            }
+        })
+    });
+    let readers: Vec<_> = readers.collect();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    proxy.set(Wire::Silent);
+    until("the server is no longer ready", async || !is_ready(&far).await).await;
+    far.anyone().get("/v1/resolve?lon=120.33641&lat=36.11537").await.expect(200);
+    for reader in readers {
+        let (refused, waited) = reader.await.unwrap();
+        refused.problem(503, "unavailable");
+        assert!(waited < Duration::from_secs(35), "{waited:?}");
+    }
+    proxy.set(Wire::Whole);
+    ready(&[&far]).await;
+    let took = until("it can be read again", async || far.with("demo-admin").get(&history).await.status == 200).await;
+    assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+/// What two files say of one district at the same time is all there, whichever is taken first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_import_into_one_district_at_once() {
+    let Some(postgres) = PostgresServer::with_district() else { return };
+    let home = Home::with_district();
+    let servers = [(); 2].map(|()| serve(&home, &postgres.address()));
+    ready(&servers.each_ref()).await;
+    let (one, other) = (servers[0].with("demo-admin"), servers[1].with("demo-admin"));
+    for round in 0..4 {
+        let unit = |n| format!("370203-T{round}{n:03},单位{round}-{n},utility");
+        let cover = |n| {
+            let (lon, lat) = (120.3415 + 2e-4 * f64::from(n), 36.1156 + 2e-4 * f64::from(round));
+            format!("try-{round}-{n},0101,370203-WAT01,{lon:.6},{lat:.6}")
+        };
+        let units = format!("code,name,kind\n{}\n", (0..50).map(unit).collect::<Vec<_>>().join("\n"));
+        let covers = (0..50).map(cover).collect::<Vec<_>>().join("\n");
+        let covers = format!("external_id,category,owner,lon,lat\n{covers}\n");
+        let (brought, beside) = tokio::join!(
+            one.import("kind=organizations&district=370203", "units.csv", &units),
+            other.import("source=370203-WAT01&keep_going=true", "covers.csv", &covers),
+        );
+        for report in [brought.expect(201), beside.expect(201)] {
+            assert_eq!(report["counts"]["created"], 50, "{report}");
+        }
+    }
+    remembers_what_is_stored(&home, &postgres.address(), &servers.each_ref()).await;
+    for client in [&one, &other] {
+        client.get("/v1/organizations/370203-T3049").await.expect(200);
+    }
+    assert_eq!(feed(&servers[0]).await, feed(&servers[1]).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -112,6 +112,12 @@ impl Guli {
         if let Err(refused) = refused {
             return Answer::Refused(refused);
         }
+        // Memory may be far behind, and an edit's transaction holds the district's head and may not last long.
+        if self.is_shared()
+            && let Err(error) = self.follow_district(district).await
+        {
+            return Answer::Refused(error.into());
+        }
         let (context, shown) = (Arc::clone(&self.context), Arc::clone(&self.context));
         let end = match run {
             Run::Real => End::Commit,

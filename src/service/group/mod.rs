@@ -78,6 +78,12 @@ pub(super) async fn run(
         covers.retain(|&cover| context.index.order_on(cover).is_some());
     }
     let loaded = orders::load(conn, district, &covers, &codes).await?;
+    // Of other districts' units memory holds those that something here names already.
+    let handed_to = commands.iter().filter_map(|command| match &command.what {
+        What::Act(act) => act.asked.handed_to(),
+        What::Report(_) => None,
+    });
+    context.introduce(conn, district, handed_to).await?;
     let catalog = context.index.catalog(district).unwrap_or_default();
     let mut group = Group::new(context, district, &catalog, head, now, kept, loaded);
     let mut answers = Vec::with_capacity(commands.len());

@@ -142,12 +142,37 @@ impl Guli {
     pub async fn import_turn(&self) -> Result<Turn<'_>> {
         let here = self.importing.lock().await;
         let everywhere = self.store.import_lock().await?;
+        self.abandon_imports().await?;
         let waiting = imports::in_state(&mut self.store.read().await?.conn(), "applying").await?;
         for import in waiting {
             tracing::warn!(import = %import.id, file = import.file, "finishing an import that was interrupted");
             self.finish_import(import).await?;
         }
         Ok(Turn { _here: here, _everywhere: everywhere })
+    }
+
+    /// Forgets what was staged by an import that ended before its file was read, where nobody is importing now.
+    pub(super) async fn sweep_stage(&self) -> Result<()> {
+        match self.store.free_import_lock().await? {
+            Some(_turn) => self.abandon_imports().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Gives up the imports that a process was reading when it ended. Whoever has the right to import knows that nobody
+    /// is reading one.
+    async fn abandon_imports(&self) -> Result<()> {
+        let abandoned = imports::in_state(&mut self.store.read().await?.conn(), "staging").await?;
+        for import in abandoned {
+            let (district, now) = (import.district, self.context.clock.now());
+            let abandon = self.writer.patiently(
+                district,
+                move |conn| Box::pin(async move { abandon(&mut conn.conn(), &import, now).await }),
+                |()| (),
+            );
+            abandon.await?;
+        }
+        Ok(())
     }
 
     /// Applies what is left of an import. One that cannot be applied any more is given up, so that others can be made.
@@ -222,16 +247,20 @@ fn import_of(import: NotedImport) -> StoreResult<(ImportFile, Counts)> {
     Ok((ImportFile { id, district, profile, file, kind: "covers", by }, counts))
 }
 
+/// Gives up an import that ended before its file was read: nothing of it was seen by anyone.
+async fn abandon(conn: &mut Conn<'_>, import: &NotedImport, now: Timestamp) -> StoreResult<()> {
+    tracing::warn!(import = %import.id, file = import.file, "an import was interrupted while it was read; import it again");
+    cover_stage::unstage(conn, import.district, import.id, u64::MAX >> 1).await?;
+    imports::set_state(conn, (import.district, import.id), "abandoned", &import.counts, Some(now)).await
+}
+
 /// Finishes what a crash interrupted: before anything is loaded into memory.
 pub(super) async fn recover(clock: &Clock, store: &Store) -> StoreResult<()> {
     let mut writer = store.write().await?;
     let abandoned = imports::in_state(&mut writer.conn(), "staging").await?;
     for import in abandoned {
-        tracing::warn!(import = %import.id, file = import.file, "an import was interrupted while it was read; import it again");
         writer.begin().await?;
-        let conn = &mut writer.conn();
-        cover_stage::unstage(conn, import.district, import.id, u64::MAX >> 1).await?;
-        imports::set_state(conn, (import.district, import.id), "abandoned", &import.counts, Some(clock.now())).await?;
+        abandon(&mut writer.conn(), &import, clock.now()).await?;
         writer.commit().await?;
     }
     for import in imports::in_state(&mut writer.conn(), "applying").await? {

@@ -52,6 +52,14 @@ impl Client {
         self.send(self.http.delete(format!("{}{path}", self.address)), headers).await
     }
 
+    /// Sends a file to be imported.
+    pub(crate) async fn import(&self, query: &str, name: &str, content: &str) -> Reply {
+        let part = format!("Content-Disposition: form-data; name=\"file\"; filename=\"{name}\"");
+        let body = format!("--limit\r\n{part}\r\n\r\n{content}\r\n--limit--\r\n");
+        let request = self.http.post(format!("{}/v1/imports?{query}", self.address)).body(body);
+        self.send(request, &[("content-type", "multipart/form-data; boundary=limit")]).await
+    }
+
     async fn send(&self, request: RequestBuilder, headers: &[(&str, &str)]) -> Reply {
         let mut request = self.signed(request);
         for (name, value) in headers {

@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod database;
+pub(crate) mod districts;
 pub(crate) mod load;
 pub(crate) mod postgres;
 pub(crate) mod proxy;
@@ -59,10 +60,15 @@ impl Home {
     pub(crate) fn with_district() -> Self {
         let home = Self::empty();
         fs::write(home.database(), &TEMPLATE.database).unwrap();
-        home.write("guli.key", &TEMPLATE.key);
-        let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-        fs::set_permissions(home.path().join("guli.key"), permissions).unwrap();
+        home.write_key(&TEMPLATE.key);
         home
+    }
+
+    /// Writes the file that seals personal data.
+    pub(crate) fn write_key(&self, key: &[u8]) {
+        let file = self.write("guli.key", key);
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        fs::set_permissions(file, permissions).unwrap();
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -25,10 +25,7 @@ static DISTRICT: LazyLock<Option<Vec<u8>>> = LazyLock::new(|| {
     let (shibei, database) = (shibei(), server.address());
     let import = ["import", shibei.to_str().unwrap(), "--keep-going", "--json", "--key-file", "guli.key"];
     home.guli(&[&import[..], &["--database", &database]].concat()).ok();
-    server.run("pg_ctl", &["-w", "-m", "fast", "stop"]);
-    let packed = Command::new("tar").arg("-C").arg(server.dir.path()).args(["-cf", "-", "data"]).output().unwrap();
-    assert!(packed.status.success());
-    Some(packed.stdout)
+    Some(server.pack())
 });
 
 impl PostgresServer {
@@ -66,7 +63,19 @@ impl PostgresServer {
 
     /// The same before it is started.
     pub(crate) fn stopped_with_district() -> Option<Self> {
-        let files = DISTRICT.as_ref()?;
+        Self::unpack(DISTRICT.as_ref()?)
+    }
+
+    /// Its files, as they are once it is stopped.
+    pub(crate) fn pack(self) -> Vec<u8> {
+        self.run("pg_ctl", &["-w", "-m", "fast", "stop"]);
+        let packed = Command::new("tar").arg("-C").arg(self.dir.path()).args(["-cf", "-", "data"]).output().unwrap();
+        assert!(packed.status.success());
+        packed.stdout
+    }
+
+    /// Another one with these files, not started yet.
+    pub(crate) fn unpack(files: &[u8]) -> Option<Self> {
         let server = Self::in_new_folder(programs()?);
         let mut unpack = Command::new("tar");
         let mut unpacking =
