@@ -8,7 +8,8 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::wire::{Audience, CoverOut, GridOut, Out};
 use crate::crs::Crs;
-use crate::index::{CoverView, GridHit, GridInfo};
+use crate::domain::id::CoverId;
+use crate::index::{CoverStamp, CoverView, Found, GridHit, GridInfo};
 use crate::service::error::{Result, ServiceError};
 
 /// Something as JSON.
@@ -31,7 +32,8 @@ struct Texts<V> {
     sets: Box<[Set<V>]>,
 }
 
-type Set<V> = Mutex<Vec<(V, Written)>>;
+/// The newest first; in the lock itself, so that there is one place to look at.
+type Set<V> = Mutex<[Option<(V, Written)>; WAYS]>;
 
 /// Texts of one set.
 const WAYS: usize = 4;
@@ -45,30 +47,37 @@ impl<V: Clone + PartialEq> Texts<V> {
     fn get(&self, number: u128, shown: &V, write: impl FnOnce() -> Result<Written>) -> Result<Written> {
         let set = usize::try_from(number % self.sets.len() as u128).unwrap_or(0);
         let mut set = self.sets[set].lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, text)) = set.iter().find(|(of, _)| of == shown) {
+        if let Some((_, text)) = set.iter().flatten().find(|(of, _)| of == shown) {
             return Ok(text.clone());
         }
         let text = write()?;
-        // The oldest goes.
-        if set.len() == WAYS {
-            set.remove(0);
-        }
-        set.push((shown.clone(), text.clone()));
+        set.rotate_right(1);
+        set[0] = Some((shown.clone(), text.clone()));
         Ok(text)
     }
 }
 
 /// 32,768 covers of about 700 bytes each at most.
-static COVERS: LazyLock<Texts<CoverView>> = LazyLock::new(|| Texts::new(8_192));
+static COVERS: LazyLock<Texts<CoverStamp>> = LazyLock::new(|| Texts::new(8_192));
 
 /// 8,192 grids of about 700 bytes each at most, for each audience.
 static GRIDS: LazyLock<Texts<(Arc<GridInfo>, Audience)>> = LazyLock::new(|| Texts::new(4_096));
 
 /// The cover in the coordinate system asked for.
 pub(super) fn cover(view: &CoverView, out: Out) -> Result<Written> {
-    let fresh = || write(&CoverOut::new(view, out)?);
+    write(&CoverOut::new(view, out)?)
+}
+
+/// A cover that was found, in the coordinate system asked for; `None` if it is not there.
+pub(super) fn found(found: Found<'_>, out: Out) -> Option<(CoverId, Result<Written>)> {
+    let stamp = found.stamp();
+    if out.0 != Crs::Wgs84 {
+        return Some((stamp.id, cover(&found.view()?, out)));
+    }
+    let gone = || ServiceError::Internal("a cover lies nowhere".to_owned());
+    let fresh = || cover(&found.view().ok_or_else(gone)?, out);
     // The last bits of a UUIDv7 are random.
-    if out.0 == Crs::Wgs84 { COVERS.get(view.id.0.as_u128(), view, fresh) } else { fresh() }
+    Some((stamp.id, COVERS.get(stamp.id.0.as_u128(), &stamp, fresh)))
 }
 
 /// The grid with its distance.

@@ -16,9 +16,10 @@ use super::rendered::{self, Written};
 use super::wire::{Audience, CoverOut, GridOut, Out, PositionIn, PositionOut, Source, centimetres};
 use super::{App, body, json, words};
 use crate::domain::catalog::CategoryCode;
+use crate::domain::id::CoverId;
 use crate::domain::resolve::{Match, Pin};
 use crate::domain::said::say;
-use crate::index::{Index, OpenOrder, Resolution};
+use crate::index::{Candidate, Index, OpenOrder, Resolution, ResolveError};
 use crate::service::Guli;
 use crate::service::error::{At, Result, ServiceError};
 use crate::service::moment::Reach;
@@ -115,27 +116,40 @@ enum Include {
     OpenOrders,
 }
 
+type Shown = (CoverId, Result<Written>);
+
+/// What a pin means, its covers as they go out.
+fn resolve(index: &Index, pin: &Pin, out: Out) -> std::result::Result<Resolution<Shown>, ResolveError> {
+    index.resolve_as(pin, |found| rendered::found(found, out))
+}
+
 fn show(
     index: &Index,
-    found: &Resolution,
+    found: Resolution<Shown>,
     pin: &Pin,
     out: Out,
     audience: Audience,
     include: Include,
 ) -> Result<ResolutionOut> {
+    let includes_orders = include == Include::OpenOrders;
+    let candidate = |Candidate { cover: (id, cover), distance_m, confidence }: Candidate<Shown>| {
+        Ok(CandidateOut {
+            cover: cover?,
+            distance_m: centimetres(distance_m),
+            confidence,
+            open_order: includes_orders.then(|| index.order_on(id).as_deref().map(OpenOrderOut::from)),
+        })
+    };
     let mut shown = ResolutionOut {
         position: out.position(found.position)?,
         registry_version: format!("{}:{}", found.registry_version.0, found.registry_version.1),
         grid: rendered::grid(&found.grid, audience)?,
         matched: match_word(found.matched),
         none_confidence: found.none_confidence,
-        candidates: candidates(&found.candidates, out)?,
+        candidates: found.candidates.into_iter().map(candidate).collect::<Result<_>>()?,
         open_orders: None,
     };
-    if include == Include::OpenOrders {
-        for (shown, candidate) in shown.candidates.iter_mut().zip(&found.candidates) {
-            shown.open_order = Some(index.order_on(candidate.cover.id).as_deref().map(OpenOrderOut::from));
-        }
+    if includes_orders {
         let near = index.orders_near(found.position, pin.reach_m());
         let near = near.iter().filter(|(order, _)| order.cover.is_none()).take(OPEN_ORDERS);
         shown.open_orders = Some(near.map(|(order, _)| (&**order).into()).collect());
@@ -205,8 +219,8 @@ pub async fn answer(guli: &Guli, query: Option<&str>, audience: Audience) -> Res
     }
     let index = moment.registry(guli);
     let outside = |_| guli.outside(pin.position(), At::Parameter(east.to_owned()));
-    let found = index.resolve(&pin).map_err(outside)?;
-    show(index, &found, &pin, out, audience, include)
+    let found = resolve(index, &pin, out).map_err(outside)?;
+    show(index, found, &pin, out, audience, include)
 }
 
 /// Most lines of a batch, and most bytes of a line.
@@ -378,7 +392,14 @@ impl Batch {
                 .map_err(|e| ServiceError::invalid("/limit", e))?;
             let index = &self.app.guli.context.index;
             let outside = |_| self.app.guli.outside(pin.position(), At::Pointer("/position".to_owned()));
-            show(index, &index.resolve(&pin).map_err(outside)?, &pin, self.out, self.audience, Include::Nothing)
+            show(
+                index,
+                resolve(index, &pin, self.out).map_err(outside)?,
+                &pin,
+                self.out,
+                self.audience,
+                Include::Nothing,
+            )
         })();
         (asked.id, resolved)
     }

@@ -382,6 +382,12 @@ impl Covers {
         (known(record.owner), known(record.unit), record.sequence)
     }
 
+    /// Identity, version and grid: what its answers differ by, besides names.
+    pub(super) fn state(&self, slot: u32) -> (CoverId, u32, u32) {
+        let record = &self.records[slot as usize];
+        (record.id, record.version, record.grid)
+    }
+
     /// How many organisations there are.
     pub(super) fn unit_count(&self) -> usize {
         self.units.all.len()

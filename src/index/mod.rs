@@ -43,7 +43,7 @@ pub use ground::{GridInfo, Named};
 pub use layers::{CoverVersion, NamesStamp};
 pub use map::{AreaLevel, CoverMark, CoverMarks, CoverSpot, MapStamp, Outline};
 pub use orders::OpenOrder;
-pub use resolve::{Candidate, GridHit, Resolution, ResolveError};
+pub use resolve::{Candidate, CoverStamp, Found, GridHit, Resolution, ResolveError};
 
 /// Why something cannot be held in memory.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -128,7 +128,16 @@ impl Index {
 
     /// What a pin means.
     pub fn resolve(&self, pin: &Pin) -> Result<Resolution, ResolveError> {
-        resolve::resolve(&self.atlas.load(), &self.model, pin)
+        self.resolve_as(pin, |found| found.view())
+    }
+
+    /// What a pin means, its candidates as they are to be shown. Their district takes no change meanwhile.
+    pub fn resolve_as<C>(
+        &self,
+        pin: &Pin,
+        show: impl FnMut(Found<'_>) -> Option<C>,
+    ) -> Result<Resolution<C>, ResolveError> {
+        resolve::resolve(&self.atlas.load(), &self.model, pin, show)
     }
 
     /// The grid that a position belongs to.
