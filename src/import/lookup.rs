@@ -38,7 +38,7 @@ struct Chunk {
     known: HashMap<String, KnownRecord>,
     /// Of those that say something else now, what they said and what the registry holds.
     earlier: HashMap<CoverId, Earlier>,
-    /// `source/external id` of the covers that hold the chunk's codes.
+    /// `source/external id` of the covers that hold the chunk's codes, or once held them.
     sources: HashMap<CoverCode, String>,
     /// The cover of the row at hand, if it was imported before, and what the row says otherwise that counts.
     current: Option<(CoverId, Says)>,
@@ -79,12 +79,13 @@ impl<'r> Lookup<'r> {
         let (Some(district), Some(source)) = (district, &profile.source) else { return Ok(()) };
         let drafts = || rows.iter().filter_map(|row| row.draft.as_ref()).filter_map(cover);
         let ids: Vec<&str> = drafts().map(|draft| draft.external_id.as_str()).collect();
-        // A code that is not in memory is held by nobody.
+        // A code that is not in memory is held by nobody now.
         let index = &self.guli.context.index;
-        let codes: Vec<CoverCode> =
-            drafts().filter_map(|draft| draft.code).filter(|code| index.cover(*code).is_some()).collect();
+        let codes = drafts().filter_map(|draft| draft.code);
+        let (held, free): (Vec<CoverCode>, Vec<CoverCode>) = codes.partition(|code| index.cover(*code).is_some());
         let known = self.handle.block_on(self.guli.known_records(district, source.as_str(), &ids))?;
-        let sources = self.handle.block_on(self.guli.sources_of(district, &codes))?;
+        let mut sources = self.handle.block_on(self.guli.sources_of(district, &held))?;
+        sources.extend(self.handle.block_on(self.guli.former_sources_of(district, &free))?);
         let says_else =
             |draft: &&CoverDraft| known.get(&draft.external_id).filter(|known| known.digest != draft.digest());
         let changed: Vec<KnownRecord> = drafts().filter_map(|draft| says_else(&draft).cloned()).collect();
@@ -118,7 +119,7 @@ impl<'r> Lookup<'r> {
     pub(super) fn holder(&self, code: CoverCode) -> Option<Holder> {
         let chunk = self.chunk();
         let (source, external_id) = chunk.sources.get(&code)?.split_once('/')?;
-        Some(Holder { source: source.parse().ok()?, external_id: external_id.to_owned() })
+        Some(Holder { source: source.to_owned(), external_id: external_id.to_owned() })
     }
 
     /// The nearest registered cover of the category that is not of the source.

@@ -13,8 +13,8 @@ use super::run::{Mode, OnError, Run, RunError, Tally};
 use crate::domain::catalog::CategoryCode;
 use crate::domain::cover::Cover;
 use crate::domain::id::{CoverCode, DistrictCode};
-use crate::domain::said::say;
 use crate::service::error::ServiceError;
+use crate::service::import::codes::full;
 use crate::service::import::{AT_ONCE, ImportFile, Outcome, STEP};
 use crate::store::cover_stage::{Seen, StagedCover};
 use crate::store::imports;
@@ -95,6 +95,7 @@ impl CoverRun {
                     original: (draft.original.east, draft.original.north),
                     original_crs: draft.original.crs.as_str(),
                     seen,
+                    names_code: draft.code.is_some(),
                     cover,
                 });
             }
@@ -134,13 +135,7 @@ impl CoverRun {
             None => run.handle.block_on(run.guli.last_sequence(district, category))?,
         };
         self.sequences.insert(category, last + 1);
-        CoverCode::new(district, category, last + 1).map_err(|_| {
-            let detail = say!(
-                "category {category} has no free sequence left below 1,000,000",
-                "小类 {category} 在 1,000,000 以内已没有可用的顺序号"
-            );
-            RunError::Service(ServiceError::invalid("/category", detail))
-        })
+        CoverCode::new(district, category, last + 1).map_err(|_| RunError::Service(full(category)))
     }
 
     /// Writes what waits, as one step.

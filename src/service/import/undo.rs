@@ -125,6 +125,8 @@ impl Guli {
         match import.state.as_str() {
             "undone" => return no(say!("was taken back already", "已经撤销")),
             "applied" | "undoing" => {}
+            // Of one that could not be applied to its end, what was.
+            "failed" if !seqs.is_empty() => {}
             _ => return no(say!("stored nothing", "没有存入任何内容")),
         }
         if seqs.is_empty() {
