@@ -20,6 +20,7 @@ mod refusals;
 mod registry;
 mod staff;
 mod tiles;
+mod undone;
 mod units;
 
 use std::sync::Arc;

@@ -123,6 +123,10 @@ pub async fn write(
         if !changed.is_empty() {
             write_present(conn, district, seq, &changed).await?;
         }
+        let said: Vec<CoverId> = chunk.iter().filter(|row| row.seen.is_some()).map(|row| row.cover.id).collect();
+        if !said.is_empty() {
+            super::cover_source::keep(conn, district, id, &said).await?;
+        }
         write_sources(conn, district, id, seq, chunk).await?;
     }
     Ok(())

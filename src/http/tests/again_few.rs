@@ -19,7 +19,7 @@ impl Town {
         got.body
     }
 
-    async fn delete(&self, path: &str) {
+    pub(super) async fn delete(&self, path: &str) {
         let got = self.ask("DELETE", path).key(ADMIN).header("if-match", "*").send("").await;
         assert_eq!(got.status, 204, "{}", got.body);
     }

@@ -13,7 +13,7 @@ fn cover(id: u32, owner: &str) -> String {
 }
 
 impl Town {
-    async fn undo(&self, report: &Value) -> Got {
+    pub(super) async fn undo(&self, report: &Value) -> Got {
         let id = report["id"].as_str().unwrap();
         self.post(&format!("/v1/imports/{id}/undo?reason=wrong")).key(ADMIN).send("").await
     }

@@ -18,7 +18,7 @@ use crate::service::writer::{End, Patience};
 use crate::store::cover_stage::{self, StagedCover};
 use crate::store::covers::{self, Staged};
 use crate::store::imports::{self, Earlier, KnownRecord};
-use crate::store::{Conn, Result as StoreResult};
+use crate::store::{Conn, Result as StoreResult, cover_source};
 
 /// All rows of a file.
 const ALL: (u64, u64) = (0, u64::MAX >> 1);
@@ -55,6 +55,10 @@ pub(super) async fn apply_step(
     let staged = if counts.updated == 0 { Staged::New } else { Staged::Applied };
     if staged == Staged::Applied {
         cover_stage::keep_past(conn, district, id, seq, step.rows).await?;
+    }
+    // A first delivery supersedes nothing.
+    if counts.updated + counts.unchanged > 0 {
+        cover_source::keep_of_stage(conn, district, id, step.rows).await?;
     }
     cover_stage::apply(conn, district, id, seq, step.rows).await?;
     let covers = covers::of_stage(conn, district, id, step.rows, staged).await?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::few::{Compared, Note, Said, Says};
+use super::few::{self, Compared, Note, Said, Says};
 use super::{Counts, ImportFile, Outcome, log, note};
 use crate::domain::grid::DutyKind;
 use crate::domain::id::{DistrictCode, OrgCode, PersonId};
@@ -16,7 +16,7 @@ use crate::service::error::Result;
 use crate::service::registry::Contact;
 use crate::service::{Context, Guli, load};
 use crate::store::delivered::{self, Delivered, Kind};
-use crate::store::people::{self, Person, PersonState};
+use crate::store::people::{self, Person};
 use crate::store::personal::{self, Purpose};
 use crate::store::{Conn, Result as StoreResult, areas, corrupt, organizations};
 
@@ -104,8 +104,7 @@ async fn write(
     people::put(conn, district, seq, &persons).await?;
     people::put_duties(conn, district, &duties).await?;
     personal::rows(district, &sealed).write(conn).await?;
-    let said: Vec<Delivered> = said.iter().map(|said| said.delivered(seq)).collect();
-    delivered::rows(district, Kind::Person, &said).write(conn).await
+    few::remember(conn, district, Kind::Person, seq, &said).await
 }
 
 /// What is there of people, and what was said last.
@@ -185,7 +184,9 @@ async fn compare(
         let is_news = !merge.taken.is_empty() || !news.duties.is_empty();
         says.push((DUTIES, Some(duties.into_iter().collect::<Vec<_>>().join(" "))));
         if (is_news || !is_new) && before.as_ref() != Some(&says) {
-            compared.said.push(Said::whole(format!("{source}/{external_id}"), says));
+            let record = format!("{source}/{external_id}");
+            let before = known.delivered.get(&record).map(|before| superseded(before, &merge.taken, &says));
+            compared.said.push(Said::whole(record, says, before.transpose()?));
         }
         compared.changed.extend(is_news.then_some(news));
     }
@@ -205,47 +206,27 @@ pub(in crate::service) async fn forget_name(
     district: DistrictCode,
     person: &Person,
 ) -> StoreResult<()> {
-    remember(conn, district, person, |kept| kept.retain(|(column, _)| column != "name" && column != "phone")).await
-}
-
-/// Remembers what a person's record said as if it had not said what is taken back: it may come again.
-pub(super) async fn taken_back(
-    conn: &mut Conn<'_>,
-    district: DistrictCode,
-    person: &Person,
-    before: &PersonState,
-    made: &PersonState,
-) -> StoreResult<()> {
-    let text = |state: &PersonState| state.duties().into_iter().map(|(kind, area)| duty_text(kind, area)).collect();
-    let (then, brought): (BTreeSet<String>, BTreeSet<String>) = (text(before), text(made));
-    remember(conn, district, person, |kept| {
-        for (column, value) in kept {
-            if column == DUTIES {
-                let said = value.as_deref().unwrap_or_default().split(' ').map(str::to_owned);
-                let said: Vec<String> = said.filter(|duty| then.contains(duty) || !brought.contains(duty)).collect();
-                *value = Some(said.join(" "));
-            } else if column == "organization" && before.organization != made.organization {
-                *value = before.organization.as_ref().map(ToString::to_string);
-            }
-        }
-    })
-    .await
-}
-
-/// Remembers of a person's record something else than was remembered, if anything was.
-async fn remember(
-    conn: &mut Conn<'_>,
-    district: DistrictCode,
-    person: &Person,
-    change: impl FnOnce(&mut Vec<(String, Option<String>)>),
-) -> StoreResult<()> {
     let record = said_of(person);
+    delivered::forget_past(conn, district, Kind::Person, std::slice::from_ref(&record)).await?;
     let Some(delivered) = delivered::one(conn, district, Kind::Person, &record).await? else { return Ok(()) };
     let mut kept = delivered::columns(delivered.kept.as_deref())?;
-    change(&mut kept);
-    let kept = kept.iter().map(|(column, value)| (column.as_str(), value.clone()));
-    let delivered = Delivered { kept: delivered::text(kept), ..delivered };
-    delivered::rows(district, Kind::Person, &[delivered]).write(conn).await
+    kept.retain(|(column, _)| !is_of_name(column));
+    let kept = delivered::text(kept.iter().map(|(column, value)| (column.as_str(), value.clone())));
+    delivered::rows(district, Kind::Person, &[Delivered { kept, ..delivered }]).write(conn).await
+}
+
+fn is_of_name(column: &str) -> bool {
+    matches!(column, "name" | "phone")
+}
+
+/// What a record said before, for when it is taken back what it says now: names and phones that are taken from it stay.
+fn superseded(before: &Delivered, taken: &[&str], says: &Columns) -> StoreResult<Delivered> {
+    let mut kept = delivered::columns(before.kept.as_deref())?;
+    for (column, value) in kept.iter_mut().filter(|(column, _)| is_of_name(column) && taken.contains(&&**column)) {
+        *value = merge::value(says, column);
+    }
+    let kept = delivered::text(kept.iter().map(|(column, value)| (column.as_str(), value.clone())));
+    Ok(Delivered { kept, ..before.clone() })
 }
 
 /// How a duty is kept.

@@ -22,7 +22,7 @@ use crate::service::{Context, Guli};
 use crate::store::cover_history::{self, CoverState, Made};
 use crate::store::events::{self, Event};
 use crate::store::imports::NotedImport;
-use crate::store::{Conn, Result as StoreResult, corrupt, head, imports};
+use crate::store::{Conn, Result as StoreResult, corrupt, cover_source, head, imports};
 
 /// Things named in a refusal.
 const NAMED: usize = 5;
@@ -70,11 +70,10 @@ impl Guli {
         let covers = self.undoable(&undoing).await?;
         let step = if covers.len() as u64 <= AT_ONCE { covers.len() } else { usize::try_from(STEP).unwrap_or(1) };
         let mut undone = Undone { kind: undoing.import.kind.clone(), ..Undone::default() };
+        let mut chunks = covers.chunks(step.max(1)).peekable();
         // Even where nothing is left to be done, that it is done is written down.
-        let chunks: Vec<&[Made]> = if covers.is_empty() { vec![&[]] } else { covers.chunks(step).collect() };
-        let steps = chunks.len();
-        for (n, chunk) in chunks.into_iter().enumerate() {
-            let (chunk, is_last) = (chunk.to_vec(), n + 1 == steps);
+        loop {
+            let (chunk, is_last) = (chunks.next().unwrap_or_default().to_vec(), chunks.peek().is_none());
             let (context, shown, undoing) = (Arc::clone(&self.context), Arc::clone(&self.context), undoing.clone());
             let district = undoing.import.district;
             let work = self.writer.patiently(
@@ -82,18 +81,20 @@ impl Guli {
                 move |conn| {
                     Box::pin(async move { take_back(&context, &mut conn.conn(), &undoing, &chunk, is_last).await })
                 },
-                move |(seq, covers, done)| {
-                    show(&shown, district, seq, covers);
-                    done
+                move |Step { covers, done, is_over }| {
+                    show(&shown, district, done.seq, covers);
+                    (done, is_over)
                 },
             );
-            let done = work.await?;
+            let (done, is_over) = work.await?;
             undone.removed += done.removed;
             undone.restored += done.restored;
             undone.kept += done.kept;
             undone.seq = done.seq;
+            if is_over {
+                return Ok(undone);
+            }
         }
-        Ok(undone)
     }
 
     /// The district that an import was for.
@@ -198,6 +199,15 @@ impl Guli {
     }
 }
 
+/// One step of an undoing.
+struct Step {
+    /// As they now are.
+    covers: Vec<Cover>,
+    done: Undone,
+    /// Whether nothing is left to be done.
+    is_over: bool,
+}
+
 /// Takes back what the import made of these covers, as one change of the registry.
 async fn take_back(
     context: &Context,
@@ -205,7 +215,7 @@ async fn take_back(
     undoing: &Undoing,
     covers: &[Made],
     is_last: bool,
-) -> StoreResult<(i64, Vec<Cover>, Undone)> {
+) -> StoreResult<Step> {
     let import = &undoing.import;
     let district = import.district;
     let mut head = head::lock(conn, district).await?.ok_or_else(|| corrupt("district_head", district))?;
@@ -214,7 +224,7 @@ async fn take_back(
     let seq = head.next_seq();
     head.registry_seq = seq;
     let mut undone = Undone { kind: import.kind.clone(), seq, ..Undone::default() };
-    let mut states = Vec::with_capacity(covers.len());
+    let (mut states, mut brought, mut changed) = (Vec::with_capacity(covers.len()), Vec::new(), Vec::new());
     let as_before = |made: &Made, state: &CoverState| state.cover.version == made.made - 1;
     let states_then = cover_history::now_and_then(conn, district, covers, |made| made.id, as_before).await?;
     for (made, present, before) in states_then {
@@ -227,29 +237,40 @@ async fn take_back(
         let version = present.cover.version + 1;
         let state = if let Some(before) = before {
             undone.restored += 1;
+            if !removes {
+                changed.push(made.id);
+            }
             // Its grid is that of today, wherever the grids were then.
             let grid = context.index.grid_at(before.cover.position).ok().map(|hit| hit.grid.code);
             let grid = grid.filter(|grid| grid.district() == district);
             CoverState { cover: Cover { grid, version, ..before.cover }, seq, source: before.source }
         } else {
             undone.removed += 1;
+            brought.push(made.id);
             let removed = Cover { status: Status::Removed, version, ..present.cover };
             CoverState { cover: removed, seq, source: present.source }
         };
         states.push(state);
     }
     cover_history::replace(conn, district, seq, &states).await?;
-    let (removed, restored): (Vec<&CoverState>, Vec<&CoverState>) =
-        states.iter().partition(|state| state.cover.status == Status::Removed);
-    for (stand, states) in [(None, removed), (Some(seq), restored)] {
-        let ids: Vec<CoverId> = states.iter().map(|state| state.cover.id).collect();
-        imports::forget_digests(conn, district, stand, &ids).await?;
-    }
-    let state = if is_last { "undone" } else { "undoing" };
+    let ids: Vec<CoverId> = states.iter().map(|state| state.cover.id).collect();
+    cover_source::restore(conn, district, import.id, &ids).await?;
+    cover_source::stand(conn, district, import.id, seq, &changed).await?;
+    cover_source::forget(conn, district, &brought).await?;
+    let is_over = is_last && restore_rest(conn, district, import.id).await?;
+    let state = if is_over { "undone" } else { "undoing" };
     imports::set_state(conn, (district, import.id), state, &import.counts, None).await?;
     events::rows(district, &[undoing.event(&undone, now)]).write(conn).await?;
     head::rows(district, &head).write(conn).await?;
-    Ok((seq, states.into_iter().map(|state| state.cover).collect(), undone))
+    let covers = states.into_iter().map(|state| state.cover).collect();
+    Ok(Step { covers, done: undone, is_over })
+}
+
+/// Takes back what an import only said of covers that it left as they were; whether that was all of it.
+async fn restore_rest(conn: &mut Conn<'_>, district: DistrictCode, import: ImportId) -> StoreResult<bool> {
+    let rest = cover_source::superseded_by(conn, district, import, AT_ONCE).await?;
+    cover_source::restore(conn, district, import, &rest).await?;
+    Ok((rest.len() as u64) < AT_ONCE)
 }
 
 impl Undoing {

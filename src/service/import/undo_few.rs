@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use geo::{Intersects as _, Point};
 
-use super::people::{said_of, taken_back};
+use super::people::said_of;
 use super::undo::{Undoing, Undone, named};
 use crate::domain::id::{DistrictCode, OrgCode};
 use crate::domain::order::Order;
@@ -99,7 +99,9 @@ async fn take_back(context: &Context, conn: &mut Conn<'_>, undoing: &Undoing) ->
     };
     if kind != Kind::Person {
         delivered::forget(conn, district, kind, &removed).await?;
-        delivered::stand(conn, district, kind, seq, &restored).await?;
+        let known = restore(conn, undoing, kind).await?;
+        let unknown: Vec<String> = restored.iter().filter(|record| !known.contains(*record)).cloned().collect();
+        delivered::stand(conn, district, kind, seq, &unknown).await?;
     }
     let fresh = reload(context, conn, district).await?;
     fresh.set_change(seq.unsigned_abs());
@@ -123,6 +125,15 @@ async fn take_back(context: &Context, conn: &mut Conn<'_>, undoing: &Undoing) ->
     head::rows(district, &head).write(conn).await?;
     let removed = removed.iter().filter(|_| kind == Kind::Organization).filter_map(|code| code.parse().ok()).collect();
     Ok(Ok(Shows { undone, fresh, orders: shown, removed, last: head.seq }))
+}
+
+/// What records had said before the import is what they said last again; gives the records.
+async fn restore(conn: &mut Conn<'_>, undoing: &Undoing, kind: Kind) -> StoreResult<HashSet<String>> {
+    let mut records = HashSet::new();
+    for &made in &undoing.seqs {
+        records.extend(delivered::restore(conn, undoing.import.district, kind, made).await?);
+    }
+    Ok(records)
 }
 
 fn conflict<T>(detail: Said) -> Result<T> {
@@ -220,6 +231,7 @@ async fn undo_organizations(conn: &mut Conn<'_>, undoing: &Undoing, seq: i64) ->
 /// Unit and duties as before; names and phones as they are, for nothing earlier of them is kept.
 async fn undo_people(conn: &mut Conn<'_>, undoing: &Undoing, seq: i64) -> StoreResult<Result<TakenBack>> {
     let (district, mut done, mut changed) = (undoing.import.district, TakenBack::default(), Vec::new());
+    let said_before = restore(conn, undoing, Kind::Person).await?;
     for &made in &undoing.seqs {
         for id in people::changed_by(conn, district, made).await? {
             let states = people::states(conn, id).await?;
@@ -228,10 +240,14 @@ async fn undo_people(conn: &mut Conn<'_>, undoing: &Undoing, seq: i64) -> StoreR
                 changed.push(format!("person {id}"));
                 continue;
             };
+            let record = said_of(&person);
+            let is_unknown = !said_before.contains(&record);
             let Some(before) = states.iter().find(|state| state.seq_to == Some(made)) else {
                 people::remove(conn, district, seq, id).await?;
                 personal::remove(conn, district, &load::subject(id), Purpose::Duty).await?;
-                delivered::forget(conn, district, Kind::Person, &[said_of(&person)]).await?;
+                if is_unknown {
+                    delivered::forget(conn, district, Kind::Person, &[record]).await?;
+                }
                 done.removed.push(id.to_string());
                 continue;
             };
@@ -248,7 +264,9 @@ async fn undo_people(conn: &mut Conn<'_>, undoing: &Undoing, seq: i64) -> StoreR
                 );
                 return Ok(conflict(detail));
             }
-            taken_back(conn, district, &person, before, last).await?;
+            if is_unknown {
+                delivered::forget(conn, district, Kind::Person, &[record]).await?;
+            }
             let duties: Vec<_> = duties.iter().map(|(kind, area)| (*area, *kind, id)).collect();
             let person = Person { organization: unit.clone(), ..person };
             people::put(conn, district, seq, &[person]).await?;
