@@ -172,3 +172,23 @@ async fn people_whom_an_undone_import_revived_stay_removed() {
     let report = send(&first).await;
     assert_eq!(counts(&report), [0, 0, 1], "{report}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn covers_do_not_go_back_to_a_unit_that_is_no_more() {
+    let town = Town::open().await;
+    town.send_file("?kind=organizations", "units.csv", &units(&["370203-WAT02,供水公司,utility,"])).await;
+    let line = |owner: &str| format!("external_id,category,owner,lon,lat\n1,0101,{owner},120.372,36.115\n");
+    let send = async |owner| town.send_file("?source=370203-WAT01", "covers.csv", &line(owner)).await;
+    send("370203-WAT02").await;
+    let second = send("370203-WAT01").await;
+    town.delete("/v1/organizations/370203-WAT02").await;
+    let refused = town.undo(&second).await;
+    assert_eq!(refused.fault().1, "conflict");
+    assert!(refused.body["detail"].as_str().unwrap().contains("no more: 370203-WAT02"), "{}", refused.body);
+    let code = town.called("1").await;
+    assert_eq!(town.cover(&code).await["version"], 2);
+    let back = town.post("/v1/organizations/370203-WAT02/history/2/undo").key(ADMIN).send("").await;
+    assert_eq!(back.status, 200, "{}", back.body);
+    assert_eq!(town.taken_back(&second).await["restored"], 1);
+    assert_eq!(town.cover(&code).await["owner"]["code"], "370203-WAT02");
+}

@@ -227,7 +227,7 @@ impl Guli {
 }
 
 /// How a transaction ends that may have been refused.
-fn end<T>(done: &Result<T>) -> End {
+pub(super) fn end<T>(done: &Result<T>) -> End {
     if done.is_ok() { End::Commit } else { End::Rollback }
 }
 

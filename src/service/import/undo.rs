@@ -4,13 +4,14 @@
 //! Up to [`AT_ONCE`] covers are one transaction, more of them go in steps of [`STEP`]; an undoing that was
 //! interrupted is finished by asking for it again. Areas, organisations and people: [`undo_few`](super::undo_few).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::covers::show;
+use super::covers::{end, show};
 use super::{AT_ONCE, STEP};
 use crate::domain::actor::{self, Action, Actor, Resource};
 use crate::domain::cover::{Cover, CoverDraft, Status};
@@ -18,11 +19,12 @@ use crate::domain::id::{CoverId, DistrictCode, ImportId, OrgCode};
 use crate::domain::said::{Said, say};
 use crate::domain::text::Text;
 use crate::service::error::{Result, ServiceError};
+use crate::service::writer::Patience;
 use crate::service::{Context, Guli};
 use crate::store::cover_history::{self, CoverState, Made};
 use crate::store::events::{self, Event};
 use crate::store::imports::NotedImport;
-use crate::store::{Conn, Result as StoreResult, corrupt, cover_source, head, imports};
+use crate::store::{Conn, Result as StoreResult, corrupt, cover_source, head, imports, organizations};
 
 /// Things named in a refusal.
 const NAMED: usize = 5;
@@ -76,17 +78,21 @@ impl Guli {
             let (chunk, is_last) = (chunks.next().unwrap_or_default().to_vec(), chunks.peek().is_none());
             let (context, shown, undoing) = (Arc::clone(&self.context), Arc::clone(&self.context), undoing.clone());
             let district = undoing.import.district;
-            let work = self.writer.patiently(
+            let work = self.writer.run(
                 district,
+                Patience::Long,
                 move |conn| {
                     Box::pin(async move { take_back(&context, &mut conn.conn(), &undoing, &chunk, is_last).await })
                 },
-                move |Step { covers, done, is_over }| {
-                    show(&shown, district, done.seq, covers);
-                    (done, is_over)
+                end,
+                move |step: Result<Step>| {
+                    step.map(|Step { covers, done, is_over }| {
+                        show(&shown, district, done.seq, covers);
+                        (done, is_over)
+                    })
                 },
             );
-            let (done, is_over) = work.await?;
+            let (done, is_over) = work.await??;
             undone.removed += done.removed;
             undone.restored += done.restored;
             undone.kept += done.kept;
@@ -195,8 +201,37 @@ impl Guli {
                 "它导入的井盖上有未结工单：{orders}"
             )));
         }
+        let units = cover_history::units_before(conn, import.district, seqs).await?;
+        let there = organizations::with_codes(conn, &units).await?;
+        let is_there = |unit: &OrgCode| there.iter().any(|there| there.code == *unit);
+        no_more(units.into_iter().filter(|unit| !is_there(unit)).collect())?;
         Ok(covers)
     }
+}
+
+/// Refuses to give covers back to units that are no more.
+fn no_more(gone: Vec<OrgCode>) -> Result<()> {
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let units = named(gone.iter().map(OrgCode::to_string).collect());
+    Err(ServiceError::Conflict(say!(
+        "covers would belong to units that are no more: {units}",
+        "井盖将归属于已不存在的单位：{units}"
+    )))
+}
+
+/// Holds the units that covers go back to; whoever removed one since it was asked for has kept it from that.
+async fn hold_units(conn: &mut Conn<'_>, states: &[CoverState]) -> StoreResult<Result<()>> {
+    let stand = states.iter().map(|state| &state.cover).filter(|cover| cover.status != Status::Removed);
+    let units: BTreeSet<&OrgCode> = stand.flat_map(|cover| cover.owner.iter().chain(&cover.responsible_unit)).collect();
+    let mut gone = Vec::new();
+    for unit in units {
+        if organizations::hold(conn, unit).await?.is_none() {
+            gone.push(unit.clone());
+        }
+    }
+    Ok(no_more(gone))
 }
 
 /// One step of an undoing.
@@ -215,7 +250,7 @@ async fn take_back(
     undoing: &Undoing,
     covers: &[Made],
     is_last: bool,
-) -> StoreResult<Step> {
+) -> StoreResult<Result<Step>> {
     let import = &undoing.import;
     let district = import.district;
     let mut head = head::lock(conn, district).await?.ok_or_else(|| corrupt("district_head", district))?;
@@ -252,6 +287,9 @@ async fn take_back(
         };
         states.push(state);
     }
+    if let Err(refused) = hold_units(conn, &states).await? {
+        return Ok(Err(refused));
+    }
     cover_history::replace(conn, district, seq, &states).await?;
     let ids: Vec<CoverId> = states.iter().map(|state| state.cover.id).collect();
     cover_source::restore(conn, district, import.id, &ids).await?;
@@ -263,7 +301,7 @@ async fn take_back(
     events::rows(district, &[undoing.event(&undone, now)]).write(conn).await?;
     head::rows(district, &head).write(conn).await?;
     let covers = states.into_iter().map(|state| state.cover).collect();
-    Ok(Step { covers, done: undone, is_over })
+    Ok(Ok(Step { covers, done: undone, is_over }))
 }
 
 /// Takes back what an import only said of covers that it left as they were; whether that was all of it.
