@@ -22,7 +22,8 @@ use crate::domain::id::ImportId;
 use crate::domain::said::say;
 use crate::import::finding::rows_in;
 use crate::import::run::Report;
-use crate::service::command::Rendered;
+use crate::service::command::{Render, Rendered};
+use crate::service::edit::Asking;
 use crate::service::error::{Result, ServiceError};
 use crate::service::import::undo::Undone;
 
@@ -95,25 +96,18 @@ pub async fn undo(
     caller.known()?;
     let import = id.parse::<uuid::Uuid>().map(ImportId);
     let import = import.map_err(|_| ServiceError::NotFound(say!("import {id}", "导入记录 {id}")))?;
-    let district = app.guli.district_of_import(import).await?;
     let route = format!("/v1/imports/{import}/undo");
     let idempotency = write::idempotency(&headers, &caller.0, &route, &[])?;
-    if let Some(asked) = &idempotency
-        && let Some(answer) = app.guli.answered_before(district, asked).await?
-    {
-        return write::respond(answer);
-    }
+    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency };
+    let render = Render(Arc::new(move |undone: &Undone| {
+        let Undone { kind, removed, restored, kept, .. } = undone.clone();
+        let body = to_bytes(&UndoneOut { id: id.clone(), kind, removed, restored, kept });
+        write::rendered(body.map(|body| Rendered { status: 200, location: None, etag: None, body }))
+    }));
     // Whoever hangs up does not leave it half done.
-    let (guli, actor) = (Arc::clone(&app.guli), Arc::clone(&caller.0));
-    let undone = tokio::spawn(async move { guli.undo_import(&actor, import, reason).await }).await;
-    let undone = undone.map_err(|error| ServiceError::Internal(format!("an undoing ended: {error}")))?;
-    let Undone { kind, removed, restored, kept, seq } = undone?;
-    let (feed, body) = (format!("{district}:{seq}"), to_bytes(&UndoneOut { id, kind, removed, restored, kept })?);
-    let rendered = Rendered { status: 200, location: None, etag: None, body };
-    write::respond(match idempotency {
-        Some(asked) => app.guli.keep_answer(district, asked, rendered, feed).await?,
-        None => rendered.answer(feed),
-    })
+    let guli = Arc::clone(&app.guli);
+    let undone = tokio::spawn(async move { guli.undo_import(import, asking, render).await }).await;
+    write::respond(undone.map_err(|error| ServiceError::Internal(format!("an undoing ended: {error}")))??)
 }
 
 /// Read an import's report row by row

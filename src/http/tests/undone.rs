@@ -192,3 +192,26 @@ async fn covers_do_not_go_back_to_a_unit_that_is_no_more() {
     assert_eq!(town.taken_back(&second).await["restored"], 1);
     assert_eq!(town.cover(&code).await["owner"]["code"], "370203-WAT02");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_is_taken_back_once_under_its_key() {
+    let town = Town::open().await;
+    let covers = town.deliver(&file(&[ONE, TWO])).await;
+    let units = town.send_file("?kind=organizations", "units.csv", &units(&["370203-GAS01,燃气公司,utility,"])).await;
+    for report in [covers, units] {
+        let path = format!("/v1/imports/{}/undo", report["id"].as_str().unwrap());
+        let undo = || town.post(&path).key(ADMIN).header("idempotency-key", "0123456789abcdef").send("");
+        // Both have asked before either is answered.
+        let turn = town.guli.import_turn().await.unwrap();
+        let later = async {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            drop(turn);
+        };
+        let (first, twin, ()) = tokio::join!(undo(), undo(), later);
+        assert_eq!((first.status.as_u16(), twin.status.as_u16()), (200, 200), "{} {}", first.body, twin.body);
+        assert_eq!((&first.body, first.header("guli-feed")), (&twin.body, twin.header("guli-feed")));
+        let replayed = [&first, &twin].map(|got| got.header("idempotent-replayed") == "true");
+        assert_ne!(replayed[0], replayed[1]);
+        assert_eq!(undo().await.header("idempotent-replayed"), "true");
+    }
+}

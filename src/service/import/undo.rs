@@ -17,14 +17,16 @@ use crate::domain::actor::{self, Action, Actor, Resource};
 use crate::domain::cover::{Cover, CoverDraft, Status};
 use crate::domain::id::{CoverId, DistrictCode, ImportId, OrgCode};
 use crate::domain::said::{Said, say};
-use crate::domain::text::Text;
+use crate::service::command::{Answer, Render};
+use crate::service::edit::Asking;
 use crate::service::error::{Result, ServiceError};
+use crate::service::reply::Reply;
 use crate::service::writer::Patience;
-use crate::service::{Context, Guli};
+use crate::service::{Context, Guli, idempotent};
 use crate::store::cover_history::{self, CoverState, Made};
 use crate::store::events::{self, Event};
 use crate::store::imports::NotedImport;
-use crate::store::{Conn, Result as StoreResult, corrupt, cover_source, head, imports, organizations};
+use crate::store::{Conn, Result as StoreResult, corrupt, cover_source, head, idempotency, imports, organizations};
 
 /// Things named in a refusal.
 const NAMED: usize = 5;
@@ -45,15 +47,15 @@ pub struct Undone {
 }
 
 /// An import that is to be taken back, and by whom.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Undoing {
     pub(super) import: NotedImport,
     /// The changes that it made.
     pub(super) seqs: Vec<i64>,
     /// Whether it was begun before, and interrupted.
     goes_on: bool,
-    pub(super) by: Actor,
-    reason: Option<Text<2000>>,
+    pub(super) asking: Asking,
+    render: Render<Undone>,
 }
 
 /// Kinds of files that can be taken back.
@@ -61,14 +63,34 @@ pub const UNDOABLE: [&str; 6] = ["covers", "subdistricts", "communities", "grids
 
 impl Guli {
     /// Takes an import back; refused, with reasons, where something stands on it.
-    pub async fn undo_import(&self, actor: &Actor, id: ImportId, reason: Option<Text<2000>>) -> Result<Undone> {
+    pub async fn undo_import(&self, id: ImportId, asking: Asking, render: Render<Undone>) -> Result<Answer> {
         // Whoever may not waits for nobody's turn.
-        self.undoing(actor, id, reason.clone()).await?;
-        let _turn = self.import_turn().await?;
-        let undoing = self.undoing(actor, id, reason).await?;
-        if undoing.import.kind != "covers" {
-            return self.undo_few(undoing).await;
+        let district = self.import_to_undo(&asking.actor, id).await?.district;
+        if let Some(answer) = self.answered(district, &asking).await? {
+            return Ok(answer);
         }
+        let _turn = self.import_turn().await?;
+        // Whoever waited for a twin is answered as it was.
+        if let Some(answer) = self.answered(district, &asking).await? {
+            return Ok(answer);
+        }
+        let undoing = self.undoing(id, asking, render).await?;
+        let reply = if undoing.import.kind == "covers" {
+            self.undo_covers(Arc::new(undoing)).await?
+        } else {
+            self.undo_few(undoing).await?
+        };
+        Ok(Answer::Done(reply))
+    }
+
+    async fn answered(&self, district: DistrictCode, asking: &Asking) -> Result<Option<Answer>> {
+        match &asking.idempotency {
+            Some(asked) => self.answered_before(district, asked).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn undo_covers(&self, undoing: Arc<Undoing>) -> Result<Reply> {
         let covers = self.undoable(&undoing).await?;
         let step = if covers.len() as u64 <= AT_ONCE { covers.len() } else { usize::try_from(STEP).unwrap_or(1) };
         let mut undone = Undone { kind: undoing.import.kind.clone(), ..Undone::default() };
@@ -76,29 +98,29 @@ impl Guli {
         // Even where nothing is left to be done, that it is done is written down.
         loop {
             let (chunk, is_last) = (chunks.next().unwrap_or_default().to_vec(), chunks.peek().is_none());
-            let (context, shown, undoing) = (Arc::clone(&self.context), Arc::clone(&self.context), undoing.clone());
+            let (context, shown, undoing) =
+                (Arc::clone(&self.context), Arc::clone(&self.context), Arc::clone(&undoing));
             let district = undoing.import.district;
             let work = self.writer.run(
                 district,
                 Patience::Long,
                 move |conn| {
-                    Box::pin(async move { take_back(&context, &mut conn.conn(), &undoing, &chunk, is_last).await })
+                    Box::pin(
+                        async move { take_back(&context, &mut conn.conn(), &undoing, undone, &chunk, is_last).await },
+                    )
                 },
                 end,
                 move |step: Result<Step>| {
-                    step.map(|Step { covers, done, is_over }| {
-                        show(&shown, district, done.seq, covers);
-                        (done, is_over)
+                    step.map(|Step { covers, undone, reply }| {
+                        show(&shown, district, undone.seq, covers);
+                        (undone, reply)
                     })
                 },
             );
-            let (done, is_over) = work.await??;
-            undone.removed += done.removed;
-            undone.restored += done.restored;
-            undone.kept += done.kept;
-            undone.seq = done.seq;
-            if is_over {
-                return Ok(undone);
+            let (so_far, reply) = work.await??;
+            undone = so_far;
+            if let Some(reply) = reply {
+                return Ok(reply);
             }
         }
     }
@@ -115,19 +137,25 @@ impl Guli {
     }
 
     /// Finds the import and asks whether the caller may take it back: whoever made it, or an administrator.
-    async fn undoing(&self, actor: &Actor, id: ImportId, reason: Option<Text<2000>>) -> Result<Undoing> {
+    async fn import_to_undo(&self, actor: &Actor, id: ImportId) -> Result<NotedImport> {
         let mut reader = self.store.read().await?;
-        let conn = &mut reader.conn();
         let district = self.district_of_import(id).await?;
         let hidden = || ServiceError::NotFound(say!("import {id}", "导入记录 {id}"));
-        let import = imports::find(conn, district, id).await?.ok_or_else(hidden)?;
-        let events = events::of(conn, import.district, &id.to_string(), i64::MAX).await?;
-        let seqs: Vec<i64> =
-            events.iter().filter(|event| event.kind == "import.applied").map(|event| event.seq).collect();
+        let import = imports::find(&mut reader.conn(), district, id).await?.ok_or_else(hidden)?;
         if actor.is_anonymous() || import.actor != actor.log_name() {
             actor::authorize(actor, Action::Import, Resource::District(import.district))
                 .map_err(|refusal| ServiceError::refused(refusal, say!("import {id}", "导入记录 {id}")))?;
         }
+        Ok(import)
+    }
+
+    /// The import as it is to be taken back, if it can be.
+    async fn undoing(&self, id: ImportId, asking: Asking, render: Render<Undone>) -> Result<Undoing> {
+        let import = self.import_to_undo(&asking.actor, id).await?;
+        let events =
+            events::of(&mut self.store.read().await?.conn(), import.district, &id.to_string(), i64::MAX).await?;
+        let seqs: Vec<i64> =
+            events.iter().filter(|event| event.kind == "import.applied").map(|event| event.seq).collect();
         let no = |why: Said| Err(ServiceError::Conflict(say!("import {id} {why}", "导入 {id} {why}", why = why)));
         match import.state.as_str() {
             "undone" => return no(say!("was taken back already", "已经撤销")),
@@ -155,7 +183,7 @@ impl Guli {
             }
         }
         let goes_on = import.state == "undoing";
-        Ok(Undoing { import, seqs, goes_on, by: actor.clone(), reason })
+        Ok(Undoing { import, seqs, goes_on, asking, render })
     }
 
     /// The covers that the import made, unless something stands on them. What later changes left as the import made
@@ -238,9 +266,10 @@ async fn hold_units(conn: &mut Conn<'_>, states: &[CoverState]) -> StoreResult<R
 struct Step {
     /// As they now are.
     covers: Vec<Cover>,
-    done: Undone,
-    /// Whether nothing is left to be done.
-    is_over: bool,
+    /// What was done so far.
+    undone: Undone,
+    /// Once nothing is left to be done.
+    reply: Option<Reply>,
 }
 
 /// Takes back what the import made of these covers, as one change of the registry.
@@ -248,6 +277,7 @@ async fn take_back(
     context: &Context,
     conn: &mut Conn<'_>,
     undoing: &Undoing,
+    so_far: Undone,
     covers: &[Made],
     is_last: bool,
 ) -> StoreResult<Result<Step>> {
@@ -297,11 +327,13 @@ async fn take_back(
     cover_source::forget(conn, district, &brought).await?;
     let is_over = is_last && restore_rest(conn, district, import.id).await?;
     let state = if is_over { "undone" } else { "undoing" };
+    let total = so_far.and(&undone);
+    let reply = if is_over { Some(undoing.reply(context, conn, &total, now).await?) } else { None };
     imports::set_state(conn, (district, import.id), state, &import.counts, None).await?;
     events::rows(district, &[undoing.event(&undone, now)]).write(conn).await?;
     head::rows(district, &head).write(conn).await?;
     let covers = states.into_iter().map(|state| state.cover).collect();
-    Ok(Ok(Step { covers, done: undone, is_over }))
+    Ok(Ok(Step { covers, undone: total, reply }))
 }
 
 /// Takes back what an import only said of covers that it left as they were; whether that was all of it.
@@ -311,10 +343,36 @@ async fn restore_rest(conn: &mut Conn<'_>, district: DistrictCode, import: Impor
     Ok((rest.len() as u64) < AT_ONCE)
 }
 
+impl Undone {
+    /// The same with what another step did.
+    fn and(self, step: &Self) -> Self {
+        let Self { kind, removed, restored, kept, .. } = self;
+        let (removed, restored, kept) = (removed + step.removed, restored + step.restored, kept + step.kept);
+        Self { kind, removed, restored, kept, seq: step.seq }
+    }
+}
+
 impl Undoing {
+    /// The reply, kept for who asks again under the same key within the transaction that ends it.
+    pub(super) async fn reply(
+        &self,
+        context: &Context,
+        conn: &mut Conn<'_>,
+        undone: &Undone,
+        now: Timestamp,
+    ) -> StoreResult<Reply> {
+        let district = self.import.district;
+        let reply = (self.render.0)(undone).reply(format!("{district}:{}", undone.seq));
+        if let Some(asked) = &self.asking.idempotency {
+            let kept = idempotent::keep(&context.seal, asked, &reply, now)?;
+            idempotency::rows(district, &[kept]).write(conn).await?;
+        }
+        Ok(reply)
+    }
+
     /// What is told of it.
     pub(super) fn event(&self, undone: &Undone, now: Timestamp) -> Event {
-        let Self { import, by, reason, .. } = self;
+        let Self { import, asking: Asking { actor: by, reason, .. }, .. } = self;
         let data = json!({
             "profile": import.profile, "file": import.file, "kind": import.kind, "removed": undone.removed,
             "restored": undone.restored, "kept": undone.kept, "role": by.role.as_str(),

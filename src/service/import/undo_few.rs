@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use geo::{Intersects as _, Point};
 
+use super::covers::end;
 use super::people::said_of;
 use super::undo::{Undoing, Undone, named};
 use crate::domain::id::{DistrictCode, OrgCode};
@@ -16,7 +17,8 @@ use crate::service::edit::areas::{moved_event, moved_orders, regrid, reload};
 use crate::service::edit::organizations::tied;
 use crate::service::edit::undo::{plan_of, still_sound};
 use crate::service::error::{Result, ServiceError};
-use crate::service::writer::{End, Patience};
+use crate::service::reply::Reply;
+use crate::service::writer::Patience;
 use crate::service::{Context, Guli, load};
 use crate::store::areas::Area;
 use crate::store::delivered::{self, Kind};
@@ -27,7 +29,8 @@ use crate::store::{areas, corrupt, events, head, imports, orders, organizations,
 
 /// What memory is to show of it.
 struct Shows {
-    undone: Undone,
+    reply: Reply,
+    seq: i64,
     fresh: DistrictIndex,
     orders: Vec<Order>,
     removed: Vec<OrgCode>,
@@ -37,7 +40,7 @@ struct Shows {
 
 impl Guli {
     /// Takes an import of few records back.
-    pub(super) async fn undo_few(&self, undoing: Undoing) -> Result<Undone> {
+    pub(super) async fn undo_few(&self, undoing: Undoing) -> Result<Reply> {
         let district = undoing.import.district;
         self.is_own(district)?;
         let (context, shown) = (Arc::clone(&self.context), Arc::clone(&self.context));
@@ -45,18 +48,18 @@ impl Guli {
             district,
             Patience::Long,
             move |conn| Box::pin(async move { take_back(&context, &mut conn.conn(), &undoing).await }),
-            |done| if done.is_ok() { End::Commit } else { End::Rollback },
-            move |done| done.map(|shows| show(&shown, district, shows)),
+            end,
+            move |done: Result<Shows>| done.map(|shows| show(&shown, district, shows)),
         );
-        let undone = work.await??;
+        let reply = work.await??;
         self.context.past.clear();
         self.load_marked().await;
-        Ok(undone)
+        Ok(reply)
     }
 }
 
-fn show(context: &Context, district: DistrictCode, shows: Shows) -> Undone {
-    let Shows { undone, fresh, orders, removed, last } = shows;
+fn show(context: &Context, district: DistrictCode, shows: Shows) -> Reply {
+    let Shows { reply, seq, fresh, orders, removed, last } = shows;
     context.exchange(fresh);
     for code in removed {
         if let Err(error) = context.show_organization(Organization::nameless(code)) {
@@ -64,8 +67,8 @@ fn show(context: &Context, district: DistrictCode, shows: Shows) -> Undone {
         }
     }
     orders.iter().for_each(|order| load::show(context, order));
-    context.came_to(district, undone.seq, last);
-    undone
+    context.came_to(district, seq, last);
+    reply
 }
 
 /// What is to be told of what was taken back.
@@ -110,7 +113,7 @@ async fn take_back(context: &Context, conn: &mut Conn<'_>, undoing: &Undoing) ->
     if kind == Kind::Area {
         regrid(conn, &fresh, seq).await?;
         for moved in moved_orders(context, conn, district, &fresh).await? {
-            log.push(moved_event(&moved, head.next_seq(), now.as_microsecond(), undoing.by.log_name()));
+            log.push(moved_event(&moved, head.next_seq(), now.as_microsecond(), undoing.asking.actor.log_name()));
             shown.push(moved.after);
         }
         let after: Vec<&Order> = shown.iter().collect();
@@ -122,9 +125,10 @@ async fn take_back(context: &Context, conn: &mut Conn<'_>, undoing: &Undoing) ->
     events::rows(district, &log).write(conn).await?;
     let import = (district, undoing.import.id);
     imports::set_state(conn, import, "undone", &undoing.import.counts, None).await?;
+    let reply = undoing.reply(context, conn, &undone, now).await?;
     head::rows(district, &head).write(conn).await?;
     let removed = removed.iter().filter(|_| kind == Kind::Organization).filter_map(|code| code.parse().ok()).collect();
-    Ok(Ok(Shows { undone, fresh, orders: shown, removed, last: head.seq }))
+    Ok(Ok(Shows { reply, seq, fresh, orders: shown, removed, last: head.seq }))
 }
 
 /// What records had said before the import is what they said last again; gives the records.
