@@ -180,7 +180,9 @@ async fn compare(
         }
     }
     for (external_id, verdict) in verdicts {
-        let Some(Verdict { news, is_new, merge, mut says, duties, before, gone: None }) = verdict else { continue };
+        let Some(Verdict { news, is_new, merge, mut says, mut duties, before, gone: None }) = verdict else { continue };
+        // A file that does not name a duty does not say that there is none.
+        duties.extend(before.iter().flat_map(duties_in));
         let is_news = !merge.taken.is_empty() || !news.duties.is_empty();
         says.push((DUTIES, Some(duties.into_iter().collect::<Vec<_>>().join(" "))));
         if (is_news || !is_new) && before.as_ref() != Some(&says) {
@@ -195,6 +197,7 @@ async fn compare(
 
 /// The column of the duties, after a person's own.
 const DUTIES: &str = "duties";
+const UNIT: &str = "organization";
 /// What a person's record is remembered under.
 pub(super) fn said_of(person: &Person) -> String {
     format!("{}/{}", person.source, person.external_id)
@@ -234,12 +237,17 @@ fn duty_text(kind: DutyKind, area: u64) -> String {
     format!("{}:{area}", kind.as_str())
 }
 
-/// Whether somebody who was removed here is delivered as before. No name is known of them any more: the same duties
-/// are the same person.
-fn is_as_before(before: &Columns, says: &Columns, duties: &BTreeSet<String>) -> bool {
-    let said = merge::value(before, DUTIES).unwrap_or_default();
-    merge::value(before, "organization") == merge::value(says, "organization")
-        && said.split(' ').eq(duties.iter().map(String::as_str))
+/// The duties that a person's record said.
+fn duties_in(before: &Columns) -> BTreeSet<String> {
+    let duties = merge::value(before, DUTIES).unwrap_or_default();
+    duties.split(' ').filter(|duty| !duty.is_empty()).map(str::to_owned).collect()
+}
+
+/// Whether somebody who was removed here is delivered as before, or less of them: a file need not have all of their rows.
+/// No name is known of them any more.
+fn is_as_before(before: &Columns, says: &Columns, Whole { silent, duties, .. }: &Whole<'_>) -> bool {
+    let same_unit = merge::value(before, UNIT) == merge::value(says, UNIT);
+    (same_unit || silent.contains(&UNIT)) && duties.is_subset(&duties_in(before))
 }
 
 impl Known<'_> {
@@ -252,12 +260,13 @@ impl Known<'_> {
         vec![
             ("name", digest("name", &contact.name)),
             ("phone", digest("phone", &contact.phone)),
-            ("organization", organization.map(ToString::to_string)),
+            (UNIT, organization.map(ToString::to_string)),
         ]
     }
 
     /// What a person comes to; `None` if they were removed here and stay so.
-    fn judge(&self, Whole { row, silent, duties }: Whole<'_>) -> StoreResult<Option<Verdict>> {
+    fn judge(&self, whole: Whole<'_>) -> StoreResult<Option<Verdict>> {
+        let Whole { row, silent, .. } = whole;
         let contact = Contact { name: Some(row.name.clone()), phone: row.phone.clone() };
         let mut says = self.columns(&row.external_id, &contact, row.organization.as_ref());
         let delivered = self.delivered.get(&format!("{}/{}", self.source, row.external_id));
@@ -269,7 +278,7 @@ impl Known<'_> {
             is_new: true,
             merge: Merge::default(),
             says: Vec::new(),
-            duties,
+            duties: BTreeSet::new(),
             before: None,
             gone: None,
         };
@@ -280,9 +289,10 @@ impl Known<'_> {
             verdict.merge = merge::merge(before.as_ref(), &says, &ours);
             verdict.news = PersonNews { person: person.clone(), contact: present, duties: Vec::new() };
             (verdict.is_new, verdict.before) = (false, before);
-        } else if before.is_some_and(|before| is_as_before(&before, &says, &verdict.duties)) {
+        } else if before.is_some_and(|before| is_as_before(&before, &says, &whole)) {
             return Ok(None);
         }
+        verdict.duties = whole.duties;
         for column in &verdict.merge.taken {
             match *column {
                 "name" => verdict.news.contact.name.clone_from(&contact.name),
@@ -291,7 +301,7 @@ impl Known<'_> {
             }
         }
         let unit = row.organization.as_ref().map(ToString::to_string);
-        let takes_unit = verdict.is_new || verdict.merge.taken.contains(&"organization");
+        let takes_unit = verdict.is_new || verdict.merge.taken.contains(&UNIT);
         verdict.gone = unit.filter(|unit| takes_unit && self.removed_units.contains(unit));
         verdict.says = says;
         Ok(Some(verdict))
