@@ -47,9 +47,9 @@ struct Chunk {
 impl Chunk {
     /// What a record said and what the registry holds, if it says something else now: of two rows of one record perhaps
     /// only one does.
-    fn earlier_of(&self, draft: &CoverDraft) -> Option<&Earlier> {
+    fn earlier_of(&self, row: &Row, draft: &CoverDraft) -> Option<&Earlier> {
         let known = self.known.get(&draft.external_id)?;
-        self.earlier.get(&known.cover).filter(|_| known.digest != draft.digest())
+        self.earlier.get(&known.cover).filter(|_| known.digest != draft.digest(&row.silent))
     }
 }
 
@@ -86,9 +86,11 @@ impl<'r> Lookup<'r> {
         let known = self.handle.block_on(self.guli.known_records(district, source.as_str(), &ids))?;
         let mut sources = self.handle.block_on(self.guli.sources_of(district, &held))?;
         sources.extend(self.handle.block_on(self.guli.former_sources_of(district, &free))?);
-        let says_else =
-            |draft: &&CoverDraft| known.get(&draft.external_id).filter(|known| known.digest != draft.digest());
-        let changed: Vec<KnownRecord> = drafts().filter_map(|draft| says_else(&draft).cloned()).collect();
+        let says_else = |row: &Row| {
+            let draft = row.draft.as_ref().and_then(cover)?;
+            known.get(&draft.external_id).filter(|known| known.digest != draft.digest(&row.silent)).cloned()
+        };
+        let changed: Vec<KnownRecord> = rows.iter().filter_map(says_else).collect();
         let earlier = self.handle.block_on(self.guli.earlier_records(district, &changed))?;
         *self.chunk() = Chunk { known, earlier, sources, current: None };
         Ok(())
@@ -153,7 +155,7 @@ impl<'r> Lookup<'r> {
     pub(super) fn merged(&self, row: &Row) -> Option<Merged> {
         let draft = row.draft.as_ref().and_then(cover)?;
         let chunk = self.chunk();
-        Some(Merged::of(draft, &row.silent, chunk.earlier_of(draft)?))
+        Some(Merged::of(draft, &row.silent, chunk.earlier_of(row, draft)?))
     }
 
     /// A record's code is for life: a file cannot change it, nor the category that it contains. What the registry made of
@@ -161,7 +163,7 @@ impl<'r> Lookup<'r> {
     pub(super) fn contradiction(&self, row: &Row, profile: &Profile) -> Option<Finding> {
         let draft = row.draft.as_ref().and_then(cover)?;
         let chunk = self.chunk();
-        let Earlier { present, said } = chunk.earlier_of(draft)?;
+        let Earlier { present, said } = chunk.earlier_of(row, draft)?;
         let code = present.cover.code;
         let said_code = said.as_ref().map(|said| said.code);
         let said_category = said.as_ref().and_then(|said| said.columns.first()?.1.clone());

@@ -68,7 +68,7 @@ impl CoverRun {
         let (Some(district), Some(source)) = (district, &profile.source) else { return Ok(Vec::new()) };
         let mut outcomes = Vec::with_capacity(rows.len());
         for (row, draft) in rows.iter().filter_map(|row| Some((row, row.draft.as_ref().and_then(cover)?))) {
-            let (known, digest) = (run.lookup.known(&draft.external_id), draft.digest());
+            let (known, digest) = (run.lookup.known(&draft.external_id), draft.digest(&row.silent));
             let merged = known.as_ref().and_then(|_| run.lookup.merged(row));
             let outcome = match &merged {
                 None if known.is_none() => Outcome::Created,

@@ -210,6 +210,26 @@ async fn a_column_that_the_file_does_not_have_says_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_file_says_after_one_that_said_nothing_of_it_counts() {
+    let town = Town::open().await;
+    let line = |columns: &str, values: &str| {
+        format!("external_id,category,owner,lon,lat{columns}\n1,0101,370203-WAT01,120.372,36.115{values}\n")
+    };
+    let columns = ",status,material,accuracy";
+    town.deliver(&line(columns, ",abandoned,steel,A")).await;
+    let code = town.called("1").await;
+    let report = town.deliver(&line("", "")).await;
+    assert_eq!((counts(&report), findings(&report)), ([0, 0, 1], vec![]), "{report}");
+    let before = town.cover(&code).await;
+    assert_eq!((&before["status"], &before["accuracy"]), (&json!("abandoned"), &json!("A")));
+    let report = town.deliver(&line(columns, ",in_service,,C")).await;
+    assert_eq!((counts(&report), findings(&report)), ([0, 1, 0], vec![]), "{report}");
+    let after = town.cover(&code).await;
+    assert_eq!((&after["status"], &after["accuracy"]), (&json!("in_service"), &json!("C")));
+    assert_eq!(after["spec"]["material"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_undone_import_that_comes_again_takes_no_correction_back() {
     let town = Town::open().await;
     town.deliver(&file(&[ONE, TWO])).await;
