@@ -3,6 +3,7 @@
 use super::again::{ONE, TWO, counts, file, findings};
 use super::again_few::{person, units};
 use super::*;
+use crate::store::imports;
 
 const ADMIN: &str = "demo-admin";
 
@@ -191,6 +192,27 @@ async fn covers_do_not_go_back_to_a_unit_that_is_no_more() {
     assert_eq!(back.status, 200, "{}", back.body);
     assert_eq!(town.taken_back(&second).await["restored"], 1);
     assert_eq!(town.cover(&code).await["owner"]["code"], "370203-WAT02");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undoing_that_goes_on_leaves_what_came_again_meanwhile() {
+    let town = Town::open().await;
+    let first = town.deliver(&file(&[ONE, TWO])).await;
+    town.taken_back(&first).await;
+    // As it is noted of one that was interrupted.
+    let id: Uuid = first["id"].as_str().unwrap().parse().unwrap();
+    let mut writer = town.guli.store.write().await.unwrap();
+    let import = ("370203".parse().unwrap(), ImportId(id));
+    imports::set_state(&mut writer.conn(), import, "undoing", "{}", None).await.unwrap();
+    drop(writer);
+    let again = town.deliver(&file(&[ONE, TWO])).await;
+    assert_eq!(counts(&again), [0, 2, 0], "{again}");
+    assert_eq!(town.taken_back(&first).await["removed"], 0);
+    for external_id in ["1", "2"] {
+        let code = town.called(external_id).await;
+        assert_eq!(town.cover(&code).await["version"], 3);
+    }
+    assert_eq!(town.taken_back(&again).await["restored"], 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -191,9 +191,13 @@ impl Guli {
     async fn undoable(&self, undoing: &Undoing) -> Result<Vec<Made>> {
         let mut reader = self.store.read().await?;
         let conn = &mut reader.conn();
-        let Undoing { import, seqs, goes_on, .. } = undoing;
+        let Undoing { import, seqs, .. } = undoing;
         let made = cover_history::made_by(conn, import.district, seqs).await?;
-        let (mut covers, later): (Vec<Made>, Vec<Made>) = made.into_iter().partition(|made| made.made == made.now);
+        let (mut covers, mut later): (Vec<Made>, Vec<Made>) = made.into_iter().partition(|made| made.made == made.now);
+        if undoing.goes_on {
+            // They were taken back before it was interrupted, and may have come again with another import since.
+            later.clear();
+        }
         let as_it_made = |made: &Made, state: &CoverState| state.cover.version == made.made;
         let mut changed = Vec::new();
         for (made, now, then) in
@@ -208,8 +212,7 @@ impl Guli {
                 changed.push((now.cover.code, now.cover.version));
             }
         }
-        // Of an undoing that goes on, what was taken back already has changed since too.
-        if !changed.is_empty() && !goes_on {
+        if !changed.is_empty() {
             let more = if changed.len() > NAMED { ", …" } else { "" };
             let named = changed.into_iter().take(NAMED);
             let named = named.map(|(code, version)| say!("{code} (version {version})", "{code}（版本 {version}）"));
