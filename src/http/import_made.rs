@@ -8,6 +8,8 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use flate2::read::GzDecoder;
 use serde::Serialize;
+use tokio::fs::File;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use utoipa::ToSchema;
 
 use super::edge::Caller;
@@ -136,16 +138,29 @@ pub async fn rows(
     }
     // Of a try, and of what this server has just imported, there is the file itself.
     let file = match made {
-        Some(made) => tokio::fs::read_to_string(made.folder.path().join("rows.ndjson")).await.ok(),
+        Some(made) => File::open(made.folder.path().join("rows.ndjson")).await.ok(),
         None => None,
     };
     let body = match file {
-        Some(rows) => Body::from(rows_in(language, &rows)),
+        Some(file) => file_rows(file, language),
         None => kept_rows(&app, &caller.0, &id, language).await?,
     };
     let mut response = Response::new(body);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     Ok(response)
+}
+
+/// Bytes of a file's rows that are read together.
+const READ_TOGETHER: usize = 1 << 16;
+
+/// The rows of a file, some whole lines at a time.
+fn file_rows(file: File, language: Language) -> Body {
+    let pieces = futures_util::stream::try_unfold(BufReader::new(file), move |mut lines| async move {
+        let mut rows = String::new();
+        while rows.len() < READ_TOGETHER && lines.read_line(&mut rows).await? > 0 {}
+        Ok::<_, std::io::Error>((!rows.is_empty()).then(|| (rows_in(language, &rows), lines)))
+    });
+    Body::from_stream(pieces)
 }
 
 /// The rows as they are kept, piece by piece, each of whole lines.

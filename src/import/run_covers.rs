@@ -101,8 +101,8 @@ impl CoverRun {
             }
         }
         if self.import.is_none() && !self.waiting.is_empty() {
-            let (id, kind) = (run.request.id, profile.kind.as_str());
-            self.import = Some(run.guli.new_import(id, district, &profile.name, name, kind, &run.request.by));
+            let (id, kind) = (run.id, profile.kind.as_str());
+            self.import = Some(run.guli.new_import(Some(id), district, &profile.name, name, kind, &run.request.by));
         }
         let waiting = self.waiting.len() as u64;
         match run.request.on_error {
