@@ -73,8 +73,8 @@ pub struct UndoneOut {
 ///
 /// Takes an import of covers, areas, organisations or people back, as new versions: what it brought is removed, what it
 /// changed is as before. Refused where something stands on it: a later change, an open order, areas within, people who
-/// stand for it, things that name it. Names and phones of people stay, for nothing earlier of them is kept. For whoever
-/// made it, and for administrators.
+/// stand for it, things that name it; and where covers would go back to a unit that is no more. Names and phones of
+/// people stay, for nothing earlier of them is kept. For whoever made it, and for administrators.
 #[utoipa::path(
     post, path = "/v1/imports/{id}/undo", operation_id = "undo_import", tag = "imports", security(("key" = [])),
     params(

@@ -11,6 +11,7 @@ mod many_districts;
 mod postgres;
 mod quality;
 mod replicas;
+mod staging;
 mod support;
 mod tiles;
 mod two_databases;
