@@ -16,9 +16,9 @@ CREATE TABLE cover_source_version (
     stands BIGINT,
     kept TEXT COLLATE "C",
     superseded_by BYTEA NOT NULL,
-    PRIMARY KEY (district, source, external_id, superseded_by)
+    PRIMARY KEY (district, cover, superseded_by, source, external_id)
 );
-CREATE INDEX cover_source_version_import ON cover_source_version (district, superseded_by, cover);
+CREATE INDEX cover_source_version_import ON cover_source_version (superseded_by, cover);
 
 -- The same of areas, organizations and people, until the event `seq_to`. Of people whose names it changed, who keep them
 -- when it is taken back, it says the new ones.

@@ -123,9 +123,11 @@ pub async fn write(
         if !changed.is_empty() {
             write_present(conn, district, seq, &changed).await?;
         }
-        let said: Vec<CoverId> = chunk.iter().filter(|row| row.seen.is_some()).map(|row| row.cover.id).collect();
-        if !said.is_empty() {
-            super::cover_source::keep(conn, district, id, &said).await?;
+        for of_source in chunk.chunk_by(|a, b| a.source == b.source) {
+            let said = of_source.iter().filter(|row| row.seen.is_some()).map(|row| row.external_id.as_str());
+            if said.clone().next().is_some() {
+                super::cover_source::keep(conn, district, id, &of_source[0].source, said).await?;
+            }
         }
         write_sources(conn, district, id, seq, chunk).await?;
     }

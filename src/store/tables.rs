@@ -124,7 +124,7 @@ pub const TABLES: &[Table] = tables! {
         district: integer, source: text, external_id: text, cover: bytes, digest: bytes, original_x: real,
         original_y: real, original_crs: text, import: bytes, row_number: integer, stands: maybe_integer, kept: maybe_text,
     }
-    cover_source_version by (district, source, external_id, superseded_by) {
+    cover_source_version by (district, cover, superseded_by, source, external_id) {
         district: integer, source: text, external_id: text, cover: bytes, digest: bytes, original_x: real,
         original_y: real, original_crs: text, import: bytes, row_number: integer, stands: maybe_integer, kept: maybe_text,
         superseded_by: bytes,

@@ -82,10 +82,11 @@ async fn tell(store: &Store) {
     let mut superseded = cover_source::superseded_by(conn, district, second, 9).await.unwrap();
     superseded.sort_unstable_by_key(|id| id.0);
     assert_eq!(superseded, [1, 2].map(|id| CoverId(Uuid::from_u128(id))));
-    cover_source::restore(conn, district, second, &superseded).await.unwrap();
-    cover_source::stand(conn, district, second, 3, &superseded).await.unwrap();
+    let restored = cover_source::restore(conn, district, second, &superseded).await.unwrap();
+    assert_eq!(restored.len(), 2);
     assert_eq!(imports::known(conn, district, "370203-WAT01", &ids[..3]).await.unwrap(), said);
     assert_eq!(cover_source::superseded_by(conn, district, second, 9).await.unwrap(), []);
+    cover_source::stand(conn, district, 3, &superseded).await.unwrap();
     cover_source::forget(conn, district, &superseded).await.unwrap();
     assert_eq!(imports::known(conn, district, "370203-WAT01", &ids[2..3]).await.unwrap(), said[2..]);
 }

@@ -325,8 +325,9 @@ async fn take_back(
     }
     cover_history::replace(conn, district, seq, &states).await?;
     let ids: Vec<CoverId> = states.iter().map(|state| state.cover.id).collect();
-    cover_source::restore(conn, district, import.id, &ids).await?;
-    cover_source::stand(conn, district, import.id, seq, &changed).await?;
+    let known = cover_source::restore(conn, district, import.id, &ids).await?;
+    changed.retain(|cover| !known.contains(cover));
+    cover_source::stand(conn, district, seq, &changed).await?;
     cover_source::forget(conn, district, &brought).await?;
     let is_over = is_last && restore_rest(conn, district, import.id).await?;
     let state = if is_over { "undone" } else { "undoing" };
