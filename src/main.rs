@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-/// A third of a report's CPU goes into `malloc`; this one costs half of glibc's. SQLite and PROJ call it too.
+/// A third of a report's CPU goes into `malloc`; this one costs half of glibc's. `SQLite` and PROJ call it too.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

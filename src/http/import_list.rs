@@ -87,6 +87,8 @@ impl ImportItemOut {
         let noted = import.state.as_str();
         let state = Stage::ALL.iter().find(|state| state.noted().contains(&noted)).copied().unwrap_or(Stage::Failed);
         let counts: Option<Counts> = serde_json::from_str(&import.counts).ok();
+        // What could not be applied to its end was stored in part; what was read only, not at all.
+        let is_part = noted == "failed";
         let changes = counts.is_some_and(|counts| counts.created + counts.updated > 0);
         let key = import.actor.strip_prefix("key:").map(str::to_owned);
         let holder = key.as_deref().and_then(|key| key.parse().ok()).and_then(|id| guli.keys.holder(KeyId(id)));
@@ -101,7 +103,7 @@ impl ImportItemOut {
             profile: import.profile,
             file: import.file,
             can_undo: changes
-                && matches!(state, Stage::Stored | Stage::Undoing)
+                && (matches!(state, Stage::Stored | Stage::Undoing) || is_part)
                 && UNDOABLE.contains(&import.kind.as_str()),
             kind: import.kind,
             state: state.as_str(),

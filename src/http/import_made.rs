@@ -8,6 +8,8 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use flate2::read::GzDecoder;
 use serde::Serialize;
+use tokio::fs::File;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use utoipa::ToSchema;
 
 use super::edge::Caller;
@@ -22,7 +24,8 @@ use crate::domain::id::ImportId;
 use crate::domain::said::say;
 use crate::import::finding::rows_in;
 use crate::import::run::Report;
-use crate::service::command::Rendered;
+use crate::service::command::{Render, Rendered};
+use crate::service::edit::Asking;
 use crate::service::error::{Result, ServiceError};
 use crate::service::import::undo::Undone;
 
@@ -70,8 +73,8 @@ pub struct UndoneOut {
 ///
 /// Takes an import of covers, areas, organisations or people back, as new versions: what it brought is removed, what it
 /// changed is as before. Refused where something stands on it: a later change, an open order, areas within, people who
-/// stand for it, things that name it. Names and phones of people stay, for nothing earlier of them is kept. For whoever
-/// made it, and for administrators.
+/// stand for it, things that name it; and where covers would go back to a unit that is no more. Names and phones of
+/// people stay, for nothing earlier of them is kept. For whoever made it, and for administrators.
 #[utoipa::path(
     post, path = "/v1/imports/{id}/undo", operation_id = "undo_import", tag = "imports", security(("key" = [])),
     params(
@@ -95,25 +98,18 @@ pub async fn undo(
     caller.known()?;
     let import = id.parse::<uuid::Uuid>().map(ImportId);
     let import = import.map_err(|_| ServiceError::NotFound(say!("import {id}", "导入记录 {id}")))?;
-    let district = app.guli.district_of_import(import).await?;
     let route = format!("/v1/imports/{import}/undo");
     let idempotency = write::idempotency(&headers, &caller.0, &route, &[])?;
-    if let Some(asked) = &idempotency
-        && let Some(answer) = app.guli.answered_before(district, asked).await?
-    {
-        return write::respond(answer);
-    }
+    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency };
+    let render = Render(Arc::new(move |undone: &Undone| {
+        let Undone { kind, removed, restored, kept, .. } = undone.clone();
+        let body = to_bytes(&UndoneOut { id: id.clone(), kind, removed, restored, kept });
+        write::rendered(body.map(|body| Rendered { status: 200, location: None, etag: None, body }))
+    }));
     // Whoever hangs up does not leave it half done.
-    let (guli, actor) = (Arc::clone(&app.guli), Arc::clone(&caller.0));
-    let undone = tokio::spawn(async move { guli.undo_import(&actor, import, reason).await }).await;
-    let undone = undone.map_err(|error| ServiceError::Internal(format!("an undoing ended: {error}")))?;
-    let Undone { kind, removed, restored, kept, seq } = undone?;
-    let (feed, body) = (format!("{district}:{seq}"), to_bytes(&UndoneOut { id, kind, removed, restored, kept })?);
-    let rendered = Rendered { status: 200, location: None, etag: None, body };
-    write::respond(match idempotency {
-        Some(asked) => app.guli.keep_answer(district, asked, rendered, feed).await?,
-        None => rendered.answer(feed),
-    })
+    let guli = Arc::clone(&app.guli);
+    let undone = tokio::spawn(async move { guli.undo_import(import, asking, render).await }).await;
+    write::respond(undone.map_err(|error| ServiceError::Internal(format!("an undoing ended: {error}")))??)
 }
 
 /// Read an import's report row by row
@@ -142,16 +138,29 @@ pub async fn rows(
     }
     // Of a try, and of what this server has just imported, there is the file itself.
     let file = match made {
-        Some(made) => tokio::fs::read_to_string(made.folder.path().join("rows.ndjson")).await.ok(),
+        Some(made) => File::open(made.folder.path().join("rows.ndjson")).await.ok(),
         None => None,
     };
     let body = match file {
-        Some(rows) => Body::from(rows_in(language, &rows)),
+        Some(file) => file_rows(file, language),
         None => kept_rows(&app, &caller.0, &id, language).await?,
     };
     let mut response = Response::new(body);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     Ok(response)
+}
+
+/// Bytes of a file's rows that are read together.
+const READ_TOGETHER: usize = 1 << 16;
+
+/// The rows of a file, some whole lines at a time.
+fn file_rows(file: File, language: Language) -> Body {
+    let pieces = futures_util::stream::try_unfold(BufReader::new(file), move |mut lines| async move {
+        let mut rows = String::new();
+        while rows.len() < READ_TOGETHER && lines.read_line(&mut rows).await? > 0 {}
+        Ok::<_, std::io::Error>((!rows.is_empty()).then(|| (rows_in(language, &rows), lines)))
+    });
+    Body::from_stream(pieces)
 }
 
 /// The rows as they are kept, piece by piece, each of whole lines.

@@ -2,6 +2,7 @@
 
 mod again;
 mod again_few;
+mod codes;
 mod covers;
 mod districts;
 mod feed;
@@ -21,6 +22,7 @@ mod refusals;
 mod registry;
 mod staff;
 mod tiles;
+mod undone;
 mod units;
 
 use std::sync::Arc;
@@ -88,6 +90,7 @@ fn staged(row: u64, (code, lon, lat, status, grid): (&str, f64, f64, Status, &st
         original: (lon, lat),
         original_crs: "EPSG:4326",
         seen: None,
+        names_code: true,
         cover: Cover {
             id: CoverId(Uuid::from_u128(u128::from(row))),
             code: code.parse().unwrap(),

@@ -20,10 +20,11 @@ use crate::domain::id::{CommunityCode, CoverCode, DistrictCode, GridCode, OrgCod
 use crate::domain::position::{Position, Wgs84};
 use crate::domain::said::{Said, say};
 
-/// Who holds a cover's code.
+/// The record whose cover has a code, or once had it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    pub source: OrgCode,
+    /// An organisation's code; [`ENTERED`](crate::service::edit::covers::ENTERED) of a cover that no file brought.
+    pub source: String,
     pub external_id: String,
 }
 

@@ -12,6 +12,7 @@ use super::seen::SeenKeys;
 use crate::domain::catalog::{CategoryCode, OWNERLESS};
 use crate::domain::id::{CoverCode, OrgCode};
 use crate::domain::said::say;
+use crate::service::edit::covers::ENTERED;
 
 /// Nearer than this, two covers of one category from two sources are probably one, in metres.
 const NEAR_M: f64 = 1.0;
@@ -101,12 +102,16 @@ fn codes(checker: &mut Checker<'_>, draft: &CoverDraft, faults: &mut Faults<'_>)
 
 fn held_by_another(checker: &Checker<'_>, code: CoverCode, draft: &CoverDraft, faults: &mut Faults<'_>) {
     if let Some(Holder { source, external_id }) = (checker.world.asks.holder)(code)
-        && (Some(&source) != faults.profile.source.as_ref() || external_id != draft.external_id)
+        && (Some(&*source) != faults.profile.source.as_ref().map(OrgCode::as_str) || external_id != draft.external_id)
     {
-        let detail = say!(
-            "{code} is the code of record {external_id} of {source}",
-            "{code} 是 {source} 的记录 {external_id} 的编码"
-        );
+        let detail = if source == ENTERED {
+            say!("{code} was given to a cover that was entered here", "{code} 已用于在此登记的井盖")
+        } else {
+            say!(
+                "{code} is the code of record {external_id} of {source}",
+                "{code} 是 {source} 的记录 {external_id} 的编码"
+            )
+        };
         faults.add(FindingCode::CodeRepeated, Field::Code, detail);
     }
 }

@@ -112,8 +112,7 @@ fn swapped_metres_are_told_from_positions_that_are_elsewhere() {
 #[test]
 fn nothing_repeats_within_a_file_or_against_the_registry() {
     let holder = |code: CoverCode| {
-        (code.sequence() == 9)
-            .then(|| Holder { source: "370203-WAT01".parse().unwrap(), external_id: "mine".to_owned() })
+        (code.sequence() == 9).then(|| Holder { source: "370203-WAT01".to_owned(), external_id: "mine".to_owned() })
     };
     let mut checker = Checker::new(world(&holder, &nothing), CrsService::new());
     let profile = profile("covers.csv", Kind::Covers, "370203-WAT01");

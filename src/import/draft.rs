@@ -3,6 +3,7 @@
 use geo::MultiPolygon;
 use sha2::{Digest as _, Sha256};
 
+use super::field::Field;
 use crate::crs::Crs;
 use crate::domain::catalog::{Category, CategoryCode};
 use crate::domain::cover::{self, Accuracy, Spec, Status};
@@ -132,8 +133,9 @@ impl CoverDraft {
         }
     }
 
-    /// What the record says, as 128 bits: the same again changes nothing.
-    pub fn digest(&self) -> [u8; 16] {
+    /// What the record says, as 128 bits: the same again changes nothing. Of `silent` columns it says nothing, which is
+    /// something else than what stands for them here.
+    pub fn digest(&self, silent: &[Field]) -> [u8; 16] {
         let mut hash = Sha256::new();
         let mut part = |text: &dyn std::fmt::Display| hash.update(format!("{text}\u{1f}"));
         part(&self.code.map(|code| code.to_string()).unwrap_or_default());
@@ -155,6 +157,9 @@ impl CoverDraft {
         part(&material.map_or("", |word| word.as_str()));
         part(&load_class.map_or("", |word| word.as_str()));
         part(&place.map_or("", |word| word.as_str()));
+        for field in silent {
+            part(&field.as_str());
+        }
         let mut digest = [0; 16];
         digest.copy_from_slice(&hash.finalize()[..16]);
         digest

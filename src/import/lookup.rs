@@ -38,7 +38,7 @@ struct Chunk {
     known: HashMap<String, KnownRecord>,
     /// Of those that say something else now, what they said and what the registry holds.
     earlier: HashMap<CoverId, Earlier>,
-    /// `source/external id` of the covers that hold the chunk's codes.
+    /// `source/external id` of the covers that hold the chunk's codes, or once held them.
     sources: HashMap<CoverCode, String>,
     /// The cover of the row at hand, if it was imported before, and what the row says otherwise that counts.
     current: Option<(CoverId, Says)>,
@@ -47,9 +47,9 @@ struct Chunk {
 impl Chunk {
     /// What a record said and what the registry holds, if it says something else now: of two rows of one record perhaps
     /// only one does.
-    fn earlier_of(&self, draft: &CoverDraft) -> Option<&Earlier> {
+    fn earlier_of(&self, row: &Row, draft: &CoverDraft) -> Option<&Earlier> {
         let known = self.known.get(&draft.external_id)?;
-        self.earlier.get(&known.cover).filter(|_| known.digest != draft.digest())
+        self.earlier.get(&known.cover).filter(|_| known.digest != draft.digest(&row.silent))
     }
 }
 
@@ -79,15 +79,18 @@ impl<'r> Lookup<'r> {
         let (Some(district), Some(source)) = (district, &profile.source) else { return Ok(()) };
         let drafts = || rows.iter().filter_map(|row| row.draft.as_ref()).filter_map(cover);
         let ids: Vec<&str> = drafts().map(|draft| draft.external_id.as_str()).collect();
-        // A code that is not in memory is held by nobody.
+        // A code that is not in memory is held by nobody now.
         let index = &self.guli.context.index;
-        let codes: Vec<CoverCode> =
-            drafts().filter_map(|draft| draft.code).filter(|code| index.cover(*code).is_some()).collect();
+        let codes = drafts().filter_map(|draft| draft.code);
+        let (held, free): (Vec<CoverCode>, Vec<CoverCode>) = codes.partition(|code| index.cover(*code).is_some());
         let known = self.handle.block_on(self.guli.known_records(district, source.as_str(), &ids))?;
-        let sources = self.handle.block_on(self.guli.sources_of(district, &codes))?;
-        let says_else =
-            |draft: &&CoverDraft| known.get(&draft.external_id).filter(|known| known.digest != draft.digest());
-        let changed: Vec<KnownRecord> = drafts().filter_map(|draft| says_else(&draft).cloned()).collect();
+        let mut sources = self.handle.block_on(self.guli.sources_of(district, &held))?;
+        sources.extend(self.handle.block_on(self.guli.former_sources_of(district, &free))?);
+        let says_else = |row: &Row| {
+            let draft = row.draft.as_ref().and_then(cover)?;
+            known.get(&draft.external_id).filter(|known| known.digest != draft.digest(&row.silent)).cloned()
+        };
+        let changed: Vec<KnownRecord> = rows.iter().filter_map(says_else).collect();
         let earlier = self.handle.block_on(self.guli.earlier_records(district, &changed))?;
         *self.chunk() = Chunk { known, earlier, sources, current: None };
         Ok(())
@@ -118,7 +121,7 @@ impl<'r> Lookup<'r> {
     pub(super) fn holder(&self, code: CoverCode) -> Option<Holder> {
         let chunk = self.chunk();
         let (source, external_id) = chunk.sources.get(&code)?.split_once('/')?;
-        Some(Holder { source: source.parse().ok()?, external_id: external_id.to_owned() })
+        Some(Holder { source: source.to_owned(), external_id: external_id.to_owned() })
     }
 
     /// The nearest registered cover of the category that is not of the source.
@@ -152,7 +155,7 @@ impl<'r> Lookup<'r> {
     pub(super) fn merged(&self, row: &Row) -> Option<Merged> {
         let draft = row.draft.as_ref().and_then(cover)?;
         let chunk = self.chunk();
-        Some(Merged::of(draft, &row.silent, chunk.earlier_of(draft)?))
+        Some(Merged::of(draft, &row.silent, chunk.earlier_of(row, draft)?))
     }
 
     /// A record's code is for life: a file cannot change it, nor the category that it contains. What the registry made of
@@ -160,7 +163,7 @@ impl<'r> Lookup<'r> {
     pub(super) fn contradiction(&self, row: &Row, profile: &Profile) -> Option<Finding> {
         let draft = row.draft.as_ref().and_then(cover)?;
         let chunk = self.chunk();
-        let Earlier { present, said } = chunk.earlier_of(draft)?;
+        let Earlier { present, said } = chunk.earlier_of(row, draft)?;
         let code = present.cover.code;
         let said_code = said.as_ref().map(|said| said.code);
         let said_category = said.as_ref().and_then(|said| said.columns.first()?.1.clone());

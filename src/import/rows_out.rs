@@ -11,10 +11,6 @@ use serde::Serialize;
 use super::field::Kind;
 use super::finding::Finding;
 use super::run::RunError;
-use crate::domain::id::{DistrictCode, ImportId};
-use crate::service::Guli;
-use crate::service::error::ServiceError;
-use crate::store::import_rows::Piece;
 
 /// What became of a row.
 #[derive(Serialize)]
@@ -54,17 +50,23 @@ impl RowsOut {
 /// Bytes of a piece before it is compressed.
 const PIECE: usize = 1 << 20;
 
-/// The rows of a file as they are kept: compressed at once, some bytes a row, and written when the file is through.
+/// A piece of the rows as it is kept: its number, and the rows, compressed.
+pub(super) type Packed = (i64, Vec<u8>);
+
+/// The rows of a file as they are kept, some bytes a row: each piece is to be written once it is full, but for the first.
+/// That one comes last, and says that they are all there.
 #[derive(Default)]
 pub(super) struct KeptRows {
-    pieces: Vec<Vec<u8>>,
+    first: Option<Vec<u8>>,
+    /// The number of the last piece that was full.
+    last: i64,
     /// The piece at hand.
     text: Vec<u8>,
 }
 
 impl KeptRows {
-    /// Adds a row, of people without what the file says of them.
-    pub(super) fn write(&mut self, line: &RowLine<'_>, kind: Kind) {
+    /// Adds a row, of people without what the file says of them; gives a piece that is full.
+    pub(super) fn write(&mut self, line: &RowLine<'_>, kind: Kind) -> Option<Packed> {
         let mut findings = Vec::new();
         if kind == Kind::People {
             findings = line.findings.to_vec();
@@ -74,31 +76,56 @@ impl KeptRows {
         // Neither text nor numbers can fail to be written to memory.
         let _ = serde_json::to_writer(&mut self.text, &RowLine { findings, ..*line });
         self.text.push(b'\n');
-        if self.text.len() >= PIECE {
-            self.pack();
-        }
+        if self.text.len() < PIECE { None } else { self.pack() }
     }
 
-    fn pack(&mut self) {
+    fn pack(&mut self) -> Option<Packed> {
         let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
         let _ = packed.write_all(&self.text);
-        self.pieces.extend(packed.finish());
         self.text.clear();
+        let packed = packed.finish().ok()?;
+        if self.first.is_none() {
+            self.first = Some(packed);
+            return None;
+        }
+        self.last += 1;
+        Some((self.last, packed))
     }
 
-    /// Writes them into the database.
-    pub(super) async fn keep(
-        mut self,
-        guli: &Guli,
-        district: DistrictCode,
-        import: ImportId,
-    ) -> Result<(), ServiceError> {
-        if !self.text.is_empty() {
-            self.pack();
+    /// What is left, in the order in which it is to be written.
+    pub(super) fn finish(mut self) -> impl Iterator<Item = Packed> {
+        let rest = if self.text.is_empty() { None } else { self.pack() };
+        rest.into_iter().chain(self.first.map(|first| (0, first)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::io::Read as _;
+
+    use flate2::read::GzDecoder;
+
+    use super::*;
+
+    #[test]
+    fn pieces_are_given_as_they_fill_and_the_first_one_at_the_end() {
+        let (mut kept, mut pieces) = (KeptRows::default(), BTreeMap::new());
+        let file = "x".repeat(1_000);
+        for row in 1..=3_500 {
+            let line = RowLine { file: &file, row, line: row + 1, outcome: "created", findings: &[] };
+            pieces.extend(kept.write(&line, Kind::Covers));
         }
-        for (number, rows) in (0..).zip(self.pieces) {
-            guli.keep_rows(Piece { district, import, number, rows }).await?;
+        assert_eq!(pieces.keys().collect::<Vec<_>>(), [&1, &2]);
+        let rest: Vec<Packed> = kept.finish().collect();
+        assert_eq!(rest.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [3, 0]);
+        pieces.extend(rest);
+        let mut text = String::new();
+        for packed in pieces.values() {
+            GzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();
         }
-        Ok(())
+        let rows = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["row"].as_u64());
+        assert!(rows.eq((1..=3_500).map(Some)));
+        assert_eq!(KeptRows::default().finish().count(), 0);
     }
 }

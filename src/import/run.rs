@@ -20,7 +20,7 @@ use super::field::Kind;
 use super::finding::Finding;
 use super::lookup::Lookup;
 use super::profile::Profile;
-use super::rows_out::{KeptRows, RowLine, RowsOut};
+use super::rows_out::{KeptRows, Packed, RowLine, RowsOut};
 use super::run_covers::CoverRun;
 use super::run_few::Few;
 use super::{Row, read};
@@ -30,6 +30,7 @@ use crate::domain::id::{DistrictCode, ImportId};
 use crate::service::Guli;
 use crate::service::error::ServiceError;
 use crate::service::import::{Counts, ImportFile, Outcome};
+use crate::store::import_rows::Piece;
 
 /// Rows that are read, checked and staged together.
 pub(super) const CHUNK: usize = 2_000;
@@ -123,9 +124,9 @@ pub fn run(guli: &Arc<Guli>, request: &Request, progress: &mut dyn FnMut(&Progre
         Mode::DryRun => Checker::remembering(world, crs),
     };
     let rows_out = request.rows_to.as_deref().map(RowsOut::create).transpose()?;
-    let kept = KeptRows::default();
+    let (id, kept) = (guli.new_import_id(), None);
     let mut run =
-        Run { guli, handle: &handle, request, lookup: &lookup, checker, crs, rows_out, kept, district, progress };
+        Run { guli, handle: &handle, request, lookup: &lookup, checker, crs, rows_out, id, kept, district, progress };
     let mut reports = Vec::with_capacity(request.files.len());
     for (profile, path) in &request.files {
         let report = run.file(profile, path)?;
@@ -191,7 +192,10 @@ pub(super) struct Run<'r> {
     pub(super) checker: Checker<'r>,
     crs: CrsService,
     rows_out: Option<RowsOut>,
-    kept: KeptRows,
+    /// Of the file at hand.
+    pub(super) id: ImportId,
+    /// Its rows; `None` once a piece of them could not be kept.
+    kept: Option<KeptRows>,
     district: Option<DistrictCode>,
     progress: &'r mut dyn FnMut(&Progress),
 }
@@ -243,7 +247,7 @@ impl Run<'_> {
     /// Keeps the report, and what became of each row. What they tell of has happened, so that an error is no reason to say
     /// that it has not.
     fn keep(&mut self, report: &Report, kind: Kind) {
-        let rows = std::mem::take(&mut self.kept);
+        let rows = self.kept.take().into_iter().flat_map(KeptRows::finish);
         // A file that changed nothing has no identity but the one that was asked for.
         let id = report.id.parse().ok().map(ImportId).or(self.request.id);
         let (Mode::Apply, Some(district), Some(id)) = (self.request.mode, self.district, id) else { return };
@@ -257,10 +261,23 @@ impl Run<'_> {
         let file = self.guli.new_import(Some(id), district, &report.profile, &report.file, kind.as_str(), by);
         let kept = self.handle.block_on(async {
             self.guli.keep_report(&file, counts, !report.rejected, text).await?;
-            rows.keep(self.guli, district, id).await
+            for (number, rows) in rows {
+                self.guli.keep_rows(Piece { district, import: id, number, rows }).await?;
+            }
+            Ok::<_, ServiceError>(())
         });
         if let Err(error) = kept {
             tracing::warn!(%error, import = %id, "the report of an import could not be kept");
+        }
+    }
+
+    /// Keeps a piece of the rows while the file is read on.
+    fn keep_piece(&mut self, (number, rows): Packed) {
+        let (Some(district), import) = (self.district, self.id) else { return };
+        let kept = self.handle.block_on(self.guli.keep_rows(Piece { district, import, number, rows }));
+        if let Err(error) = kept {
+            tracing::warn!(%error, %import, "the rows of an import could not be kept");
+            self.kept = None;
         }
     }
 
@@ -272,6 +289,8 @@ impl Run<'_> {
         let mut rows = read(Counted { file, done: Arc::clone(&done) }, profile, self.crs);
         let name = path.file_name().map_or_else(|| profile.name.clone(), |name| name.to_string_lossy().into_owned());
         self.checker.begin(profile);
+        self.id = self.request.id.unwrap_or_else(|| self.guli.new_import_id());
+        self.kept = Some(KeptRows::default());
         let mut tally = Tally { counts: Counts::default(), findings: Vec::new(), findings_total: 0 };
         let mut taken = Taken::new(profile.kind);
         loop {
@@ -373,8 +392,8 @@ impl Run<'_> {
             self.write_rows(name, profile.kind, &rows, &[])?;
             return Ok(None);
         };
-        let (id, kind) = (self.request.id, profile.kind.as_str());
-        let import = self.guli.new_import(id, district, &profile.name, name, kind, &self.request.by);
+        let (id, kind) = (self.id, profile.kind.as_str());
+        let import = self.guli.new_import(Some(id), district, &profile.name, name, kind, &self.request.by);
         let few = Few { guli: self.guli, request: self.request, profile, rows: &mut rows, tally };
         let outcomes = self.handle.block_on(few.write(&import))?;
         self.write_rows(name, profile.kind, &rows, &outcomes)?;
@@ -393,8 +412,9 @@ impl Run<'_> {
             if let Some(out) = &mut self.rows_out {
                 out.write(&line)?;
             }
-            if self.request.mode == Mode::Apply {
-                self.kept.write(&line, kind);
+            let kept = self.kept.as_mut().filter(|_| self.request.mode == Mode::Apply);
+            if let Some(piece) = kept.and_then(|kept| kept.write(&line, kind)) {
+                self.keep_piece(piece);
             }
         }
         Ok(())

@@ -13,8 +13,8 @@ use super::run::{Mode, OnError, Run, RunError, Tally};
 use crate::domain::catalog::CategoryCode;
 use crate::domain::cover::Cover;
 use crate::domain::id::{CoverCode, DistrictCode};
-use crate::domain::said::say;
 use crate::service::error::ServiceError;
+use crate::service::import::codes::full;
 use crate::service::import::{AT_ONCE, ImportFile, Outcome, STEP};
 use crate::store::cover_stage::{Seen, StagedCover};
 use crate::store::imports;
@@ -68,7 +68,7 @@ impl CoverRun {
         let (Some(district), Some(source)) = (district, &profile.source) else { return Ok(Vec::new()) };
         let mut outcomes = Vec::with_capacity(rows.len());
         for (row, draft) in rows.iter().filter_map(|row| Some((row, row.draft.as_ref().and_then(cover)?))) {
-            let (known, digest) = (run.lookup.known(&draft.external_id), draft.digest());
+            let (known, digest) = (run.lookup.known(&draft.external_id), draft.digest(&row.silent));
             let merged = known.as_ref().and_then(|_| run.lookup.merged(row));
             let outcome = match &merged {
                 None if known.is_none() => Outcome::Created,
@@ -95,13 +95,14 @@ impl CoverRun {
                     original: (draft.original.east, draft.original.north),
                     original_crs: draft.original.crs.as_str(),
                     seen,
+                    names_code: draft.code.is_some(),
                     cover,
                 });
             }
         }
         if self.import.is_none() && !self.waiting.is_empty() {
-            let (id, kind) = (run.request.id, profile.kind.as_str());
-            self.import = Some(run.guli.new_import(id, district, &profile.name, name, kind, &run.request.by));
+            let (id, kind) = (run.id, profile.kind.as_str());
+            self.import = Some(run.guli.new_import(Some(id), district, &profile.name, name, kind, &run.request.by));
         }
         let waiting = self.waiting.len() as u64;
         match run.request.on_error {
@@ -134,13 +135,7 @@ impl CoverRun {
             None => run.handle.block_on(run.guli.last_sequence(district, category))?,
         };
         self.sequences.insert(category, last + 1);
-        CoverCode::new(district, category, last + 1).map_err(|_| {
-            let detail = say!(
-                "category {category} has no free sequence left below 1,000,000",
-                "小类 {category} 在 1,000,000 以内已没有可用的顺序号"
-            );
-            RunError::Service(ServiceError::invalid("/category", detail))
-        })
+        CoverCode::new(district, category, last + 1).map_err(|_| RunError::Service(full(category)))
     }
 
     /// Writes what waits, as one step.

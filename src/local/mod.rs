@@ -29,8 +29,11 @@ use crate::import::field::Kind;
 use crate::import::profile::{Profile, Profiles};
 use crate::import::run::{self, Mode, OnError, Progress, Report};
 use crate::service::Guli;
+use crate::service::command::{Answer, Render, Rendered};
+use crate::service::edit::Asking;
 use crate::service::error::ServiceError;
 use crate::service::import::OPERATOR;
+use crate::service::import::undo::Undone;
 
 /// What is asked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -120,8 +123,17 @@ pub fn handle(guli: &Arc<Guli>, request: Request, tell: &mut dyn FnMut(Message) 
         Request::UndoImport { id, reason } => {
             let id = uuid::Uuid::parse_str(&id).map(ImportId).map_err(|_| format!("{id:?} is no id of an import"))?;
             let reason = reason.map(Text::new).transpose().map_err(|error| format!("--reason: {}", english(error)))?;
-            let undone = runtime.block_on(guli.undo_import(&owner(), id, reason)).map_err(failed)?;
-            serde_json::to_value(undone).map_err(|error| error.to_string())
+            let asking = Asking { actor: Arc::new(owner()), reason, idempotency: None };
+            let render = Render(Arc::new(|undone: &Undone| {
+                let body = serde_json::to_vec(undone).unwrap_or_default();
+                Rendered { status: 200, location: None, etag: None, body }
+            }));
+            match runtime.block_on(guli.undo_import(id, asking, render)).map_err(failed)? {
+                Answer::Done(reply) | Answer::Replayed(reply) => {
+                    serde_json::from_slice(&reply.body).map_err(|error| error.to_string())
+                }
+                Answer::Refused(refused) => Err(failed(refused)),
+            }
         }
         Request::ListImports { query } => {
             let answer = runtime.block_on(import_list::answer(guli, &owner(), Some(&query))).map_err(failed)?;

@@ -1,6 +1,6 @@
 //! The past of covers: one row for each superseded state, and the change that superseded it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use sqlx::QueryBuilder;
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::covers::{FIELDS, Row, bind_fields};
 use super::{Conn, ROWS_PER_STATEMENT, Result, corrupt, each};
 use crate::domain::cover::Cover;
-use crate::domain::id::{CoverCode, CoverId, DistrictCode, GridCode};
+use crate::domain::id::{CoverCode, CoverId, DistrictCode, GridCode, OrgCode};
 
 /// A cover as it was from the event `seq` on.
 #[derive(Debug, Clone, PartialEq)]
@@ -242,6 +242,25 @@ pub async fn made_by(conn: &mut Conn<'_>, district: DistrictCode, seqs: &[i64]) 
         }
     }
     Ok(found)
+}
+
+/// The owners and responsible units that covers had which these events superseded.
+pub async fn units_before(conn: &mut Conn<'_>, district: DistrictCode, seqs: &[i64]) -> Result<Vec<OrgCode>> {
+    let mut found = BTreeSet::new();
+    for chunk in seqs.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<(Option<String>, Option<String>)> = each!(&mut *conn, c => {
+            let mut sql = QueryBuilder::<Db>::new(
+                "SELECT DISTINCT owner, responsible_unit FROM cover_version WHERE status <> 'removed' AND district = ",
+            );
+            sql.push_bind(district.as_i64()).push(" AND seq_to IN (");
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|seq| { list.push_bind(*seq); });
+            sql.push(")");
+            sql.build_query_as().fetch_all(c).await?
+        });
+        found.extend(rows.into_iter().flat_map(|(owner, unit)| [owner, unit]).flatten());
+    }
+    found.into_iter().map(|code| code.parse().map_err(|e| corrupt("a unit", e))).collect()
 }
 
 /// These covers as they are now, and as they were in the state that `is_then` of them.

@@ -2,12 +2,13 @@
 
 use sqlx::QueryBuilder;
 
-use super::covers::{FIELDS, Row, bind_fields};
-use super::{Conn, Result, each};
+use super::covers::{FIELDS, Row, bind_fields, codes_of};
+use super::{Conn, Result, corrupt, each};
+use crate::domain::catalog::CategoryCode;
 use crate::domain::cover::Cover;
-use crate::domain::id::{CoverId, DistrictCode, ImportId};
+use crate::domain::id::{CoverCode, CoverId, DistrictCode, ImportId};
 
-/// Rows of one staging statement: 29 columns each stay below `SQLite`'s 32,766 parameters.
+/// Rows of one staging statement: 30 columns each stay below `SQLite`'s 32,766 parameters.
 pub const STAGED_PER_STATEMENT: usize = 1_000;
 
 /// One cover of a file, with its identity settled: an existing one's, or a new one.
@@ -21,6 +22,8 @@ pub struct StagedCover {
     pub original_crs: &'static str,
     /// What the file was compared with; `None` for a cover that is new.
     pub seen: Option<Seen>,
+    /// Of a cover that is new: whether the file names its code, or the registry gives it.
+    pub names_code: bool,
     /// As it is to be.
     pub cover: Cover,
 }
@@ -62,7 +65,7 @@ pub async fn stage(conn: &mut Conn<'_>, district: DistrictCode, id: ImportId, ro
         each!(conn, c => {
             let mut sql = QueryBuilder::<Db>::new(format!(
                 "INSERT INTO cover_stage (district, import, row_number, source, external_id, digest, original_x, original_y, \
-                 original_crs, seen, stands, kept, code, id, {FIELDS}) "
+                 original_crs, seen, stands, kept, names_code, code, id, {FIELDS}) "
             ));
             sql.push_values(chunk, |mut row, staged| {
                 let seen = staged.seen.as_ref();
@@ -78,6 +81,7 @@ pub async fn stage(conn: &mut Conn<'_>, district: DistrictCode, id: ImportId, ro
                     .push_bind(seen.map(|seen| seen.version))
                     .push_bind(seen.and_then(|seen| seen.stands))
                     .push_bind(seen.and_then(|seen| seen.kept.as_deref()))
+                    .push_bind(i64::from(staged.names_code))
                     .push_bind(staged.cover.code.number().cast_signed())
                     .push_bind(staged.cover.id.0.as_bytes().as_slice());
                 bind_fields!(row, &staged.cover);
@@ -118,6 +122,12 @@ pub async fn write(
         let changed: Vec<&StagedCover> = chunk.iter().filter(|row| !row.stays()).collect();
         if !changed.is_empty() {
             write_present(conn, district, seq, &changed).await?;
+        }
+        for of_source in chunk.chunk_by(|a, b| a.source == b.source) {
+            let said = of_source.iter().filter(|row| row.seen.is_some()).map(|row| row.external_id.as_str());
+            if said.clone().next().is_some() {
+                super::cover_source::keep(conn, district, id, &of_source[0].source, said).await?;
+            }
         }
         write_sources(conn, district, id, seq, chunk).await?;
     }
@@ -235,6 +245,69 @@ pub async fn restage(conn: &mut Conn<'_>, district: DistrictCode, id: ImportId, 
         sql.push(" AND row_number = ").push_bind(moved.row.cast_signed());
         sql.build().execute(c).await.map(drop)?;
     });
+    Ok(())
+}
+
+/// A staged row whose new cover has a code that another has, or once had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TakenCode {
+    pub row: u64,
+    pub code: CoverCode,
+    pub names_code: bool,
+}
+
+/// Of the staged rows from `first` to `last` those whose codes are taken.
+pub async fn taken_codes(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    id: ImportId,
+    (first, last): (u64, u64),
+) -> Result<Vec<TakenCode>> {
+    // Counted row by row, each by its key: a join might read all covers for each step.
+    let sql = format!(
+        "SELECT row_number, code, names_code FROM cover_stage WHERE {STAGED} AND seen IS NULL AND \
+         (SELECT count(*) FROM cover WHERE cover.district = $1 AND cover.code = cover_stage.code) + \
+         (SELECT count(*) FROM cover_version AS past WHERE past.district = $1 AND past.code = cover_stage.code) > 0 \
+         ORDER BY row_number"
+    );
+    let rows: Vec<(i64, i64, i64)> = each!(conn, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(district.as_i64()).bind(id.0.as_bytes().as_slice()).bind(first.cast_signed()).bind(last.cast_signed())
+        .fetch_all(c).await?);
+    let read = |(row, code, names_code): (i64, i64, i64)| {
+        let code = CoverCode::from_number(code.unsigned_abs()).ok_or_else(|| corrupt("a cover's code", code))?;
+        Ok(TakenCode { row: row.unsigned_abs(), code, names_code: names_code != 0 })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// The highest sequence of a category among an import's staged rows.
+pub async fn last_sequence(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    id: ImportId,
+    category: CategoryCode,
+) -> Result<u32> {
+    const SQL: &str =
+        "SELECT max(code) FROM cover_stage WHERE district = $1 AND import = $2 AND code BETWEEN $3 AND $4";
+    let (first, last) = codes_of(district, category);
+    let code: Option<i64> = each!(conn, c => sqlx::query_scalar(SQL)
+        .bind(district.as_i64()).bind(id.0.as_bytes().as_slice()).bind(first.cast_signed()).bind(last.cast_signed())
+        .fetch_one(c).await?);
+    Ok(code.map_or(0, |code| u32::try_from(code.unsigned_abs() - first).unwrap_or(0)))
+}
+
+/// Gives a staged row another code.
+pub async fn recode(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    id: ImportId,
+    row: u64,
+    code: CoverCode,
+) -> Result<()> {
+    const SQL: &str = "UPDATE cover_stage SET code = $4 WHERE district = $1 AND import = $2 AND row_number = $3";
+    each!(conn, c => sqlx::query(SQL)
+        .bind(district.as_i64()).bind(id.0.as_bytes().as_slice()).bind(row.cast_signed()).bind(code.number().cast_signed())
+        .execute(c).await.map(drop)?);
     Ok(())
 }
 

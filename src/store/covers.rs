@@ -1,5 +1,7 @@
 //! Covers: the present, and reading them in bulk.
 
+use std::collections::HashSet;
+
 use futures_util::TryStreamExt as _;
 use sqlx::QueryBuilder;
 use uuid::Uuid;
@@ -245,7 +247,7 @@ pub async fn list(
 }
 
 /// First and last code of a category in a district.
-fn codes_of(district: DistrictCode, category: CategoryCode) -> (u64, u64) {
+pub(super) fn codes_of(district: DistrictCode, category: CategoryCode) -> (u64, u64) {
     let first = (district.number() * 10_000 + u64::from(category.number())) * 1_000_000;
     (first, first + 999_999)
 }
@@ -321,10 +323,19 @@ pub async fn sources(
     district: DistrictCode,
     codes: &[CoverCode],
 ) -> Result<Vec<(CoverCode, String)>> {
+    sources_in(conn, "cover", district, codes).await
+}
+
+async fn sources_in(
+    conn: &mut Conn<'_>,
+    table: &'static str,
+    district: DistrictCode,
+    codes: &[CoverCode],
+) -> Result<Vec<(CoverCode, String)>> {
     let mut found = Vec::new();
     for chunk in codes.chunks(super::ROWS_PER_STATEMENT) {
-        let rows: Vec<(i64, String)> = each!(conn, c => {
-            let mut sql = QueryBuilder::<Db>::new("SELECT code, source FROM cover WHERE district = ");
+        let rows: Vec<(i64, String)> = each!(&mut *conn, c => {
+            let mut sql = QueryBuilder::<Db>::new(format!("SELECT code, source FROM {table} WHERE district = "));
             sql.push_bind(district.as_i64()).push(" AND code IN (");
             let mut list = sql.separated(", ");
             chunk.iter().for_each(|code| { list.push_bind(code.number().cast_signed()); });
@@ -340,16 +351,37 @@ pub async fn sources(
     Ok(found)
 }
 
+/// Where covers came from that had these codes in the past.
+pub async fn former_sources(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    codes: &[CoverCode],
+) -> Result<Vec<(CoverCode, String)>> {
+    const ANY: &str = "SELECT district FROM cover_version WHERE district = $1 LIMIT 1";
+    let any: Option<i64> = each!(conn, c => sqlx::query_scalar(ANY).bind(district.as_i64()).fetch_optional(c).await?);
+    if any.is_none() {
+        return Ok(Vec::new());
+    }
+    sources_in(conn, "cover_version", district, codes).await
+}
+
+/// Those of these codes that covers have or once had.
+pub async fn given(conn: &mut Conn<'_>, district: DistrictCode, codes: &[CoverCode]) -> Result<HashSet<CoverCode>> {
+    let mut given = sources(conn, district, codes).await?;
+    given.extend(former_sources(conn, district, codes).await?);
+    Ok(given.into_iter().map(|(code, _)| code).collect())
+}
+
 /// The highest sequence that covers of a category have or once had: none is given twice.
 pub async fn last_sequence(conn: &mut Conn<'_>, district: DistrictCode, category: CategoryCode) -> Result<u32> {
     const SQL: &str = "SELECT max(last) FROM (\
         SELECT max(code) AS last FROM cover WHERE district = $1 AND code BETWEEN $2 AND $3 UNION ALL \
         SELECT max(code) AS last FROM cover_version WHERE district = $1 AND code BETWEEN $2 AND $3) AS given";
-    let first = (district.number() * 10_000 + u64::from(category.number())) * 1_000_000;
+    let (first, end) = codes_of(district, category);
     let last: Option<i64> = each!(conn, c => sqlx::query_scalar(SQL)
         .bind(district.as_i64())
         .bind(first.cast_signed())
-        .bind((first + 999_999).cast_signed())
+        .bind(end.cast_signed())
         .fetch_one(c)
         .await?);
     Ok(last.map_or(0, |last| u32::try_from(last.unsigned_abs() - first).unwrap_or(0)))

@@ -75,11 +75,63 @@ pub fn rows(district: DistrictCode, kind: Kind, records: &[Delivered]) -> Rows<'
         .rows()
 }
 
+/// Keeps what records said until the event `seq`.
+pub fn superseded(district: DistrictCode, kind: Kind, seq: i64, records: &[Delivered]) -> Rows<'_> {
+    Insert::into("delivered_version", district.as_i64(), records)
+        .text("kind", move |_| kind.as_str())
+        .text("record", |delivered| &delivered.record)
+        .maybe_integer("stands", |delivered| delivered.stands)
+        .maybe_text("kept", |delivered| delivered.kept.as_deref())
+        .integer("seq_to", move |_| seq)
+        .rows()
+}
+
+/// What records said until the event `seq` is what they said last again; where something else was said since, it is what
+/// they said until then. Gives the records.
+pub async fn restore(conn: &mut Conn<'_>, district: DistrictCode, kind: Kind, seq: i64) -> Result<Vec<String>> {
+    const RECORDS: &str = "SELECT record FROM delivered_version WHERE district = $1 AND kind = $2 AND seq_to = $3";
+    const SAME: &str = "district = before.district AND later.kind = before.kind AND later.record = before.record";
+    let of_event = "before.district = $1 AND before.kind = $2 AND before.seq_to = $3";
+    let next = format!("(SELECT min(seq_to) FROM delivered_version AS later WHERE later.{SAME} AND later.seq_to > $3)");
+    let to_next = format!(
+        "UPDATE delivered_version AS later SET stands = before.stands, kept = before.kept \
+         FROM delivered_version AS before WHERE {of_event} AND later.{SAME} AND later.seq_to = {next}"
+    );
+    let to_last = format!(
+        "UPDATE delivered AS later SET stands = before.stands, kept = before.kept \
+         FROM delivered_version AS before WHERE {of_event} AND later.{SAME} AND {next} IS NULL"
+    );
+    let gone = "DELETE FROM delivered_version WHERE district = $1 AND kind = $2 AND seq_to = $3".to_owned();
+    let records = each!(&mut *conn, c => sqlx::query_scalar(RECORDS)
+        .bind(district.as_i64()).bind(kind.as_str()).bind(seq).fetch_all(c).await?);
+    for sql in [to_next, to_last, gone] {
+        each!(&mut *conn, c => sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(district.as_i64()).bind(kind.as_str()).bind(seq).execute(c).await.map(drop)?);
+    }
+    Ok(records)
+}
+
 /// Forgets what records said: delivered again, they are taken as they are.
 pub async fn forget(conn: &mut Conn<'_>, district: DistrictCode, kind: Kind, records: &[String]) -> Result<()> {
+    forget_in(conn, "delivered", district, kind, records).await?;
+    forget_past(conn, district, kind, records).await
+}
+
+/// Forgets what records said before they said what they said last.
+pub async fn forget_past(conn: &mut Conn<'_>, district: DistrictCode, kind: Kind, records: &[String]) -> Result<()> {
+    forget_in(conn, "delivered_version", district, kind, records).await
+}
+
+async fn forget_in(
+    conn: &mut Conn<'_>,
+    table: &'static str,
+    district: DistrictCode,
+    kind: Kind,
+    records: &[String],
+) -> Result<()> {
     for chunk in records.chunks(ROWS_PER_STATEMENT) {
         each!(&mut *conn, c => {
-            let mut sql = QueryBuilder::<Db>::new("DELETE FROM delivered WHERE district = ");
+            let mut sql = QueryBuilder::<Db>::new(format!("DELETE FROM {table} WHERE district = "));
             sql.push_bind(district.as_i64()).push(" AND kind = ").push_bind(kind.as_str()).push(" AND record IN (");
             let mut list = sql.separated(", ");
             chunk.iter().for_each(|record| { list.push_bind(record.as_str()); });

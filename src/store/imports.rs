@@ -287,26 +287,3 @@ pub async fn list(conn: &mut Conn<'_>, wanted: &Wanted) -> Result<Vec<NotedImpor
     });
     rows.into_iter().map(Row::read).collect()
 }
-
-/// Forgets that records of these covers were taken: delivered again, they are taken again. What they change is told from
-/// how the covers `stand` since an event, or all of it is.
-pub async fn forget_digests(
-    conn: &mut Conn<'_>,
-    district: DistrictCode,
-    stand: Option<i64>,
-    covers: &[CoverId],
-) -> Result<()> {
-    for chunk in covers.chunks(ROWS_PER_STATEMENT) {
-        each!(&mut *conn, c => {
-            let mut sql = QueryBuilder::<Db>::new("UPDATE cover_source SET digest = ");
-            sql.push_bind([0_u8; 16].as_slice()).push(", stands = ").push_bind(stand);
-            sql.push(" WHERE district = ").push_bind(district.as_i64());
-            sql.push(" AND cover IN (");
-            let mut list = sql.separated(", ");
-            chunk.iter().for_each(|cover| { list.push_bind(cover.0.as_bytes().as_slice()); });
-            sql.push(")");
-            sql.build().execute(c).await.map(drop)?;
-        });
-    }
-    Ok(())
-}

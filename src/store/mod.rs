@@ -10,6 +10,7 @@ pub mod citus;
 pub mod compare;
 pub mod copy;
 pub mod cover_history;
+pub mod cover_source;
 pub mod cover_stage;
 pub mod covers;
 pub mod delivered;

@@ -127,8 +127,16 @@ pub const TABLES: &[Table] = tables! {
         district: integer, source: text, external_id: text, cover: bytes, digest: bytes, original_x: real,
         original_y: real, original_crs: text, import: bytes, row_number: integer, stands: maybe_integer, kept: maybe_text,
     }
+    cover_source_version by (district, cover, superseded_by, source, external_id) {
+        district: integer, source: text, external_id: text, cover: bytes, digest: bytes, original_x: real,
+        original_y: real, original_crs: text, import: bytes, row_number: integer, stands: maybe_integer, kept: maybe_text,
+        superseded_by: bytes,
+    }
     delivered by (district, kind, record) {
         district: integer, kind: text, record: text, stands: maybe_integer, kept: maybe_text,
+    }
+    delivered_version by (district, kind, record, seq_to) {
+        district: integer, kind: text, record: text, stands: maybe_integer, kept: maybe_text, seq_to: integer,
     }
     finding by (district, id) {
         district: integer, id: text, rule: text, subjects: text, lon: maybe_real, lat: maybe_real,

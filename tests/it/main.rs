@@ -12,6 +12,7 @@ mod peers;
 mod postgres;
 mod quality;
 mod replicas;
+mod staging;
 mod support;
 mod tiles;
 mod two_databases;

@@ -7,35 +7,35 @@ use crate::store::cover_stage::Seen;
 
 const ADMIN: &str = "demo-admin";
 const HEAD: &str = "external_id,category,owner,lon,lat,status,material";
-const ONE: &str = "1,0101,370203-WAT01,120.372,36.115,in_service,steel";
-const TWO: &str = "2,0101,370203-WAT01,120.388,36.115,in_service,steel";
+pub(super) const ONE: &str = "1,0101,370203-WAT01,120.372,36.115,in_service,steel";
+pub(super) const TWO: &str = "2,0101,370203-WAT01,120.388,36.115,in_service,steel";
 
 /// A file of these lines.
-fn file(lines: &[&str]) -> String {
+pub(super) fn file(lines: &[&str]) -> String {
     [&[HEAD], lines].concat().join("\n") + "\n"
 }
 
 impl Town {
     /// Imports covers of the water company.
-    async fn deliver(&self, content: &str) -> Value {
+    pub(super) async fn deliver(&self, content: &str) -> Value {
         let got = self.import(ADMIN, "?source=370203-WAT01", &[("file", Some("covers.csv"), content)]).await;
         assert!([201, 422].contains(&got.status.as_u16()), "{}", got.body);
         got.body
     }
 
     /// The cover that the department calls so.
-    async fn called(&self, external_id: &str) -> String {
+    pub(super) async fn called(&self, external_id: &str) -> String {
         let found = self.get(&format!("/v1/covers?q={external_id}&owner=370203-WAT01")).key(ADMIN).get().await.body;
         found["items"][0]["code"].as_str().unwrap_or_else(|| panic!("{found}")).to_owned()
     }
 
-    async fn cover(&self, code: &str) -> Value {
+    pub(super) async fn cover(&self, code: &str) -> Value {
         let got = self.get(&format!("/v1/covers/{code}")).key(ADMIN).get().await;
         assert_eq!(got.status, 200, "{}", got.body);
         got.body
     }
 
-    async fn correct(&self, code: &str, patch: Value) -> Value {
+    pub(super) async fn correct(&self, code: &str, patch: Value) -> Value {
         let ask = self.ask("PATCH", &format!("/v1/covers/{code}?reason=seen")).key(ADMIN).header("if-match", "*");
         let got = ask.json(patch).await;
         assert_eq!(got.status, 200, "{}", got.body);
@@ -207,6 +207,26 @@ async fn a_column_that_the_file_does_not_have_says_nothing() {
     let report = town.deliver(&file(&[&ONE.replace("steel", "").replace("in_service", "abandoned")])).await;
     assert_eq!(counts(&report), [0, 1, 0], "{report}");
     assert_eq!(town.cover(&code).await["spec"]["material"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_file_says_after_one_that_said_nothing_of_it_counts() {
+    let town = Town::open().await;
+    let line = |columns: &str, values: &str| {
+        format!("external_id,category,owner,lon,lat{columns}\n1,0101,370203-WAT01,120.372,36.115{values}\n")
+    };
+    let columns = ",status,material,accuracy";
+    town.deliver(&line(columns, ",abandoned,steel,A")).await;
+    let code = town.called("1").await;
+    let report = town.deliver(&line("", "")).await;
+    assert_eq!((counts(&report), findings(&report)), ([0, 0, 1], vec![]), "{report}");
+    let before = town.cover(&code).await;
+    assert_eq!((&before["status"], &before["accuracy"]), (&json!("abandoned"), &json!("A")));
+    let report = town.deliver(&line(columns, ",in_service,,C")).await;
+    assert_eq!((counts(&report), findings(&report)), ([0, 1, 0], vec![]), "{report}");
+    let after = town.cover(&code).await;
+    assert_eq!((&after["status"], &after["accuracy"]), (&json!("in_service"), &json!("C")));
+    assert_eq!(after["spec"]["material"], Value::Null);
 }
 
 #[tokio::test(flavor = "multi_thread")]

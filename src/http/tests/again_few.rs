@@ -19,7 +19,7 @@ impl Town {
         got.body
     }
 
-    async fn delete(&self, path: &str) {
+    pub(super) async fn delete(&self, path: &str) {
         let got = self.ask("DELETE", path).key(ADMIN).header("if-match", "*").send("").await;
         assert_eq!(got.status, 204, "{}", got.body);
     }
@@ -197,12 +197,32 @@ async fn a_person_keeps_a_corrected_name_and_the_duties_of_today() {
         assert_eq!(counts(&send(file).await), [0, 0, 3]);
     }
     assert_eq!(leader().await["name"], Value::Null);
-    let report = send(&person("1", "李四", "", &[both[1]])).await;
-    assert_eq!(counts(&report), [1, 0, 0], "{report}");
+    // They stay so though not all of their rows come, and come back with a duty that was not said before.
+    assert_eq!(counts(&send(&person("1", "李四", "", &[both[1]])).await), [0, 0, 1]);
+    let without_unit = format!("external_id,name,duty,area\n1,李四,{},{}\n", both[1].0, both[1].1);
+    assert_eq!(counts(&send(&without_unit).await), [0, 0, 1]);
+    assert_eq!(leader().await["name"], Value::Null);
+    let report = send(&person("1", "李四", "", &[both[1], ("grid_leader", WEST)])).await;
+    assert_eq!(counts(&report), [2, 0, 0], "{report}");
     assert_eq!(leader().await["name"], "李四");
     // Nothing that was said of a name stands in the open, nor of who was removed at all.
     let kept = town.remembered_of_people().await;
     assert!(kept.contains("grid_leader") && !kept.contains('李') && !kept.contains('张'), "{kept}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_duty_that_was_taken_away_stays_so_though_a_file_in_between_does_not_name_it() {
+    let town = Town::open().await;
+    let send = async |file: &str| town.send_file("?kind=people&source=370203005-K01", "people.csv", file).await;
+    let both = person("1", "张三", "1", &[("patrol", WEST), ("patrol", EAST)]);
+    send(&both).await;
+    send(&person("1", "张三", "2", &[("patrol", EAST)])).await;
+    let listed = town.read(&format!("/v1/people?grid={EAST}&limit=100")).await;
+    let path = format!("/v1/people/{}", listed["items"][0]["code"].as_str().unwrap());
+    town.patch(&path, json!({"duties": [{"kind": "patrol", "area": EAST}]})).await;
+    let report = send(&both.replace(",1,", ",2,")).await;
+    assert_eq!((counts(&report), findings(&report)), ([0, 0, 2], vec![]), "{report}");
+    assert_eq!(town.read(&path).await["duties"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ fn cover(id: u32, owner: &str) -> String {
 }
 
 impl Town {
-    async fn undo(&self, report: &Value) -> Got {
+    pub(super) async fn undo(&self, report: &Value) -> Got {
         let id = report["id"].as_str().unwrap();
         self.post(&format!("/v1/imports/{id}/undo?reason=wrong")).key(ADMIN).send("").await
     }
@@ -136,6 +136,19 @@ async fn the_rows_of_an_import_outlive_the_server() {
     assert_eq!(purged.unwrap(), 3);
     assert_eq!(town.get(&at(&got)).key(ADMIN).get().await.fault().1, "not-found");
     assert_eq!(town.get(at(&got).trim_end_matches("/rows")).key(ADMIN).get().await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_rows_are_told_alike_before_and_after_the_server_ended() {
+    let town = Town::open().await;
+    let lines: Vec<String> = (1..=1_500).map(|n| format!("{n},0101,370203-NONE,120.371,36.115")).collect();
+    let file = format!("external_id,category,owner,lon,lat\n{}\n", lines.join("\n"));
+    let report = town.send_file("?source=370203-WAT01&keep_going=true", "covers.csv", &file).await;
+    let at = format!("/v1/imports/{}/rows", report["id"].as_str().unwrap());
+    let before = town.get(&at).key(ADMIN).get().await.bytes;
+    assert!(before.len() > 1 << 16 && before.split(|byte| *byte == b'\n').count() == 1_501);
+    let town = town.reopened().await;
+    assert!(town.get(&at).key(ADMIN).get().await.bytes == before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,6 +31,9 @@ impl std::fmt::Debug for Redraft {
     }
 }
 
+/// The source of covers that were entered here, which no file brought.
+pub const ENTERED: &str = "registry";
+
 /// What is to be done to a cover.
 #[derive(Debug, Clone)]
 pub enum CoverEdit {
@@ -212,7 +215,7 @@ async fn create(
         },
     };
     let cover = draft.into_cover(CoverId(context.clock.uuid()), code, Some(grid), 1);
-    Ok(Ok(Decision::Created(CoverState { source: format!("registry/{code}"), seq: 0, cover })))
+    Ok(Ok(Decision::Created(CoverState { source: format!("{ENTERED}/{code}"), seq: 0, cover })))
 }
 
 async fn change(

@@ -16,7 +16,7 @@ use crate::service::edit::areas::regrid;
 use crate::service::error::Result;
 use crate::service::{Guli, load};
 use crate::store::areas::{self, Area, Areas};
-use crate::store::delivered::{self, Delivered, Kind};
+use crate::store::delivered::{self, Kind};
 use crate::store::{Conn, Result as StoreResult, catalog, corrupt, head, organizations};
 
 /// How many organisations are read at most.
@@ -161,8 +161,7 @@ async fn put(conn: &mut Conn<'_>, district: DistrictCode, seq: i64, changed: Cha
             (Kind::Organization, said)
         }
     };
-    let said: Vec<Delivered> = said.iter().map(|said| said.delivered(seq)).collect();
-    delivered::rows(district, kind, &said).write(conn).await
+    few::remember(conn, district, kind, seq, &said).await
 }
 
 /// Writes lines into the tables as they are now: memory may be behind what another server wrote.

@@ -3,20 +3,25 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::rebase::{rebase, rebase_stage};
-use super::{AT_ONCE, Counts, ImportFile, STEP, log, note};
+use super::{AT_ONCE, Counts, ImportFile, STEP, codes, log, note};
 use crate::domain::catalog::CategoryCode;
 use crate::domain::cover::Cover;
-use crate::domain::id::{CoverCode, CoverId, DistrictCode};
+use crate::domain::id::{CoverCode, CoverId, DistrictCode, ImportId};
 use crate::service::Guli;
 use crate::service::clock::Clock;
-use crate::service::error::Result;
+use crate::service::error::{Result, ServiceError};
+use crate::service::writer::{End, Patience};
 use crate::store::cover_stage::{self, StagedCover};
 use crate::store::covers::{self, Staged};
 use crate::store::imports::{self, Earlier, KnownRecord};
-use crate::store::{Conn, Result as StoreResult};
+use crate::store::{Conn, Result as StoreResult, cover_source};
+
+/// All rows of a file.
+const ALL: (u64, u64) = (0, u64::MAX >> 1);
 
 /// Rows of one step, and how many follow it.
 #[derive(Debug, Clone, Copy)]
@@ -32,20 +37,28 @@ pub(super) async fn next_step(conn: &mut Conn<'_>, file: &ImportFile) -> StoreRe
     Ok(Some(Step { rows: (first, end), last: end == last }))
 }
 
-/// Applies one step within the open transaction; gives its number and the covers as they now are.
+/// Applies one step within the open transaction; gives its number and the covers as they now are, or why it cannot be
+/// applied.
 pub(super) async fn apply_step(
     clock: &Clock,
     conn: &mut Conn<'_>,
     file: &ImportFile,
     step: Step,
     counts: &Counts,
-) -> StoreResult<(i64, Vec<Cover>)> {
+) -> StoreResult<Result<(i64, Vec<Cover>)>> {
     let (district, id, (first, last)) = (file.district, file.id, step.rows);
     let seq = log(clock, conn, file, json!([first, last])).await?;
+    if let Err(refused) = codes::settle_stage(conn, file, step.rows).await? {
+        return Ok(Err(refused));
+    }
     rebase_stage(conn, file, step.rows).await?;
     let staged = if counts.updated == 0 { Staged::New } else { Staged::Applied };
     if staged == Staged::Applied {
         cover_stage::keep_past(conn, district, id, seq, step.rows).await?;
+    }
+    // A first delivery supersedes nothing.
+    if counts.updated + counts.unchanged > 0 {
+        cover_source::keep_of_stage(conn, district, id, step.rows).await?;
     }
     cover_stage::apply(conn, district, id, seq, step.rows).await?;
     let covers = covers::of_stage(conn, district, id, step.rows, staged).await?;
@@ -53,7 +66,7 @@ pub(super) async fn apply_step(
     let state = if step.last { "applied" } else { "applying" };
     let ended = step.last.then(|| clock.now());
     imports::set_state(conn, (district, id), state, &counts.as_json(), ended).await?;
-    Ok((seq, covers))
+    Ok(Ok((seq, covers)))
 }
 
 impl Guli {
@@ -84,6 +97,16 @@ impl Guli {
         Ok(covers::sources(&mut reader.conn(), district, codes).await?.into_iter().collect())
     }
 
+    /// Where covers came from that had these codes, which no cover has now.
+    pub async fn former_sources_of(
+        &self,
+        district: DistrictCode,
+        codes: &[CoverCode],
+    ) -> Result<HashMap<CoverCode, String>> {
+        let mut reader = self.store.read().await?;
+        Ok(covers::former_sources(&mut reader.conn(), district, codes).await?.into_iter().collect())
+    }
+
     /// The highest sequence given to covers of a category.
     pub async fn last_sequence(&self, district: DistrictCode, category: CategoryCode) -> Result<u32> {
         let mut reader = self.store.read().await?;
@@ -100,22 +123,27 @@ impl Guli {
         let (context, served, file, counts) =
             (Arc::clone(&self.context), Arc::clone(&self.context), file.clone(), *counts);
         let district = file.district;
-        let write = self.writer.patiently(
+        let write = self.writer.run(
             district,
+            Patience::Long,
             move |conn| {
                 Box::pin(async move {
                     let conn = &mut conn.conn();
                     let span = json!([rows.first().map(|row| row.row), rows.last().map(|row| row.row)]);
                     let seq = log(&context.clock, conn, &file, span).await?;
+                    if let Err(refused) = codes::settle(conn, district, &mut rows).await? {
+                        return Ok(Err(refused));
+                    }
                     rebase(conn, district, &mut rows).await?;
                     cover_stage::write(conn, district, file.id, seq, &rows).await?;
                     note(conn, &file, &counts, context.clock.now()).await?;
-                    Ok((seq, rows.into_iter().filter_map(StagedCover::written).collect()))
+                    Ok(Ok((seq, rows.into_iter().filter_map(StagedCover::written).collect())))
                 })
             },
-            move |(seq, covers)| show(&served, district, seq, covers),
+            end,
+            move |done: Result<_>| done.map(|(seq, covers)| show(&served, district, seq, covers)),
         );
-        Ok(write.await?)
+        write.await?
     }
 
     /// Begins to stage a file's covers.
@@ -142,23 +170,38 @@ impl Guli {
 
     /// Gives an import up: nothing of it was seen by anyone.
     pub async fn give_up_import(&self, file: &ImportFile, counts: &Counts) -> Result<()> {
+        self.end_import(file, counts, "rejected").await
+    }
+
+    /// Notes what became of an import in the end, and forgets what is left of it.
+    pub(super) async fn end_import(&self, file: &ImportFile, counts: &Counts, state: &'static str) -> Result<()> {
         let (district, id, counts, now) = (file.district, file.id, counts.as_json(), self.context.clock.now());
-        let give_up = self.writer.patiently(
+        let end = self.writer.patiently(
             district,
-            move |conn| {
-                Box::pin(async move {
-                    let conn = &mut conn.conn();
-                    cover_stage::unstage(conn, district, id, u64::MAX >> 1).await?;
-                    imports::set_state(conn, (district, id), "rejected", &counts, Some(now)).await
-                })
-            },
+            move |conn| Box::pin(async move { end_of(&mut conn.conn(), (district, id), &counts, state, now).await }),
             |()| (),
         );
-        Ok(give_up.await?)
+        Ok(end.await?)
     }
 
     /// Makes the staged covers the present, in the database and then in memory.
     pub async fn apply_import(&self, file: &ImportFile, counts: &Counts) -> Result<()> {
+        // All of it before the first step: what is refused is not stored in part.
+        let taken = cover_stage::taken_codes(&mut self.store.read().await?.conn(), file.district, file.id, ALL).await?;
+        if let Err(refused) = codes::refuse_named(&taken) {
+            self.give_up_import(file, counts).await?;
+            return Err(refused);
+        }
+        match self.apply_steps(file, counts).await {
+            Err(refused @ (ServiceError::Conflict(_) | ServiceError::Invalid(_))) => {
+                self.end_import(file, counts, "failed").await?;
+                Err(refused)
+            }
+            applied => applied,
+        }
+    }
+
+    async fn apply_steps(&self, file: &ImportFile, counts: &Counts) -> Result<()> {
         let file = Arc::new(file.clone());
         let counts = *counts;
         loop {
@@ -166,20 +209,38 @@ impl Guli {
             let Some(step) = step else { break };
             let (context, to_apply) = (Arc::clone(&self.context), Arc::clone(&file));
             let (index, district) = (Arc::clone(&self.context), file.district);
-            self.writer
-                .patiently(
-                    district,
-                    move |conn| {
-                        Box::pin(
-                            async move { apply_step(&context.clock, &mut conn.conn(), &to_apply, step, &counts).await },
-                        )
-                    },
-                    move |(seq, covers)| show(&index, district, seq, covers),
-                )
-                .await?;
+            let apply = self.writer.run(
+                district,
+                Patience::Long,
+                move |conn| {
+                    Box::pin(
+                        async move { apply_step(&context.clock, &mut conn.conn(), &to_apply, step, &counts).await },
+                    )
+                },
+                end,
+                move |done: Result<_>| done.map(|(seq, covers)| show(&index, district, seq, covers)),
+            );
+            apply.await??;
         }
         Ok(())
     }
+}
+
+/// How a transaction ends that may have been refused.
+pub(super) fn end<T>(done: &Result<T>) -> End {
+    if done.is_ok() { End::Commit } else { End::Rollback }
+}
+
+/// Notes within the open transaction what became of an import in the end, and forgets what is left of it.
+pub(super) async fn end_of(
+    conn: &mut Conn<'_>,
+    (district, id): (DistrictCode, ImportId),
+    counts: &str,
+    state: &str,
+    now: Timestamp,
+) -> StoreResult<()> {
+    cover_stage::unstage(conn, district, id, ALL.1).await?;
+    imports::set_state(conn, (district, id), state, counts, Some(now)).await
 }
 
 pub(super) fn show(context: &crate::service::Context, district: DistrictCode, seq: i64, covers: Vec<Cover>) {

@@ -54,21 +54,37 @@ pub(super) struct Said {
     /// What the record says otherwise than what is written of it; all of it, where nothing is.
     kept: Columns,
     is_written: bool,
+    /// What it said before, as it is remembered.
+    before: Option<Delivered>,
 }
 
 impl Said {
-    pub(super) fn whole(record: String, columns: Columns) -> Self {
-        Self { record, kept: columns, is_written: false }
+    pub(super) fn whole(record: String, columns: Columns, before: Option<Delivered>) -> Self {
+        Self { record, kept: columns, is_written: false, before }
     }
 
     /// As it is kept once its record is written with the event `seq`.
-    pub(super) fn delivered(&self, seq: i64) -> Delivered {
+    fn delivered(&self, seq: i64) -> Delivered {
         Delivered {
             record: self.record.clone(),
             stands: self.is_written.then_some(seq),
             kept: delivered::text(self.kept.iter().cloned()),
         }
     }
+}
+
+/// Remembers from the event `seq` on what records say, and what they said until then.
+pub(super) async fn remember(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    kind: Kind,
+    seq: i64,
+    said: &[Said],
+) -> Result<()> {
+    let before: Vec<Delivered> = said.iter().filter_map(|said| said.before.clone()).collect();
+    let said: Vec<Delivered> = said.iter().map(|said| said.delivered(seq)).collect();
+    delivered::superseded(district, kind, seq, &before).write(conn).await?;
+    delivered::rows(district, kind, &said).write(conn).await
 }
 
 impl<T> Compared<T> {
@@ -174,7 +190,7 @@ impl<T: Record> Known<T> {
         let before = self.before(&key, &says)?;
         let Some(ours) = self.present.get(&key) else {
             let Some(before) = before else {
-                return Ok(Some(News { record: record.clone(), kept: Vec::new(), is_new: true }));
+                return Ok(Some(News { record: record.clone(), kept: Vec::new(), is_new: true, delivered: None }));
             };
             if before != says {
                 compared.note(Note::StaysRemoved);
@@ -186,6 +202,7 @@ impl<T: Record> Known<T> {
         let last = before.as_ref().unwrap_or(&our_columns);
         merge::unsaid(&mut says, silent, last);
         let merge = merge::merge(before.as_ref(), &says, &our_columns);
+        let delivered = self.delivered.get(&key).cloned();
         for &column in &merge.overruled {
             let [before, ours, now] = [last, &our_columns, &says].map(|columns| merge::value(columns, column));
             compared.note(Note::Overruled { column, before, ours, now });
@@ -193,11 +210,12 @@ impl<T: Record> Known<T> {
         if merge.taken.is_empty() {
             compared.outcomes.push(Some(Outcome::Unchanged));
             if before.as_ref() != Some(&says) {
-                compared.said.push(Said::whole(key, says));
+                compared.said.push(Said::whole(key, says, delivered));
             }
             return Ok(None);
         }
-        Ok(Some(News { record: ours.clone().changed(&merge.taken, record), kept: merge.kept, is_new: false }))
+        let record = ours.clone().changed(&merge.taken, record);
+        Ok(Some(News { record, kept: merge.kept, is_new: false, delivered }))
     }
 }
 
@@ -207,6 +225,8 @@ struct News<T> {
     /// What the file says otherwise.
     kept: Columns,
     is_new: bool,
+    /// What was remembered of it.
+    delivered: Option<Delivered>,
 }
 
 impl<T> Compared<T> {
@@ -223,8 +243,8 @@ impl<T> Compared<T> {
 }
 
 /// The row at hand is taken.
-fn take<T: Record>(compared: &mut Compared<T>, News { record, kept, is_new }: News<T>) {
-    compared.said.push(Said { record: record.key(), kept, is_written: true });
+fn take<T: Record>(compared: &mut Compared<T>, News { record, kept, is_new, delivered }: News<T>) {
+    compared.said.push(Said { record: record.key(), kept, is_written: true, before: delivered });
     compared.outcomes.push(Some(if is_new { Outcome::Created } else { Outcome::Updated }));
     compared.changed.push(record);
 }

@@ -8,6 +8,7 @@
 //! a file, steps are written as they come. Areas, organisations and people are few: one transaction a file.
 
 pub mod areas;
+pub mod codes;
 pub mod covers;
 pub mod few;
 pub mod people;
@@ -26,7 +27,8 @@ use super::error::{Result, ServiceError};
 use crate::domain::id::{DistrictCode, ImportId};
 use crate::store::events::{self, Event};
 use crate::store::imports::NotedImport;
-use crate::store::{Conn, ImportLock, Result as StoreResult, Store, corrupt, cover_stage, head, imports};
+use crate::store::{Conn, ImportLock, Result as StoreResult, Store, StoreError, WriteConn};
+use crate::store::{corrupt, cover_stage, head, imports};
 
 /// Rows that one transaction may apply while reports are taken.
 pub const AT_ONCE: u64 = 20_000;
@@ -177,29 +179,16 @@ impl Guli {
 
     /// Applies what is left of an import. One that cannot be applied any more is given up, so that others can be made.
     async fn finish_import(&self, import: NotedImport) -> Result<()> {
-        let (district, id, noted) = (import.district, import.id, import.counts.clone());
         let (file, counts) = import_of(import)?;
         let state = match self.apply_import(&file, &counts).await {
             Ok(()) => "applied",
             Err(ServiceError::Unavailable) => return Err(ServiceError::Unavailable),
             Err(error) => {
-                tracing::error!(%error, import = %id, file = file.file, "an interrupted import cannot be finished; its rest is given up");
+                given_up(&file, &error);
                 "failed"
             }
         };
-        let now = self.context.clock.now();
-        let end = self.writer.patiently(
-            district,
-            move |conn| {
-                Box::pin(async move {
-                    let conn = &mut conn.conn();
-                    cover_stage::unstage(conn, district, id, u64::MAX >> 1).await?;
-                    imports::set_state(conn, (district, id), state, &noted, Some(now)).await
-                })
-            },
-            |()| (),
-        );
-        Ok(end.await?)
+        self.end_import(&file, &counts, state).await
     }
 }
 
@@ -266,11 +255,31 @@ pub(super) async fn recover(clock: &Clock, store: &Store) -> StoreResult<()> {
     for import in imports::in_state(&mut writer.conn(), "applying").await? {
         tracing::warn!(import = %import.id, file = import.file, "finishing an import that was interrupted");
         let (file, counts) = import_of(import)?;
-        while let Some(step) = covers::next_step(&mut writer.conn(), &file).await? {
-            writer.begin().await?;
-            covers::apply_step(clock, &mut writer.conn(), &file, step, &counts).await?;
-            writer.commit().await?;
+        if let Err(error) = finish(clock, &mut writer, &file, &counts).await? {
+            // Whatever keeps it from being finished does not keep the server from starting.
+            writer.rollback().await?;
+            given_up(&file, &error);
+            let import = (file.district, file.id);
+            covers::end_of(&mut writer.conn(), import, &counts.as_json(), "failed", clock.now()).await?;
         }
     }
     writer.close().await
+}
+
+/// Applies what is left of an import; why it cannot be, with the transaction still open.
+async fn finish(clock: &Clock, writer: &mut WriteConn, file: &ImportFile, counts: &Counts) -> StoreResult<Result<()>> {
+    while let Some(step) = covers::next_step(&mut writer.conn(), file).await? {
+        writer.begin().await?;
+        match covers::apply_step(clock, &mut writer.conn(), file, step, counts).await {
+            Ok(Ok(_)) => writer.commit().await?,
+            Ok(Err(refused)) => return Ok(Err(refused)),
+            Err(error @ StoreError::Unavailable(_)) => return Err(error),
+            Err(error) => return Ok(Err(error.into())),
+        }
+    }
+    Ok(Ok(()))
+}
+
+fn given_up(file: &ImportFile, error: &ServiceError) {
+    tracing::error!(%error, import = %file.id, file = file.file, "an interrupted import cannot be finished; its rest is given up");
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::few::{Compared, Note, Said, Says};
+use super::few::{self, Compared, Note, Said, Says};
 use super::{Counts, ImportFile, Outcome, log, note};
 use crate::domain::grid::DutyKind;
 use crate::domain::id::{DistrictCode, OrgCode, PersonId};
@@ -16,7 +16,7 @@ use crate::service::error::Result;
 use crate::service::registry::Contact;
 use crate::service::{Context, Guli, load};
 use crate::store::delivered::{self, Delivered, Kind};
-use crate::store::people::{self, Person, PersonState};
+use crate::store::people::{self, Person};
 use crate::store::personal::{self, Purpose};
 use crate::store::{Conn, Result as StoreResult, areas, corrupt, organizations};
 
@@ -104,8 +104,7 @@ async fn write(
     people::put(conn, district, seq, &persons).await?;
     people::put_duties(conn, district, &duties).await?;
     personal::rows(district, &sealed).write(conn).await?;
-    let said: Vec<Delivered> = said.iter().map(|said| said.delivered(seq)).collect();
-    delivered::rows(district, Kind::Person, &said).write(conn).await
+    few::remember(conn, district, Kind::Person, seq, &said).await
 }
 
 /// What is there of people, and what was said last.
@@ -181,11 +180,15 @@ async fn compare(
         }
     }
     for (external_id, verdict) in verdicts {
-        let Some(Verdict { news, is_new, merge, mut says, duties, before, gone: None }) = verdict else { continue };
+        let Some(Verdict { news, is_new, merge, mut says, mut duties, before, gone: None }) = verdict else { continue };
+        // A file that does not name a duty does not say that there is none.
+        duties.extend(before.iter().flat_map(duties_in));
         let is_news = !merge.taken.is_empty() || !news.duties.is_empty();
         says.push((DUTIES, Some(duties.into_iter().collect::<Vec<_>>().join(" "))));
         if (is_news || !is_new) && before.as_ref() != Some(&says) {
-            compared.said.push(Said::whole(format!("{source}/{external_id}"), says));
+            let record = format!("{source}/{external_id}");
+            let before = known.delivered.get(&record).map(|before| superseded(before, &merge.taken, &says));
+            compared.said.push(Said::whole(record, says, before.transpose()?));
         }
         compared.changed.extend(is_news.then_some(news));
     }
@@ -194,6 +197,7 @@ async fn compare(
 
 /// The column of the duties, after a person's own.
 const DUTIES: &str = "duties";
+const UNIT: &str = "organization";
 /// What a person's record is remembered under.
 pub(super) fn said_of(person: &Person) -> String {
     format!("{}/{}", person.source, person.external_id)
@@ -205,47 +209,27 @@ pub(in crate::service) async fn forget_name(
     district: DistrictCode,
     person: &Person,
 ) -> StoreResult<()> {
-    remember(conn, district, person, |kept| kept.retain(|(column, _)| column != "name" && column != "phone")).await
-}
-
-/// Remembers what a person's record said as if it had not said what is taken back: it may come again.
-pub(super) async fn taken_back(
-    conn: &mut Conn<'_>,
-    district: DistrictCode,
-    person: &Person,
-    before: &PersonState,
-    made: &PersonState,
-) -> StoreResult<()> {
-    let text = |state: &PersonState| state.duties().into_iter().map(|(kind, area)| duty_text(kind, area)).collect();
-    let (then, brought): (BTreeSet<String>, BTreeSet<String>) = (text(before), text(made));
-    remember(conn, district, person, |kept| {
-        for (column, value) in kept {
-            if column == DUTIES {
-                let said = value.as_deref().unwrap_or_default().split(' ').map(str::to_owned);
-                let said: Vec<String> = said.filter(|duty| then.contains(duty) || !brought.contains(duty)).collect();
-                *value = Some(said.join(" "));
-            } else if column == "organization" && before.organization != made.organization {
-                *value = before.organization.as_ref().map(ToString::to_string);
-            }
-        }
-    })
-    .await
-}
-
-/// Remembers of a person's record something else than was remembered, if anything was.
-async fn remember(
-    conn: &mut Conn<'_>,
-    district: DistrictCode,
-    person: &Person,
-    change: impl FnOnce(&mut Vec<(String, Option<String>)>),
-) -> StoreResult<()> {
     let record = said_of(person);
+    delivered::forget_past(conn, district, Kind::Person, std::slice::from_ref(&record)).await?;
     let Some(delivered) = delivered::one(conn, district, Kind::Person, &record).await? else { return Ok(()) };
     let mut kept = delivered::columns(delivered.kept.as_deref())?;
-    change(&mut kept);
-    let kept = kept.iter().map(|(column, value)| (column.as_str(), value.clone()));
-    let delivered = Delivered { kept: delivered::text(kept), ..delivered };
-    delivered::rows(district, Kind::Person, &[delivered]).write(conn).await
+    kept.retain(|(column, _)| !is_of_name(column));
+    let kept = delivered::text(kept.iter().map(|(column, value)| (column.as_str(), value.clone())));
+    delivered::rows(district, Kind::Person, &[Delivered { kept, ..delivered }]).write(conn).await
+}
+
+fn is_of_name(column: &str) -> bool {
+    matches!(column, "name" | "phone")
+}
+
+/// What a record said before, for when it is taken back what it says now: names and phones that are taken from it stay.
+fn superseded(before: &Delivered, taken: &[&str], says: &Columns) -> StoreResult<Delivered> {
+    let mut kept = delivered::columns(before.kept.as_deref())?;
+    for (column, value) in kept.iter_mut().filter(|(column, _)| is_of_name(column) && taken.contains(&&**column)) {
+        *value = merge::value(says, column);
+    }
+    let kept = delivered::text(kept.iter().map(|(column, value)| (column.as_str(), value.clone())));
+    Ok(Delivered { kept, ..before.clone() })
 }
 
 /// How a duty is kept.
@@ -253,12 +237,17 @@ fn duty_text(kind: DutyKind, area: u64) -> String {
     format!("{}:{area}", kind.as_str())
 }
 
-/// Whether somebody who was removed here is delivered as before. No name is known of them any more: the same duties
-/// are the same person.
-fn is_as_before(before: &Columns, says: &Columns, duties: &BTreeSet<String>) -> bool {
-    let said = merge::value(before, DUTIES).unwrap_or_default();
-    merge::value(before, "organization") == merge::value(says, "organization")
-        && said.split(' ').eq(duties.iter().map(String::as_str))
+/// The duties that a person's record said.
+fn duties_in(before: &Columns) -> BTreeSet<String> {
+    let duties = merge::value(before, DUTIES).unwrap_or_default();
+    duties.split(' ').filter(|duty| !duty.is_empty()).map(str::to_owned).collect()
+}
+
+/// Whether somebody who was removed here is delivered as before, or less of them: a file need not have all of their rows.
+/// No name is known of them any more.
+fn is_as_before(before: &Columns, says: &Columns, Whole { silent, duties, .. }: &Whole<'_>) -> bool {
+    let same_unit = merge::value(before, UNIT) == merge::value(says, UNIT);
+    (same_unit || silent.contains(&UNIT)) && duties.is_subset(&duties_in(before))
 }
 
 impl Known<'_> {
@@ -271,12 +260,13 @@ impl Known<'_> {
         vec![
             ("name", digest("name", &contact.name)),
             ("phone", digest("phone", &contact.phone)),
-            ("organization", organization.map(ToString::to_string)),
+            (UNIT, organization.map(ToString::to_string)),
         ]
     }
 
     /// What a person comes to; `None` if they were removed here and stay so.
-    fn judge(&self, Whole { row, silent, duties }: Whole<'_>) -> StoreResult<Option<Verdict>> {
+    fn judge(&self, whole: Whole<'_>) -> StoreResult<Option<Verdict>> {
+        let Whole { row, silent, .. } = whole;
         let contact = Contact { name: Some(row.name.clone()), phone: row.phone.clone() };
         let mut says = self.columns(&row.external_id, &contact, row.organization.as_ref());
         let delivered = self.delivered.get(&format!("{}/{}", self.source, row.external_id));
@@ -288,7 +278,7 @@ impl Known<'_> {
             is_new: true,
             merge: Merge::default(),
             says: Vec::new(),
-            duties,
+            duties: BTreeSet::new(),
             before: None,
             gone: None,
         };
@@ -299,9 +289,10 @@ impl Known<'_> {
             verdict.merge = merge::merge(before.as_ref(), &says, &ours);
             verdict.news = PersonNews { person: person.clone(), contact: present, duties: Vec::new() };
             (verdict.is_new, verdict.before) = (false, before);
-        } else if before.is_some_and(|before| is_as_before(&before, &says, &verdict.duties)) {
+        } else if before.is_some_and(|before| is_as_before(&before, &says, &whole)) {
             return Ok(None);
         }
+        verdict.duties = whole.duties;
         for column in &verdict.merge.taken {
             match *column {
                 "name" => verdict.news.contact.name.clone_from(&contact.name),
@@ -310,7 +301,7 @@ impl Known<'_> {
             }
         }
         let unit = row.organization.as_ref().map(ToString::to_string);
-        let takes_unit = verdict.is_new || verdict.merge.taken.contains(&"organization");
+        let takes_unit = verdict.is_new || verdict.merge.taken.contains(&UNIT);
         verdict.gone = unit.filter(|unit| takes_unit && self.removed_units.contains(unit));
         verdict.says = says;
         Ok(Some(verdict))

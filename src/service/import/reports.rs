@@ -102,6 +102,7 @@ impl Guli {
     /// Whose rows are kept: the district of an import that the caller may know of.
     pub async fn import_rows(&self, actor: &Actor, id: ImportId) -> Result<DistrictCode> {
         let (district, _) = self.reported(actor, id).await?;
+        // The first piece is kept last.
         match self.rows_piece(district, id, 0).await? {
             Some(_) => Ok(district),
             None => Err(ServiceError::NotFound(say!("rows of import {id}", "导入 {id} 的逐行报告"))),

@@ -4,25 +4,29 @@
 //! Up to [`AT_ONCE`] covers are one transaction, more of them go in steps of [`STEP`]; an undoing that was
 //! interrupted is finished by asking for it again. Areas, organisations and people: [`undo_few`](super::undo_few).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::covers::show;
+use super::covers::{end, show};
 use super::{AT_ONCE, STEP};
 use crate::domain::actor::{self, Action, Actor, Resource};
 use crate::domain::cover::{Cover, CoverDraft, Status};
 use crate::domain::id::{CoverId, DistrictCode, ImportId, OrgCode};
 use crate::domain::said::{Said, say};
-use crate::domain::text::Text;
+use crate::service::command::{Answer, Render};
+use crate::service::edit::Asking;
 use crate::service::error::{Result, ServiceError};
-use crate::service::{Context, Guli};
+use crate::service::reply::Reply;
+use crate::service::writer::Patience;
+use crate::service::{Context, Guli, idempotent};
 use crate::store::cover_history::{self, CoverState, Made};
 use crate::store::events::{self, Event};
 use crate::store::imports::NotedImport;
-use crate::store::{Conn, Result as StoreResult, corrupt, head, imports};
+use crate::store::{Conn, Result as StoreResult, corrupt, cover_source, head, idempotency, imports, organizations};
 
 /// Things named in a refusal.
 const NAMED: usize = 5;
@@ -43,15 +47,15 @@ pub struct Undone {
 }
 
 /// An import that is to be taken back, and by whom.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Undoing {
     pub(super) import: NotedImport,
     /// The changes that it made.
     pub(super) seqs: Vec<i64>,
     /// Whether it was begun before, and interrupted.
     goes_on: bool,
-    pub(super) by: Actor,
-    reason: Option<Text<2000>>,
+    pub(super) asking: Asking,
+    render: Render<Undone>,
 }
 
 /// Kinds of files that can be taken back.
@@ -60,41 +64,66 @@ pub const UNDOABLE: [&str; 7] =
 
 impl Guli {
     /// Takes an import back; refused, with reasons, where something stands on it.
-    pub async fn undo_import(&self, actor: &Actor, id: ImportId, reason: Option<Text<2000>>) -> Result<Undone> {
+    pub async fn undo_import(&self, id: ImportId, asking: Asking, render: Render<Undone>) -> Result<Answer> {
         // Whoever may not waits for nobody's turn.
-        self.undoing(actor, id, reason.clone()).await?;
-        let _turn = self.import_turn().await?;
-        let undoing = self.undoing(actor, id, reason).await?;
-        if undoing.import.kind != "covers" {
-            return self.undo_few(undoing).await;
+        let district = self.import_to_undo(&asking.actor, id).await?.district;
+        if let Some(answer) = self.answered(district, &asking).await? {
+            return Ok(answer);
         }
+        let _turn = self.import_turn().await?;
+        // Whoever waited for a twin is answered as it was.
+        if let Some(answer) = self.answered(district, &asking).await? {
+            return Ok(answer);
+        }
+        let undoing = self.undoing(id, asking, render).await?;
+        let reply = if undoing.import.kind == "covers" {
+            self.undo_covers(Arc::new(undoing)).await?
+        } else {
+            self.undo_few(undoing).await?
+        };
+        Ok(Answer::Done(reply))
+    }
+
+    async fn answered(&self, district: DistrictCode, asking: &Asking) -> Result<Option<Answer>> {
+        match &asking.idempotency {
+            Some(asked) => self.answered_before(district, asked).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn undo_covers(&self, undoing: Arc<Undoing>) -> Result<Reply> {
         let covers = self.undoable(&undoing).await?;
         let step = if covers.len() as u64 <= AT_ONCE { covers.len() } else { usize::try_from(STEP).unwrap_or(1) };
         let mut undone = Undone { kind: undoing.import.kind.clone(), ..Undone::default() };
+        let mut chunks = covers.chunks(step.max(1)).peekable();
         // Even where nothing is left to be done, that it is done is written down.
-        let chunks: Vec<&[Made]> = if covers.is_empty() { vec![&[]] } else { covers.chunks(step).collect() };
-        let steps = chunks.len();
-        for (n, chunk) in chunks.into_iter().enumerate() {
-            let (chunk, is_last) = (chunk.to_vec(), n + 1 == steps);
-            let (context, shown, undoing) = (Arc::clone(&self.context), Arc::clone(&self.context), undoing.clone());
+        loop {
+            let (chunk, is_last) = (chunks.next().unwrap_or_default().to_vec(), chunks.peek().is_none());
+            let (context, shown, undoing) =
+                (Arc::clone(&self.context), Arc::clone(&self.context), Arc::clone(&undoing));
             let district = undoing.import.district;
-            let work = self.writer.patiently(
+            let work = self.writer.run(
                 district,
+                Patience::Long,
                 move |conn| {
-                    Box::pin(async move { take_back(&context, &mut conn.conn(), &undoing, &chunk, is_last).await })
+                    Box::pin(
+                        async move { take_back(&context, &mut conn.conn(), &undoing, undone, &chunk, is_last).await },
+                    )
                 },
-                move |(seq, covers, done)| {
-                    show(&shown, district, seq, covers);
-                    done
+                end,
+                move |step: Result<Step>| {
+                    step.map(|Step { covers, undone, reply }| {
+                        show(&shown, district, undone.seq, covers);
+                        (undone, reply)
+                    })
                 },
             );
-            let done = work.await?;
-            undone.removed += done.removed;
-            undone.restored += done.restored;
-            undone.kept += done.kept;
-            undone.seq = done.seq;
+            let (so_far, reply) = work.await??;
+            undone = so_far;
+            if let Some(reply) = reply {
+                return Ok(reply);
+            }
         }
-        Ok(undone)
     }
 
     /// The district that an import was for.
@@ -109,23 +138,31 @@ impl Guli {
     }
 
     /// Finds the import and asks whether the caller may take it back: whoever made it, or an administrator.
-    async fn undoing(&self, actor: &Actor, id: ImportId, reason: Option<Text<2000>>) -> Result<Undoing> {
+    async fn import_to_undo(&self, actor: &Actor, id: ImportId) -> Result<NotedImport> {
         let mut reader = self.store.read().await?;
-        let conn = &mut reader.conn();
         let district = self.district_of_import(id).await?;
         let hidden = || ServiceError::NotFound(say!("import {id}", "导入记录 {id}"));
-        let import = imports::find(conn, district, id).await?.ok_or_else(hidden)?;
-        let events = events::of(conn, import.district, &id.to_string(), None, i64::MAX).await?;
-        let seqs: Vec<i64> =
-            events.iter().filter(|event| event.kind == "import.applied").map(|event| event.seq).collect();
+        let import = imports::find(&mut reader.conn(), district, id).await?.ok_or_else(hidden)?;
         if actor.is_anonymous() || import.actor != actor.log_name() {
             actor::authorize(actor, Action::Import, Resource::District(import.district))
                 .map_err(|refusal| ServiceError::refused(refusal, say!("import {id}", "导入记录 {id}")))?;
         }
+        Ok(import)
+    }
+
+    /// The import as it is to be taken back, if it can be.
+    async fn undoing(&self, id: ImportId, asking: Asking, render: Render<Undone>) -> Result<Undoing> {
+        let import = self.import_to_undo(&asking.actor, id).await?;
+        let events =
+            events::of(&mut self.store.read().await?.conn(), import.district, &id.to_string(), None, i64::MAX).await?;
+        let seqs: Vec<i64> =
+            events.iter().filter(|event| event.kind == "import.applied").map(|event| event.seq).collect();
         let no = |why: Said| Err(ServiceError::Conflict(say!("import {id} {why}", "导入 {id} {why}", why = why)));
         match import.state.as_str() {
             "undone" => return no(say!("was taken back already", "已经撤销")),
             "applied" | "undoing" => {}
+            // Of one that could not be applied to its end, what was.
+            "failed" if !seqs.is_empty() => {}
             _ => return no(say!("stored nothing", "没有存入任何内容")),
         }
         if seqs.is_empty() {
@@ -138,7 +175,7 @@ impl Guli {
             ));
         }
         let goes_on = import.state == "undoing";
-        Ok(Undoing { import, seqs, goes_on, by: actor.clone(), reason })
+        Ok(Undoing { import, seqs, goes_on, asking, render })
     }
 
     /// The covers that the import made, unless something stands on them. What later changes left as the import made
@@ -146,9 +183,13 @@ impl Guli {
     async fn undoable(&self, undoing: &Undoing) -> Result<Vec<Made>> {
         let mut reader = self.store.read().await?;
         let conn = &mut reader.conn();
-        let Undoing { import, seqs, goes_on, .. } = undoing;
+        let Undoing { import, seqs, .. } = undoing;
         let made = cover_history::made_by(conn, import.district, seqs).await?;
-        let (mut covers, later): (Vec<Made>, Vec<Made>) = made.into_iter().partition(|made| made.made == made.now);
+        let (mut covers, mut later): (Vec<Made>, Vec<Made>) = made.into_iter().partition(|made| made.made == made.now);
+        if undoing.goes_on {
+            // They were taken back before it was interrupted, and may have come again with another import since.
+            later.clear();
+        }
         let as_it_made = |made: &Made, state: &CoverState| state.cover.version == made.made;
         let mut changed = Vec::new();
         for (made, now, then) in
@@ -163,8 +204,7 @@ impl Guli {
                 changed.push((now.cover.code, now.cover.version));
             }
         }
-        // Of an undoing that goes on, what was taken back already has changed since too.
-        if !changed.is_empty() && !goes_on {
+        if !changed.is_empty() {
             let more = if changed.len() > NAMED { ", …" } else { "" };
             let named = changed.into_iter().take(NAMED);
             let named = named.map(|(code, version)| say!("{code} (version {version})", "{code}（版本 {version}）"));
@@ -184,8 +224,47 @@ impl Guli {
                 "它导入的井盖上有未结工单：{orders}"
             )));
         }
+        let units = cover_history::units_before(conn, import.district, seqs).await?;
+        let there = organizations::with_codes(conn, &units).await?;
+        let is_there = |unit: &OrgCode| there.iter().any(|there| there.code == *unit);
+        no_more(units.into_iter().filter(|unit| !is_there(unit)).collect())?;
         Ok(covers)
     }
+}
+
+/// Refuses to give covers back to units that are no more.
+fn no_more(gone: Vec<OrgCode>) -> Result<()> {
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let units = named(gone.iter().map(OrgCode::to_string).collect());
+    Err(ServiceError::Conflict(say!(
+        "covers would belong to units that are no more: {units}",
+        "井盖将归属于已不存在的单位：{units}"
+    )))
+}
+
+/// Holds the units that covers go back to; whoever removed one since it was asked for has kept it from that.
+async fn hold_units(conn: &mut Conn<'_>, states: &[CoverState]) -> StoreResult<Result<()>> {
+    let stand = states.iter().map(|state| &state.cover).filter(|cover| cover.status != Status::Removed);
+    let units: BTreeSet<&OrgCode> = stand.flat_map(|cover| cover.owner.iter().chain(&cover.responsible_unit)).collect();
+    let mut gone = Vec::new();
+    for unit in units {
+        if organizations::hold(conn, unit).await?.is_none() {
+            gone.push(unit.clone());
+        }
+    }
+    Ok(no_more(gone))
+}
+
+/// One step of an undoing.
+struct Step {
+    /// As they now are.
+    covers: Vec<Cover>,
+    /// What was done so far.
+    undone: Undone,
+    /// Once nothing is left to be done.
+    reply: Option<Reply>,
 }
 
 /// Takes back what the import made of these covers, as one change of the registry.
@@ -193,9 +272,10 @@ async fn take_back(
     context: &Context,
     conn: &mut Conn<'_>,
     undoing: &Undoing,
+    so_far: Undone,
     covers: &[Made],
     is_last: bool,
-) -> StoreResult<(i64, Vec<Cover>, Undone)> {
+) -> StoreResult<Result<Step>> {
     let import = &undoing.import;
     let district = import.district;
     let mut head = head::lock(conn, district).await?.ok_or_else(|| corrupt("district_head", district))?;
@@ -204,7 +284,7 @@ async fn take_back(
     let seq = head.next_seq();
     head.registry_seq = seq;
     let mut undone = Undone { kind: import.kind.clone(), seq, ..Undone::default() };
-    let mut states = Vec::with_capacity(covers.len());
+    let (mut states, mut brought, mut changed) = (Vec::with_capacity(covers.len()), Vec::new(), Vec::new());
     let as_before = |made: &Made, state: &CoverState| state.cover.version == made.made - 1;
     let states_then = cover_history::now_and_then(conn, district, covers, |made| made.id, as_before).await?;
     for (made, present, before) in states_then {
@@ -217,35 +297,78 @@ async fn take_back(
         let version = present.cover.version + 1;
         let state = if let Some(before) = before {
             undone.restored += 1;
+            if !removes {
+                changed.push(made.id);
+            }
             // Its grid is that of today, wherever the grids were then.
             let grid = context.index.grid_at(before.cover.position).ok().map(|hit| hit.grid.code);
             let grid = grid.filter(|grid| grid.district() == district);
             CoverState { cover: Cover { grid, version, ..before.cover }, seq, source: before.source }
         } else {
             undone.removed += 1;
+            brought.push(made.id);
             let removed = Cover { status: Status::Removed, version, ..present.cover };
             CoverState { cover: removed, seq, source: present.source }
         };
         states.push(state);
     }
-    cover_history::replace(conn, district, seq, &states).await?;
-    let (removed, restored): (Vec<&CoverState>, Vec<&CoverState>) =
-        states.iter().partition(|state| state.cover.status == Status::Removed);
-    for (stand, states) in [(None, removed), (Some(seq), restored)] {
-        let ids: Vec<CoverId> = states.iter().map(|state| state.cover.id).collect();
-        imports::forget_digests(conn, district, stand, &ids).await?;
+    if let Err(refused) = hold_units(conn, &states).await? {
+        return Ok(Err(refused));
     }
-    let state = if is_last { "undone" } else { "undoing" };
+    cover_history::replace(conn, district, seq, &states).await?;
+    let ids: Vec<CoverId> = states.iter().map(|state| state.cover.id).collect();
+    let known = cover_source::restore(conn, district, import.id, &ids).await?;
+    changed.retain(|cover| !known.contains(cover));
+    cover_source::stand(conn, district, seq, &changed).await?;
+    cover_source::forget(conn, district, &brought).await?;
+    let is_over = is_last && restore_rest(conn, district, import.id).await?;
+    let state = if is_over { "undone" } else { "undoing" };
+    let total = so_far.and(&undone);
+    let reply = if is_over { Some(undoing.reply(context, conn, &total, now).await?) } else { None };
     imports::set_state(conn, (district, import.id), state, &import.counts, None).await?;
     events::rows(district, &[undoing.event(&undone, now)]).write(conn).await?;
     head::rows(district, &head).write(conn).await?;
-    Ok((seq, states.into_iter().map(|state| state.cover).collect(), undone))
+    let covers = states.into_iter().map(|state| state.cover).collect();
+    Ok(Ok(Step { covers, undone: total, reply }))
+}
+
+/// Takes back what an import only said of covers that it left as they were; whether that was all of it.
+async fn restore_rest(conn: &mut Conn<'_>, district: DistrictCode, import: ImportId) -> StoreResult<bool> {
+    let rest = cover_source::superseded_by(conn, district, import, AT_ONCE).await?;
+    cover_source::restore(conn, district, import, &rest).await?;
+    Ok((rest.len() as u64) < AT_ONCE)
+}
+
+impl Undone {
+    /// The same with what another step did.
+    fn and(self, step: &Self) -> Self {
+        let Self { kind, removed, restored, kept, .. } = self;
+        let (removed, restored, kept) = (removed + step.removed, restored + step.restored, kept + step.kept);
+        Self { kind, removed, restored, kept, seq: step.seq }
+    }
 }
 
 impl Undoing {
+    /// The reply, kept for who asks again under the same key within the transaction that ends it.
+    pub(super) async fn reply(
+        &self,
+        context: &Context,
+        conn: &mut Conn<'_>,
+        undone: &Undone,
+        now: Timestamp,
+    ) -> StoreResult<Reply> {
+        let district = self.import.district;
+        let reply = (self.render.0)(undone).reply(format!("{district}:{}", undone.seq));
+        if let Some(asked) = &self.asking.idempotency {
+            let kept = idempotent::keep(&context.seal, asked, &reply, now)?;
+            idempotency::rows(district, &[kept]).write(conn).await?;
+        }
+        Ok(reply)
+    }
+
     /// What is told of it.
     pub(super) fn event(&self, undone: &Undone, now: Timestamp) -> Event {
-        let Self { import, by, reason, .. } = self;
+        let Self { import, asking: Asking { actor: by, reason, .. }, .. } = self;
         let data = json!({
             "profile": import.profile, "file": import.file, "kind": import.kind, "removed": undone.removed,
             "restored": undone.restored, "kept": undone.kept, "role": by.role.as_str(),

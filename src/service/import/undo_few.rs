@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use geo::{Intersects as _, Point};
 
-use super::people::{said_of, taken_back};
+use super::covers::end;
+use super::people::said_of;
 use super::undo::{Undoing, Undone, named};
 use crate::domain::grid::District;
 use crate::domain::id::{DistrictCode, OrgCode};
@@ -17,7 +18,8 @@ use crate::service::edit::areas::{MovedOrder, moved_event, moved_orders, regrid,
 use crate::service::edit::organizations::tied;
 use crate::service::edit::undo::{plan_of, still_sound};
 use crate::service::error::{Result, ServiceError};
-use crate::service::writer::{End, Patience};
+use crate::service::reply::Reply;
+use crate::service::writer::Patience;
 use crate::service::{Context, Guli, load};
 use crate::store::areas::Area;
 use crate::store::delivered::{self, Kind};
@@ -28,7 +30,8 @@ use crate::store::{areas, corrupt, events, head, imports, orders, organizations,
 
 /// What memory is to show of it.
 struct Shows {
-    undone: Undone,
+    reply: Reply,
+    seq: i64,
     fresh: DistrictIndex,
     orders: Vec<Order>,
     removed: Vec<OrgCode>,
@@ -38,7 +41,7 @@ struct Shows {
 
 impl Guli {
     /// Takes an import of few records back.
-    pub(super) async fn undo_few(&self, undoing: Undoing) -> Result<Undone> {
+    pub(super) async fn undo_few(&self, undoing: Undoing) -> Result<Reply> {
         let district = undoing.import.district;
         self.is_own(district)?;
         let (context, shown) = (Arc::clone(&self.context), Arc::clone(&self.context));
@@ -46,18 +49,18 @@ impl Guli {
             district,
             Patience::Long,
             move |conn| Box::pin(async move { take_back(&context, &mut conn.conn(), &undoing).await }),
-            |done| if done.is_ok() { End::Commit } else { End::Rollback },
-            move |done| done.map(|shows| show(&shown, district, shows)),
+            end,
+            move |done: Result<Shows>| done.map(|shows| show(&shown, district, shows)),
         );
-        let undone = work.await??;
+        let reply = work.await??;
         self.context.past.clear();
         self.load_marked().await;
-        Ok(undone)
+        Ok(reply)
     }
 }
 
-fn show(context: &Context, district: DistrictCode, shows: Shows) -> Undone {
-    let Shows { undone, fresh, orders, removed, last } = shows;
+fn show(context: &Context, district: DistrictCode, shows: Shows) -> Reply {
+    let Shows { reply, seq, fresh, orders, removed, last } = shows;
     context.exchange(fresh);
     for code in removed {
         if let Err(error) = context.show_organization(Organization::nameless(code)) {
@@ -65,8 +68,8 @@ fn show(context: &Context, district: DistrictCode, shows: Shows) -> Undone {
         }
     }
     orders.iter().for_each(|order| load::show(context, order));
-    context.came_to(district, undone.seq, last);
-    undone
+    context.came_to(district, seq, last);
+    reply
 }
 
 /// What is to be told of what was taken back.
@@ -103,7 +106,9 @@ async fn take_back(context: &Context, conn: &mut Conn<'_>, undoing: &Undoing) ->
     };
     if let Some(kind @ (Kind::Area | Kind::Organization)) = kind {
         delivered::forget(conn, district, kind, &removed).await?;
-        delivered::stand(conn, district, kind, seq, &restored).await?;
+        let known = restore(conn, undoing, kind).await?;
+        let unknown: Vec<String> = restored.iter().filter(|record| !known.contains(*record)).cloned().collect();
+        delivered::stand(conn, district, kind, seq, &unknown).await?;
     }
     let fresh = reload(context, conn, district).await?;
     fresh.set_change(seq.unsigned_abs());
@@ -113,7 +118,7 @@ async fn take_back(context: &Context, conn: &mut Conn<'_>, undoing: &Undoing) ->
         regrid(conn, &fresh, seq).await?;
         let moved = moved_orders(context, conn, district, &fresh).await?;
         for moved in &moved {
-            log.push(moved_event(moved, head.next_seq(), now.as_microsecond(), undoing.by.log_name()));
+            log.push(moved_event(moved, head.next_seq(), now.as_microsecond(), undoing.asking.actor.log_name()));
         }
         let changes: Vec<_> = moved.iter().map(MovedOrder::change).collect();
         crate::store::write(conn, Writing::Apart, orders::rows(district, &changes, now)).await?;
@@ -125,10 +130,20 @@ async fn take_back(context: &Context, conn: &mut Conn<'_>, undoing: &Undoing) ->
     events::rows(district, &log).write(conn).await?;
     let import = (district, undoing.import.id);
     imports::set_state(conn, import, "undone", &undoing.import.counts, None).await?;
+    let reply = undoing.reply(context, conn, &undone, now).await?;
     head::rows(district, &head).write(conn).await?;
     let removed =
         removed.iter().filter(|_| kind == Some(Kind::Organization)).filter_map(|code| code.parse().ok()).collect();
-    Ok(Ok(Shows { undone, fresh, orders: shown, removed, last: head.seq }))
+    Ok(Ok(Shows { reply, seq, fresh, orders: shown, removed, last: head.seq }))
+}
+
+/// What records had said before the import is what they said last again; gives the records.
+async fn restore(conn: &mut Conn<'_>, undoing: &Undoing, kind: Kind) -> StoreResult<HashSet<String>> {
+    let mut records = HashSet::new();
+    for &made in &undoing.seqs {
+        records.extend(delivered::restore(conn, undoing.import.district, kind, made).await?);
+    }
+    Ok(records)
 }
 
 fn conflict<T>(detail: Said) -> Result<T> {
@@ -243,6 +258,7 @@ async fn undo_organizations(conn: &mut Conn<'_>, undoing: &Undoing, seq: i64) ->
 /// Unit and duties as before; names and phones as they are, for nothing earlier of them is kept.
 async fn undo_people(conn: &mut Conn<'_>, undoing: &Undoing, seq: i64) -> StoreResult<Result<TakenBack>> {
     let (district, mut done, mut changed) = (undoing.import.district, TakenBack::default(), Vec::new());
+    let said_before = restore(conn, undoing, Kind::Person).await?;
     for &made in &undoing.seqs {
         for id in people::changed_by(conn, district, made).await? {
             let states = people::states(conn, id).await?;
@@ -251,10 +267,14 @@ async fn undo_people(conn: &mut Conn<'_>, undoing: &Undoing, seq: i64) -> StoreR
                 changed.push(format!("person {id}"));
                 continue;
             };
+            let record = said_of(&person);
+            let is_unknown = !said_before.contains(&record);
             let Some(before) = states.iter().find(|state| state.seq_to == Some(made)) else {
                 people::remove(conn, district, seq, id).await?;
                 personal::remove(conn, district, &load::subject(id), Purpose::Duty).await?;
-                delivered::forget(conn, district, Kind::Person, &[said_of(&person)]).await?;
+                if is_unknown {
+                    delivered::forget(conn, district, Kind::Person, &[record]).await?;
+                }
                 done.removed.push(id.to_string());
                 continue;
             };
@@ -271,7 +291,9 @@ async fn undo_people(conn: &mut Conn<'_>, undoing: &Undoing, seq: i64) -> StoreR
                 );
                 return Ok(conflict(detail));
             }
-            taken_back(conn, district, &person, before, last).await?;
+            if is_unknown {
+                delivered::forget(conn, district, Kind::Person, &[record]).await?;
+            }
             let duties: Vec<_> = duties.iter().map(|(kind, area)| (*area, *kind, id)).collect();
             let person = Person { organization: unit.clone(), ..person };
             people::put(conn, district, seq, &[person]).await?;

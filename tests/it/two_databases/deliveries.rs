@@ -35,6 +35,7 @@ async fn undo(story: &mut Story, report: &Value) {
 
 pub(super) async fn tell(story: &mut Story) {
     of_covers(story).await;
+    of_a_correction(story).await;
     of_units_and_grids(story).await;
     of_people(story).await;
     of_an_outline(story).await;
@@ -89,6 +90,25 @@ async fn of_covers(story: &mut Story) {
     }
     let rows = second["rows_href"].as_str().unwrap().to_owned();
     story.get("demo-admin", &rows).await;
+}
+
+/// What overruled a correction is taken back, and the correction stays.
+async fn of_a_correction(story: &mut Story) {
+    let (send, line) = ("source=370203-WAT01", "再-3,0101,370203-WAT01,120.3452,36.0912,in_service,steel".to_owned());
+    deliver(story, send, "again.csv", &covers(&[&line])).await;
+    let found = story.get("demo-admin", "/v1/covers?q=%E5%86%8D-3").await;
+    let path = format!("/v1/covers/{}", found["items"][0]["code"].as_str().unwrap());
+    patch(story, &path, json!({"owner": "370203-FIR01"})).await;
+    for owner in ["370203-SHA01", "370203-FIR01"] {
+        let other = line.replace("370203-WAT01", owner).replace("steel", "stone");
+        let report = story.send_file(send, "again.csv", &covers(&[&other])).await;
+        undo(story, &report).await;
+        let report = deliver(story, send, "again.csv", &covers(&[&line])).await;
+        assert_eq!(report["counts"]["unchanged"], 1, "{report}");
+        let shown = story.get("demo-admin", &path).await;
+        assert_eq!(shown["owner"]["code"], "370203-FIR01", "{shown}");
+    }
+    story.get("demo-admin", &format!("{path}/history")).await;
 }
 
 async fn of_units_and_grids(story: &mut Story) {
