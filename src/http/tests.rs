@@ -33,6 +33,8 @@ use axum::http::{Request, StatusCode};
 use geo::{MultiPolygon, Rect, coord};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
@@ -282,6 +284,17 @@ impl Town {
     }
 
     /// The same after a stop and a start.
+    /// The database itself, past the service.
+    async fn file(&self) -> SqliteConnection {
+        SqliteConnectOptions::new().filename(self.dir.path().join("guli.db")).connect().await.unwrap()
+    }
+
+    async fn sql(&self, statements: String) {
+        let mut file = self.file().await;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&mut file).await.unwrap();
+        file.close().await.unwrap();
+    }
+
     async fn reopened(self) -> Self {
         let Self { router, guli, writer, dir } = self;
         drop(router);

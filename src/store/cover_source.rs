@@ -140,6 +140,24 @@ pub async fn stand(conn: &mut Conn<'_>, district: DistrictCode, seq: i64, covers
     Ok(())
 }
 
+/// What an import said of these covers stays what was said last: it is not taken back.
+pub async fn let_stand(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    import: ImportId,
+    covers: &[CoverId],
+) -> Result<()> {
+    for chunk in covers.chunks(ROWS_PER_STATEMENT) {
+        each!(&mut *conn, c => {
+            let mut sql = QueryBuilder::<Db>::new("DELETE FROM cover_source_version WHERE district = ");
+            sql.push_bind(district.as_i64()).push(" AND superseded_by = ").push_bind(import.0.as_bytes().as_slice());
+            push_list(sql.push(" AND cover IN "), chunk);
+            sql.build().execute(c).await.map(drop)?;
+        });
+    }
+    Ok(())
+}
+
 /// Forgets what records of these covers said: delivered again, all of it is taken.
 pub async fn forget(conn: &mut Conn<'_>, district: DistrictCode, covers: &[CoverId]) -> Result<()> {
     for chunk in covers.chunks(ROWS_PER_STATEMENT) {

@@ -1,8 +1,5 @@
 //! Orders as they were: what was answered then is answered again, to each caller what is theirs.
 
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
-
 use super::*;
 use crate::domain::actor::{Role, Scope};
 
@@ -14,10 +11,6 @@ type Told = (jiff::Timestamp, String, String, (StatusCode, String));
 impl Town {
     fn now(&self) -> jiff::Timestamp {
         self.guli.context.clock.now()
-    }
-
-    async fn file(&self) -> SqliteConnection {
-        SqliteConnectOptions::new().filename(self.dir.path().join("guli.db")).connect().await.unwrap()
     }
 
     async fn past_states(&self) -> i64 {
@@ -209,10 +202,7 @@ async fn what_was_not_kept_is_not_made_up() {
     let other = town.post("/v1/reports").json(pin).await.body["work_order"]["code"].as_str().unwrap().to_owned();
     // As a database is that an older version has written.
     let filled = include_str!("../../../migrations/sqlite/0011_past_of_orders.sql").split("UPDATE").nth(1).unwrap();
-    let mut file = town.file().await;
-    let older = format!("DELETE FROM work_order_version; UPDATE {filled}");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(older)).execute(&mut file).await.unwrap();
-    file.close().await.unwrap();
+    town.sql(format!("DELETE FROM work_order_version; UPDATE {filled}")).await;
     let town = town.reopened().await;
     let ask = async |key: &str, path: &str, instant: jiff::Timestamp| {
         town.get(&format!("{path}?as_of={instant}")).key(key).get().await

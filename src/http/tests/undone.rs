@@ -215,6 +215,57 @@ async fn an_undoing_that_goes_on_leaves_what_came_again_meanwhile() {
     assert_eq!(town.taken_back(&again).await["restored"], 2);
 }
 
+/// Taking `import` back was interrupted before it came to the cover `code`, which has had `change` since it was imported.
+async fn interrupted(town: Town, import: &Value, code: &str, change: &str) -> Town {
+    let id: Uuid = import["id"].as_str().unwrap().parse().unwrap();
+    let cover = format!("SELECT id FROM cover WHERE code = {code}");
+    let (mut before, mut after) = (String::new(), String::new());
+    for (table, key) in [("cover", "id"), ("cover_source", "cover"), ("cover_source_version", "cover")] {
+        let rows = format!("FROM {table} WHERE {key} = ({cover})");
+        before += &format!("CREATE TABLE {table}_then AS SELECT * {rows};");
+        // The cover itself last: the others are found by it.
+        after =
+            format!("DELETE {rows}; INSERT INTO {table} SELECT * FROM {table}_then; DROP TABLE {table}_then; {after}");
+    }
+    let change = format!(
+        "UPDATE cover SET version = version + 1, seq_from = 1, {change} WHERE code = {code}; \
+         UPDATE import SET state = 'undoing' WHERE id = x'{}'",
+        id.simple()
+    );
+    town.sql(before).await;
+    town.taken_back(import).await;
+    town.sql(after + &change).await;
+    town.reopened().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undoing_that_goes_on_takes_back_what_a_redraw_has_touched() {
+    let town = Town::open().await;
+    let first = town.deliver(&file(&[ONE, TWO])).await;
+    let second = town.called("2").await;
+    let town = interrupted(town, &first, &second, "grid = grid").await;
+    let undone = town.taken_back(&first).await;
+    assert_eq!((&undone["removed"], &undone["kept"]), (&json!(1), &json!(0)), "{undone}");
+    assert_eq!(town.get(&format!("/v1/covers/{second}")).key(ADMIN).get().await.fault().1, "gone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undoing_that_goes_on_keeps_what_was_changed_and_what_was_said_of_it() {
+    let town = Town::open().await;
+    let first = file(&[ONE, TWO]);
+    town.deliver(&first).await;
+    let wrong = town.deliver(&file(&[&ONE.replace("steel", "stone"), &TWO.replace("steel", "stone")])).await;
+    let second = town.called("2").await;
+    let town = interrupted(town, &wrong, &second, "accuracy = 'A'").await;
+    let undone = town.taken_back(&wrong).await;
+    assert_eq!((&undone["restored"], &undone["kept"]), (&json!(0), &json!(1)), "{undone}");
+    // The file before says something else of it than the one that was kept.
+    let report = town.deliver(&first).await;
+    assert_eq!(counts(&report), [0, 1, 1], "{report}");
+    let after = town.cover(&second).await;
+    assert_eq!((&after["spec"]["material"], &after["accuracy"]), (&json!("steel"), &json!("A")));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_import_is_taken_back_once_under_its_key() {
     let town = Town::open().await;

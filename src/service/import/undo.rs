@@ -4,7 +4,7 @@
 //! Up to [`AT_ONCE`] covers are one transaction, more of them go in steps of [`STEP`]; an undoing that was
 //! interrupted is finished by asking for it again. Areas, organisations and people: [`undo_few`](super::undo_few).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -52,8 +52,8 @@ pub(super) struct Undoing {
     pub(super) import: NotedImport,
     /// The changes that it made.
     pub(super) seqs: Vec<i64>,
-    /// Whether it was begun before, and interrupted.
-    goes_on: bool,
+    /// The changes that have taken back a part of it, where that was interrupted.
+    taken_back: Vec<i64>,
     pub(super) asking: Asking,
     render: Render<Undone>,
 }
@@ -92,13 +92,17 @@ impl Guli {
     }
 
     async fn undo_covers(&self, undoing: Arc<Undoing>) -> Result<Reply> {
-        let covers = self.undoable(&undoing).await?;
+        let (covers, mut stay) = self.undoable(&undoing).await?;
         let step = if covers.len() as u64 <= AT_ONCE { covers.len() } else { usize::try_from(STEP).unwrap_or(1) };
         let mut undone = Undone { kind: undoing.import.kind.clone(), ..Undone::default() };
         let mut chunks = covers.chunks(step.max(1)).peekable();
         // Even where nothing is left to be done, that it is done is written down.
         loop {
-            let (chunk, is_last) = (chunks.next().unwrap_or_default().to_vec(), chunks.peek().is_none());
+            let chunk = Chunk {
+                covers: chunks.next().unwrap_or_default().to_vec(),
+                stay: std::mem::take(&mut stay),
+                is_last: chunks.peek().is_none(),
+            };
             let (context, shown, undoing) =
                 (Arc::clone(&self.context), Arc::clone(&self.context), Arc::clone(&undoing));
             let district = undoing.import.district;
@@ -106,9 +110,7 @@ impl Guli {
                 district,
                 Patience::Long,
                 move |conn| {
-                    Box::pin(
-                        async move { take_back(&context, &mut conn.conn(), &undoing, undone, &chunk, is_last).await },
-                    )
+                    Box::pin(async move { take_back(&context, &mut conn.conn(), &undoing, undone, chunk).await })
                 },
                 end,
                 move |step: Result<Step>| {
@@ -155,8 +157,10 @@ impl Guli {
         let import = self.import_to_undo(&asking.actor, id).await?;
         let events =
             events::of(&mut self.store.read().await?.conn(), import.district, &id.to_string(), None, i64::MAX).await?;
-        let seqs: Vec<i64> =
-            events.iter().filter(|event| event.kind == "import.applied").map(|event| event.seq).collect();
+        let seqs_of = |kind: &str| -> Vec<i64> {
+            events.iter().filter(|event| event.kind == kind).map(|event| event.seq).collect()
+        };
+        let seqs = seqs_of("import.applied");
         let no = |why: Said| Err(ServiceError::Conflict(say!("import {id} {why}", "导入 {id} {why}", why = why)));
         match import.state.as_str() {
             "undone" => return no(say!("was taken back already", "已经撤销")),
@@ -174,22 +178,23 @@ impl Guli {
                 "导入的是字典表，不保留旧值"
             ));
         }
-        let goes_on = import.state == "undoing";
-        Ok(Undoing { import, seqs, goes_on, asking, render })
+        let taken_back = seqs_of("import.undone");
+        Ok(Undoing { import, seqs, taken_back, asking, render })
     }
 
-    /// The covers that the import made, unless something stands on them. What later changes left as the import made
-    /// it stands on nothing.
-    async fn undoable(&self, undoing: &Undoing) -> Result<Vec<Made>> {
+    /// The covers that the import made and that are still to be taken back, unless something stands on them. What later
+    /// changes left as the import made it stands on nothing. Where the undoing goes on there is no way back: covers that
+    /// were changed since it began are given as those that stay.
+    async fn undoable(&self, undoing: &Undoing) -> Result<(Vec<Made>, Vec<CoverId>)> {
         let mut reader = self.store.read().await?;
         let conn = &mut reader.conn();
-        let Undoing { import, seqs, .. } = undoing;
-        let made = cover_history::made_by(conn, import.district, seqs).await?;
-        let (mut covers, mut later): (Vec<Made>, Vec<Made>) = made.into_iter().partition(|made| made.made == made.now);
-        if undoing.goes_on {
-            // They were taken back before it was interrupted, and may have come again with another import since.
-            later.clear();
-        }
+        let Undoing { import, seqs, taken_back, .. } = undoing;
+        let mut made = cover_history::made_by(conn, import.district, seqs).await?;
+        // What was taken back may have come again with another import since.
+        let done = cover_history::made_by(conn, import.district, taken_back).await?;
+        let done: HashSet<CoverId> = done.into_iter().map(|done| done.id).collect();
+        made.retain(|made| !done.contains(&made.id));
+        let (mut covers, later): (Vec<Made>, Vec<Made>) = made.into_iter().partition(|made| made.made == made.now);
         let as_it_made = |made: &Made, state: &CoverState| state.cover.version == made.made;
         let mut changed = Vec::new();
         for (made, now, then) in
@@ -201,18 +206,11 @@ impl Guli {
             if then.as_ref().is_some_and(as_made) {
                 covers.push(made);
             } else {
-                changed.push((now.cover.code, now.cover.version));
+                changed.push(now.cover);
             }
         }
-        if !changed.is_empty() {
-            let more = if changed.len() > NAMED { ", …" } else { "" };
-            let named = changed.into_iter().take(NAMED);
-            let named = named.map(|(code, version)| say!("{code} (version {version})", "{code}（版本 {version}）"));
-            return Err(ServiceError::Conflict(say!(
-                "later changes stand on it: {named}{more}",
-                "其后还有改动：{named}{more}",
-                named = Said::list(named).unwrap_or_else(|| Said::new("", "")),
-            )));
+        if taken_back.is_empty() {
+            unchanged_since(&changed)?;
         }
         let index = &self.context.index;
         let brought = covers.iter().filter(|made| made.made == 1);
@@ -228,8 +226,23 @@ impl Guli {
         let there = organizations::with_codes(conn, &units).await?;
         let is_there = |unit: &OrgCode| there.iter().any(|there| there.code == *unit);
         no_more(units.into_iter().filter(|unit| !is_there(unit)).collect())?;
-        Ok(covers)
+        Ok((covers, changed.into_iter().map(|cover| cover.id).collect()))
     }
+}
+
+/// Refuses to take back what has been changed since.
+fn unchanged_since(changed: &[Cover]) -> Result<()> {
+    let more = if changed.len() > NAMED { ", …" } else { "" };
+    let named = changed.iter().take(NAMED).map(|cover| {
+        let (code, version) = (cover.code, cover.version);
+        say!("{code} (version {version})", "{code}（版本 {version}）")
+    });
+    let Some(named) = Said::list(named) else { return Ok(()) };
+    Err(ServiceError::Conflict(say!(
+        "later changes stand on it: {named}{more}",
+        "其后还有改动：{named}{more}",
+        named = named,
+    )))
 }
 
 /// Refuses to give covers back to units that are no more.
@@ -257,6 +270,14 @@ async fn hold_units(conn: &mut Conn<'_>, states: &[CoverState]) -> StoreResult<R
     Ok(no_more(gone))
 }
 
+/// What one step takes back.
+struct Chunk {
+    covers: Vec<Made>,
+    /// Those that stay as they are.
+    stay: Vec<CoverId>,
+    is_last: bool,
+}
+
 /// One step of an undoing.
 struct Step {
     /// As they now are.
@@ -273,8 +294,7 @@ async fn take_back(
     conn: &mut Conn<'_>,
     undoing: &Undoing,
     so_far: Undone,
-    covers: &[Made],
-    is_last: bool,
+    Chunk { covers, mut stay, is_last }: Chunk,
 ) -> StoreResult<Result<Step>> {
     let import = &undoing.import;
     let district = import.district;
@@ -286,12 +306,12 @@ async fn take_back(
     let mut undone = Undone { kind: import.kind.clone(), seq, ..Undone::default() };
     let (mut states, mut brought, mut changed) = (Vec::with_capacity(covers.len()), Vec::new(), Vec::new());
     let as_before = |made: &Made, state: &CoverState| state.cover.version == made.made - 1;
-    let states_then = cover_history::now_and_then(conn, district, covers, |made| made.id, as_before).await?;
+    let states_then = cover_history::now_and_then(conn, district, &covers, |made| made.id, as_before).await?;
     for (made, present, before) in states_then {
         // What was changed in this moment stays.
         let removes = before.as_ref().is_none_or(|before| before.cover.status == Status::Removed);
         if present.cover.version != made.now || (removes && context.index.order_on(made.id).is_some()) {
-            undone.kept += 1;
+            stay.push(made.id);
             continue;
         }
         let version = present.cover.version + 1;
@@ -312,6 +332,7 @@ async fn take_back(
         };
         states.push(state);
     }
+    undone.kept = stay.len() as u64;
     if let Err(refused) = hold_units(conn, &states).await? {
         return Ok(Err(refused));
     }
@@ -321,6 +342,7 @@ async fn take_back(
     changed.retain(|cover| !known.contains(cover));
     cover_source::stand(conn, district, seq, &changed).await?;
     cover_source::forget(conn, district, &brought).await?;
+    cover_source::let_stand(conn, district, import.id, &stay).await?;
     let is_over = is_last && restore_rest(conn, district, import.id).await?;
     let state = if is_over { "undone" } else { "undoing" };
     let total = so_far.and(&undone);
