@@ -31,7 +31,7 @@ CREATE TABLE work_order_version (
     PRIMARY KEY (district, number, updated_at)
 ) WITHOUT ROWID;
 
--- From here on the past of every order is kept: what had been changed before was not.
+-- From here on the past of every order is kept: what had been changed before was not. All writers wait for this, so it reads no
+-- orders.
 ALTER TABLE district_head ADD COLUMN orders_since BIGINT NOT NULL DEFAULT 0;
-UPDATE district_head SET orders_since = COALESCE((SELECT max(updated_at) FROM work_order
-    WHERE work_order.district = district_head.district AND updated_at > opened_at), 0);
+UPDATE district_head SET orders_since = last_time;

@@ -185,7 +185,7 @@ const KNOWN: &str = "lon, lat, x, y, crs, out_crs, accuracy_m, category, limit, 
         ),
         ("category" = Option<String>, Query, description = "What the pin is thought to be: a hint", example = "0103"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 50, description = "Candidates; 5 unless said"),
-        ("include" = Option<String>, Query, description = "open_orders"),
+        ("include" = Option<String>, Query, description = "open_orders; with as_of it needs a key"),
         ("as_of" = Option<jiff::Timestamp>, Query, description = say::AS_OF),
     ),
     responses((status = 200, description = "What the pin means", body = ResolutionOut), Outside),
@@ -214,7 +214,11 @@ pub async fn answer(guli: &Guli, query: Option<&str>, audience: Audience) -> Res
     let east = if position.x.is_some() { "x" } else { "lon" };
     let pin = position.pin(Source::Query, category, limit)?;
     let moment = guli.moment(as_of, Reach::Near(pin.position())).await?;
-    if include == Include::OpenOrders {
+    if include == Include::OpenOrders && as_of.is_some() {
+        // All orders of a district are read for it.
+        if audience == Audience::Public {
+            return Err(ServiceError::unauthenticated());
+        }
         guli.recall_orders(&moment).await?;
     }
     let index = moment.registry(guli);

@@ -181,6 +181,17 @@ async fn instants_and_callers_without_an_answer() {
 }
 
 #[tokio::test]
+async fn open_orders_of_then_are_told_to_holders_of_keys() {
+    let town = Town::open().await;
+    town.report().await;
+    let resolve = "/v1/resolve?lon=120.375&lat=36.12&include=open_orders";
+    let then = format!("{resolve}&as_of={}", town.now());
+    assert_eq!(town.get(resolve).get().await.status, 200);
+    assert_eq!(town.get(&then).get().await.status, 401);
+    assert_eq!(town.get(&then).key("demo-crew").get().await.status, 200);
+}
+
+#[tokio::test]
 async fn a_new_order_leaves_nothing_behind_and_a_change_one_state() {
     let town = Town::open().await;
     let code = town.report().await;
