@@ -3,7 +3,7 @@
 //!
 //! What a request is about may stand in its body, and is known only once that was read: it is kept meanwhile ([`Spare`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -55,8 +55,8 @@ const VIA: HeaderValue = HeaderValue::from_static("1.1 guli");
 pub(super) struct Peers {
     addresses: BTreeMap<DistrictCode, Authority>,
     client: Client<HttpConnector, Body>,
-    /// For those who wait for a peer: a slow one keeps nobody from what is served here.
-    places: Semaphore,
+    /// For those who wait for a server: a slow one keeps nobody from what is served here or by another.
+    places: HashMap<Authority, Semaphore>,
 }
 
 /// The server of a district.
@@ -64,6 +64,7 @@ pub(super) struct Peers {
 pub(super) struct Peer<'p> {
     district: DistrictCode,
     address: &'p Authority,
+    places: &'p Semaphore,
 }
 
 impl Default for Peers {
@@ -82,7 +83,8 @@ impl Peers {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(KEPT)
             .build(connector);
-        Self { addresses, client, places: Semaphore::new(places) }
+        let places = addresses.values().map(|address| (address.clone(), Semaphore::new(places))).collect();
+        Self { addresses, client, places }
     }
 
     /// Whether a request may be sent on: there are peers, and none of them has sent it here.
@@ -91,14 +93,15 @@ impl Peers {
     }
 
     pub(super) fn of(&self, district: DistrictCode) -> Option<Peer<'_>> {
-        self.addresses.get(&district).map(|address| Peer { district, address })
+        let address = self.addresses.get(&district)?;
+        Some(Peer { district, address, places: self.places.get(address)? })
     }
 }
 
 /// The answer of a peer, which may take so long to begin.
 pub(super) async fn ask(
     app: &App,
-    Peer { district, address }: Peer<'_>,
+    Peer { district, address, places }: Peer<'_>,
     request: Request,
     id: &HeaderValue,
     longest: Duration,
@@ -109,7 +112,7 @@ pub(super) async fn ask(
             "等待行政区 {district} 服务器的请求过多"
         ))
     };
-    let _place = app.peers.places.try_acquire().map_err(busy)?;
+    let _place = places.try_acquire().map_err(busy)?;
     let sent = tokio::time::timeout(longest, app.peers.client.request(outgoing(request, address, id)?)).await;
     let (error, is_away) = match sent {
         Ok(Ok(response)) => return Ok(handed_back(&app.guli, response.map(Body::new))),
