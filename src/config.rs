@@ -25,19 +25,31 @@ pub enum ConfigError {
 
 /// What may be set, in the file or by flags; each is optional.
 #[derive(Debug, Clone, Default, Deserialize, clap::Args)]
+#[command(next_help_heading = "Settings")]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, env = "GULI_LISTEN", value_name = "ADDRESS:PORT", global = true)]
     pub listen: Option<String>,
-    /// Database: <sqlite://FILE> or <postgres://USER@HOST/NAME> [default: <sqlite://guli.db>]
-    #[arg(long, env = "GULI_DATABASE", value_name = "URL", hide_env_values = true, global = true)]
+    #[arg(
+        long,
+        env = "GULI_DATABASE",
+        value_name = "URL",
+        hide_env_values = true,
+        global = true,
+        help = "Database: sqlite://FILE or postgres://USER@HOST/NAME [default: sqlite://guli.db]"
+    )]
     pub database: Option<DatabaseUrl>,
     /// File of the key that seals personal data; made when missing [default: guli.key beside the database]
     #[arg(long, env = "GULI_KEY_FILE", value_name = "FILE", global = true)]
     pub key_file: Option<PathBuf>,
-    /// Address that outsiders know this server by, for links [default: <http://LISTEN>]
-    #[arg(long, env = "GULI_PUBLIC_URL", value_name = "URL", global = true)]
+    #[arg(
+        long,
+        env = "GULI_PUBLIC_URL",
+        value_name = "URL",
+        global = true,
+        help = "Address that outsiders know this server by, for links [default: http://LISTEN]"
+    )]
     pub public_url: Option<String>,
     /// Origins whose pages may call the API; repeat or separate by commas
     #[arg(long, env = "GULI_ALLOWED_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', global = true)]

@@ -25,7 +25,7 @@ Settings come from guli.toml, overridden by GULI_* and those by flags."
 )]
 pub(crate) struct Arguments {
     /// File of settings [default: guli.toml, if there is one]
-    #[arg(long, env = "GULI_CONFIG", value_name = "FILE", global = true)]
+    #[arg(long, env = "GULI_CONFIG", value_name = "FILE", global = true, help_heading = "Settings")]
     pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) settings: Settings,
@@ -55,13 +55,13 @@ The demo accepts the fixed keys demo-admin, demo-dispatcher, demo-grid, demo-cre
 and therefore listens on loopback only."
     )]
     Demo(DemoArgs),
-    /// Bring files into the registry: CSV, `GeoJSON`, `GeoJSONSeq`
+    /// Bring files into the registry: CSV, GeoJSON, GeoJSONSeq
     #[command(
         args_conflicts_with_subcommands = true,
         subcommand_negates_reqs = true,
         after_help = "Examples:
   guli import data/shibei --keep-going        every profile of data/shibei/import.toml
-  guli import world                           every folder of world that has an import.toml, one after the other
+  guli import world                           every folder in it that has an import.toml
   guli import data/shibei --profile water --dry-run
   guli import covers.csv --kind covers --source 370203-WAT01 --crs EPSG:4549
   guli import data/shibei --json > report.json
@@ -72,11 +72,11 @@ A file with an error is refused whole, unless --keep-going stores its good rows.
 Importing the same again changes nothing."
     )]
     Import(ImportArgs),
-    /// Write a layer as `GeoJSON`, lines of `GeoJSON` or CSV
+    /// Write a layer as GeoJSON, lines of GeoJSON or CSV
     #[command(after_help = "Examples:
   guli export covers --out covers.geojson
   guli export grids --format csv > grids.csv
-  guli export covers --out storm.csv --filter category=0103 --filter status=in_service --out-crs EPSG:4549
+  guli export covers --out storm.csv --filter category=0103 --out-crs EPSG:4549
   guli export covers --bbox 120.37,36.11,120.39,36.13 --format geojsonl | head
   guli export work-orders --filter status=open --out open.geojson
   guli export work-orders --filter as_of=2026-11-25T08:00:00Z --format csv
@@ -95,7 +95,7 @@ Filters are the parameters of /v1/layers. Without --out the layer goes to standa
     /// What happened to a cover or an area: every version with who, when, why and what changed
     #[command(after_help = "Examples:
   guli history 3702030101001370               a cover, by its code of 2013 or 2026
-  guli history 370203026003005                a grid; communities, sub-districts and districts by theirs
+  guli history 370203026003005                a grid; other areas by their codes
   guli history 3702030101001370 --json")]
     History(HistoryArgs),
     /// What is wrong with the registry, and what would mend it?
@@ -104,8 +104,8 @@ Filters are the parameters of /v1/layers. Without --out the layer goes to standa
   guli doctor --rule near-duplicate,owner-missing --limit 100
   guli doctor --district 370203 --json > findings.json
 
-Shows what is open: accepted findings (POST /v1/quality/ID) are left out. Ends with 1 where there are errors, with 0
-where there are only warnings and notices.")]
+Shows what is open: accepted findings (POST /v1/quality/ID) are left out.
+Ends with 1 where there are errors, with 0 where there are only warnings and notices.")]
     Doctor(DoctorArgs),
     /// Bring the schema to this version, and say what the database is
     #[command(after_help = "Examples:
@@ -116,16 +116,16 @@ where there are only warnings and notices.")]
 
 Every command brings the schema to its version by itself; this one does nothing else.")]
     Migrate(MigrateArgs),
-    /// Copy a database into another one, `SQLite` or `PostgreSQL`, and compare the two
+    /// Copy a database into another one, SQLite or PostgreSQL, and compare the two
     #[command(after_help = "Examples:
   guli copy --from sqlite://guli.db --to postgres://guli@db.example.org/guli
-  guli copy --from postgres://guli@db.example.org/guli --to sqlite://guli.db --key-file /etc/guli/guli.key
+  guli copy --from postgres://guli@db.example.org/guli --to sqlite://guli.db --key-file guli.key
   guli copy --from sqlite://guli.db --to sqlite:///mnt/new/guli.db
   guli copy --from sqlite://guli.db --to postgres://guli@db.example.org/guli --verify --json
 
-Stop the server of a file first. PostgreSQL is read as it is at one instant; nothing may serve the target. The target
-must be empty. Interrupted, the same command goes on where it stopped; until the copy is complete the target is not
-served. Ends with 1 where a table differs. Names and phones stay sealed: the key file must go with the copy.")]
+Stop the server of a file first; PostgreSQL is read as it is at one instant. The target must be
+empty, and nothing may serve it. Interrupted, the same command goes on where it stopped.
+Ends with 1 where a table differs. Names and phones stay sealed: the key file goes with the copy.")]
     Copy(CopyArgs),
     /// Make, list and revoke API keys
     #[command(
@@ -158,8 +158,8 @@ pub(crate) enum DemoAction {
   guli demo generate --districts 1000 --covers 17000000 --out world
   guli import world --keep-going                                all of them, one after the other
 
-Of several districts each has a folder in --out, named by its code: 370203 is Shibei, the others (380101, …) have its
-outline elsewhere, and streets, covers and people of their own.")]
+Of several districts each has a folder in --out, named by its code: 370203 is Shibei, the others
+(380101, …) have its outline elsewhere, and streets, covers and people of their own.")]
     Generate {
         /// Another seed gives another city in the same outline
         #[arg(long, default_value_t = guli::demo::Options::default().seed)]
@@ -189,7 +189,7 @@ pub(crate) struct ImportArgs {
     /// Only this profile
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
-    /// Without a profile: district, subdistricts, communities, grids, organizations, people or covers
+    /// Without a profile: district, subdistricts, communities, grids, organizations, people, covers, categories or damages
     #[arg(long, value_name = "KIND")]
     pub(crate) kind: Option<String>,
     /// Without a profile: the coordinate system [default: EPSG:4326]
@@ -243,9 +243,10 @@ pub(crate) enum ImportAction {
     #[command(after_help = "Examples:
   guli import undo 0190b1c2-8a51-7c3e-b0d4-5f2e8a7c9b10 --reason 'the wrong file'
 
-Refused where something stands on it: a later change, an open order, areas within or people who stand for what it brought.
+Refused where something stands on it: a later change, an open order, areas within or people who
+stand for what it brought.
 Names and phones of people stay as they are, for nothing earlier of them is kept.
-guli import list names imports; so do the files' report and the history of a cover (guli history CODE).")]
+guli import list names imports; so do a file's report and the history of a cover.")]
     Undo {
         /// Its id
         id: String,
@@ -332,8 +333,11 @@ pub(crate) struct DoctorArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CopyArgs {
-    /// Database to read: <sqlite://FILE> or <postgres://USER@HOST/NAME> [default: that of the settings]
-    #[arg(long, value_name = "URL")]
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "Database to read: sqlite://FILE or postgres://USER@HOST/NAME [default: that of the settings]"
+    )]
     pub(crate) from: Option<DatabaseUrl>,
     /// Database to write, which must be empty
     #[arg(long, value_name = "URL")]
@@ -348,7 +352,7 @@ pub(crate) struct CopyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct MigrateArgs {
-    /// Hand the tables to Citus, an extension of `PostgreSQL`: `district` is the column that they are spread by
+    /// Hand the tables to Citus, an extension of PostgreSQL, which spreads them by district
     #[arg(long)]
     pub(crate) citus: bool,
     /// Only print the statements for Citus
@@ -365,7 +369,7 @@ pub(crate) enum KeyCommand {
   guli key create --role dispatcher --scope district:370203
   guli key create --role admin --scope everywhere")]
     Create {
-        /// patrol, `grid_leader`, crew, officer, enforcement, police, traffic, dispatcher, supervisor, department, planner, integration or admin
+        /// patrol, grid_leader, crew, officer, enforcement, police, traffic, dispatcher, supervisor, department, planner, integration or admin
         #[arg(long)]
         role: String,
         /// Where it holds: unit:CODE, grid:CODE, subdistrict:CODE, district:CODE or everywhere; repeat for several
@@ -391,7 +395,7 @@ pub(crate) enum KeyCommand {
     #[command(after_help = "Examples:
   guli key revoke 01890a5d-ac96-774b-bcce-b302099a8057")]
     Revoke {
-        /// The id that `guli key list` shows
+        /// The id that guli key list shows
         id: String,
     },
 }

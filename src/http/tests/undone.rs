@@ -219,14 +219,15 @@ async fn an_undoing_that_goes_on_leaves_what_came_again_meanwhile() {
 async fn interrupted(town: Town, import: &Value, code: &str, change: &str) -> Town {
     let id: Uuid = import["id"].as_str().unwrap().parse().unwrap();
     let cover = format!("SELECT id FROM cover WHERE code = {code}");
-    let (mut before, mut after) = (String::new(), String::new());
-    for (table, key) in [("cover", "id"), ("cover_source", "cover"), ("cover_source_version", "cover")] {
-        let rows = format!("FROM {table} WHERE {key} = ({cover})");
-        before += &format!("CREATE TABLE {table}_then AS SELECT * {rows};");
-        // The cover itself last: the others are found by it.
-        after =
-            format!("DELETE {rows}; INSERT INTO {table} SELECT * FROM {table}_then; DROP TABLE {table}_then; {after}");
-    }
+    let tables = [("cover", "id"), ("cover_source", "cover"), ("cover_source_version", "cover")];
+    let rows = |(table, key): (&str, &str)| format!("FROM {table} WHERE {key} = ({cover})");
+    let before = tables.map(|table| format!("CREATE TABLE {0}_then AS SELECT * {1};", table.0, rows(table))).concat();
+    let mut after = tables.map(|table| {
+        let (name, rows) = (table.0, rows(table));
+        format!("DELETE {rows}; INSERT INTO {name} SELECT * FROM {name}_then; DROP TABLE {name}_then;")
+    });
+    // The cover itself last: the others are found by it.
+    after.reverse();
     let change = format!(
         "UPDATE cover SET version = version + 1, seq_from = 1, {change} WHERE code = {code}; \
          UPDATE import SET state = 'undoing' WHERE id = x'{}'",
@@ -234,7 +235,7 @@ async fn interrupted(town: Town, import: &Value, code: &str, change: &str) -> To
     );
     town.sql(before).await;
     town.taken_back(import).await;
-    town.sql(after + &change).await;
+    town.sql(after.concat() + &change).await;
     town.reopened().await
 }
 
