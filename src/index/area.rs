@@ -70,8 +70,12 @@ impl Area {
             std::iter::once((polygon.exterior(), false)).chain(holes)
         });
         let rings = rings.map(|(ring, hole)| {
-            let spots = ring.coords().map(|c| frame.spot(c.x, c.y)).collect::<Option<_>>()?;
-            Some(Ring::new(spots, hole))
+            // Not collected: a vector that has grown keeps, cut to size, the block that it had grown to.
+            let mut spots = Vec::with_capacity(ring.0.len());
+            for c in ring.coords() {
+                spots.push(frame.spot(c.x, c.y)?);
+            }
+            Some(Ring::new(spots.into_boxed_slice(), hole))
         });
         let rect = outline.bounding_rect()?;
         Some(Self {

@@ -1,13 +1,12 @@
-//! The covers of a district, packed: about 130 bytes each with every way to find them.
+//! The covers of a district, packed: about 95 bytes each with every way to find them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
-use rstar::{RStarInsertionStrategy, RTree, RTreeObject, RTreeParams};
 
 use super::IndexError;
+use super::cells::Cells;
 use super::district::Regridded;
 use super::frame::{Box32, Frame, Ruler, Spot};
 use super::ground::{GridInfo, Ground};
@@ -60,7 +59,7 @@ pub(super) struct Packed {
     accuracy: Accuracy,
 }
 
-/// What the tree holds of a cover: enough to weigh it without looking elsewhere.
+/// What a cover is weighed by, and where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) spot: Spot,
@@ -68,25 +67,6 @@ pub(super) struct Entry {
     pub(super) category: CategoryCode,
     pub(super) status: Status,
     pub(super) accuracy: Accuracy,
-}
-
-impl RTreeObject for Entry {
-    type Envelope = Box32;
-
-    fn envelope(&self) -> Box32 {
-        Box32::from_point(self.spot.corner())
-    }
-}
-
-/// Wider nodes than rstar's six: fewer inner nodes, less memory, fewer jumps.
-#[derive(Debug)]
-struct Wide;
-
-impl RTreeParams for Wide {
-    const MIN_SIZE: usize = 5;
-    const MAX_SIZE: usize = 12;
-    const REINSERTION_COUNT: usize = 3;
-    type DefaultInsertionStrategy = RStarInsertionStrategy;
 }
 
 /// Organisations by a small number.
@@ -141,19 +121,33 @@ fn mix(bits: u64) -> u64 {
     product ^ (product >> 32)
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Covers {
     records: Vec<Packed>,
     free: Vec<u32>,
     by_id: HashTable<u32>,
     by_code: HashTable<u32>,
-    tree: RTree<Entry, Wide>,
+    /// Those that are not removed.
+    cells: Cells,
     units: Units,
     /// How many covers that a pin may mean each category has.
     counts: BTreeMap<CategoryCode, u32>,
 }
 
 impl Covers {
+    /// None yet, in a district with this outline.
+    pub(super) fn within_outline(corners: (Spot, Spot)) -> Self {
+        Self {
+            records: Vec::new(),
+            free: Vec::new(),
+            by_id: HashTable::new(),
+            by_code: HashTable::new(),
+            cells: Cells::over(corners, 0),
+            units: Units::default(),
+            counts: BTreeMap::new(),
+        }
+    }
+
     pub(super) fn put_unit(&mut self, organization: Arc<Organization>) -> Result<(), IndexError> {
         self.units.put(organization).map(|_| ())
     }
@@ -198,16 +192,20 @@ impl Covers {
         self.records.reserve_exact(covers);
     }
 
-    pub(super) fn seal(&mut self) {
+    pub(super) fn seal(&mut self, corners: (Spot, Spot)) {
         self.records.shrink_to_fit();
+        let mut cells = Cells::over(corners, self.records.len());
+        // Neighbours lie side by side in memory too.
+        self.records.sort_unstable_by_key(|record| (cells.cell(record.spot), record.category, record.sequence));
         let slots = 0..u32::try_from(self.records.len()).unwrap_or(u32::MAX);
         self.by_id = HashTable::with_capacity(self.records.len());
         self.by_code = HashTable::with_capacity(self.records.len());
-        for slot in slots.clone() {
+        cells.reserve(self.records.len());
+        self.cells = cells;
+        // From the last, so that each list goes forward.
+        for slot in slots.rev() {
             self.list(slot);
         }
-        let entries = slots.map(|slot| self.entry(slot)).filter(|entry| entry.status != Status::Removed);
-        self.tree = RTree::bulk_load_with_params(entries.collect());
     }
 
     /// Adds a cover or replaces the one with its identity.
@@ -226,16 +224,13 @@ impl Covers {
             None => self.records.push(packed),
         }
         self.list(slot);
-        let entry = self.entry(slot);
-        if entry.status != Status::Removed {
-            self.tree.insert(entry);
-        }
         Ok(())
     }
 
     pub(super) fn remove(&mut self, id: CoverId) -> bool {
         let Some(slot) = self.slot_of_id(id) else { return false };
         self.unlist(slot);
+        self.records[slot as usize].status = Status::Removed;
         self.free.push(slot);
         true
     }
@@ -245,15 +240,19 @@ impl Covers {
         Entry { spot, slot, category, status, accuracy }
     }
 
-    /// Into the tables and the counts, not the tree.
+    /// Into everything that finds it.
     fn list(&mut self, slot: u32) {
         let records = &self.records;
         let id = |&slot: &u32| hash_id(records[slot as usize].id);
         let code = |&slot: &u32| hash_code(records[slot as usize].category, records[slot as usize].sequence);
         self.by_id.insert_unique(id(&slot), slot, id);
         self.by_code.insert_unique(code(&slot), slot, code);
-        if records[slot as usize].status.is_resolvable() {
-            *self.counts.entry(records[slot as usize].category).or_default() += 1;
+        let Entry { spot, category, status, .. } = self.entry(slot);
+        if status != Status::Removed {
+            self.cells.insert(slot, spot);
+        }
+        if status.is_resolvable() {
+            *self.counts.entry(category).or_default() += 1;
         }
     }
 
@@ -261,7 +260,7 @@ impl Covers {
     fn unlist(&mut self, slot: u32) {
         let entry = self.entry(slot);
         if entry.status != Status::Removed {
-            self.tree.remove(&entry);
+            self.cells.remove(slot, entry.spot);
         }
         let record = &self.records[slot as usize];
         for (table, hash) in
@@ -304,14 +303,17 @@ impl Covers {
     /// Every cover not removed within the radius, with the square of its distance in metres.
     pub(super) fn within(&self, ruler: &Ruler, radius_m: f64, mut visit: impl FnMut(&Entry, f64)) {
         let squared_radius = radius_m * radius_m;
-        let all = self.tree.locate_in_envelope_int(&ruler.reach(radius_m), |entry| {
+        for entry in self.entries_in(&ruler.reach(radius_m)) {
             let squared = ruler.squared_m(entry.spot);
             if squared <= squared_radius {
-                visit(entry, squared);
+                visit(&entry, squared);
             }
-            ControlFlow::<()>::Continue(())
-        });
-        debug_assert!(all.is_continue());
+        }
+    }
+
+    /// Every cover not removed in a box, and others near it.
+    fn entries_in(&self, reach: &Box32) -> impl Iterator<Item = Entry> {
+        self.cells.slots_in(reach).map(|slot| self.entry(slot))
     }
 
     /// Rises with every organisation that changes.
@@ -325,10 +327,14 @@ impl Covers {
 
     /// Every cover not removed, in no order.
     pub(super) fn versions(&self, ground: &Ground) -> impl Iterator<Item = CoverVersion> {
-        self.tree.iter().filter_map(|entry| {
-            let record = &self.records[entry.slot as usize];
+        self.present().filter_map(|(_, record)| {
             Some(CoverVersion { code: Self::code(record, ground)?, version: record.version })
         })
+    }
+
+    /// The slots of what is not removed, with what they hold.
+    fn present(&self) -> impl Iterator<Item = (u32, &Packed)> {
+        (0..).zip(&self.records).filter(|(_, record)| record.status != Status::Removed)
     }
 
     /// Every cover not removed within west, south, east, north or on the edge.
@@ -338,24 +344,22 @@ impl Covers {
         });
     }
 
-    /// The same as the tree has them, with longitude and latitude.
+    /// The same in the order of the cells, with longitude and latitude.
     pub(super) fn spots_in(&self, bounds: [f64; 4], frame: Frame, mut visit: impl FnMut(&Entry, (f64, f64))) {
         let [west, south, east, north] = bounds;
-        let all = self.tree.locate_in_envelope_int(&frame.reach(bounds), |entry| {
+        for entry in self.entries_in(&frame.reach(bounds)) {
             let (lon, lat) = frame.degrees(entry.spot);
             if (west..=east).contains(&lon) && (south..=north).contains(&lat) {
-                visit(entry, (lon, lat));
+                visit(&entry, (lon, lat));
             }
-            ControlFlow::<()>::Continue(())
-        });
-        debug_assert!(all.is_continue());
+        }
     }
 
     /// Puts every cover that is not removed into the grid that it lies in; says which have moved. Those outside every grid stay.
     pub(super) fn regrid(&mut self, ground: &Ground) -> Vec<Regridded> {
         let mut moved = Vec::new();
         // What was removed stays where it was.
-        let slots: Vec<u32> = self.tree.iter().map(|entry| entry.slot).collect();
+        let slots: Vec<u32> = self.present().map(|(slot, _)| slot).collect();
         for slot in slots {
             let record = &self.records[slot as usize];
             let at = ground.frame.position(record.spot);
@@ -428,6 +432,5 @@ mod tests {
     #[test]
     fn a_cover_takes_a_cache_line() {
         assert_eq!(size_of::<super::Packed>(), 64);
-        assert_eq!(size_of::<super::Entry>(), 16);
     }
 }

@@ -42,7 +42,7 @@ impl DistrictBuilder {
         let organizations: HashMap<_, _> = organizations.map(|o| (o.code.as_str().to_owned(), o)).collect();
         let registry_seq = snapshot.registry_seq;
         let ground = Ground::new(snapshot, &organizations)?;
-        let mut covers = Covers::default();
+        let mut covers = Covers::within_outline(ground.outline.corners());
         for organization in organizations.into_values() {
             covers.put_unit(organization)?;
         }
@@ -75,7 +75,7 @@ impl DistrictBuilder {
     }
 
     pub fn finish(mut self) -> DistrictIndex {
-        self.covers.seal();
+        self.covers.seal(self.ground.outline.corners());
         DistrictIndex {
             ground: self.ground,
             covers: RwLock::new(self.covers),

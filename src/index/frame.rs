@@ -47,7 +47,7 @@ impl Frame {
         self.spot(at.lon(), at.lat())
     }
 
-    /// A box of the trees that holds everything within west, south, east, north; cut off where no spot can be.
+    /// A box that holds everything within west, south, east, north; cut off where no spot can be.
     pub(super) fn reach(self, [west, south, east, north]: [f64; 4]) -> Box32 {
         let limit = LIMIT as f64;
         let near = |degrees: f64, origin: i64| (degrees * UNITS - origin as f64).clamp(-limit, limit);
@@ -67,7 +67,7 @@ impl Frame {
     }
 }
 
-/// Boxes in the trees are of `f32` to be small, so they lie up to half of 64 units off within 10°;
+/// Boxes are of `f32` to be small in the trees, so they lie up to half of 64 units off within 10°;
 /// searches grow by this much and decide by the integers.
 const SLACK: f64 = 128.0;
 

@@ -12,6 +12,7 @@
 
 mod area;
 mod atlas;
+mod cells;
 mod covers;
 mod district;
 mod frame;
