@@ -102,7 +102,8 @@ impl Cells {
         let ([west, south], [east, north]) = (reach.lower(), reach.upper());
         let columns = (self.east.cell(f64::from(west)), self.east.cell(f64::from(east)));
         let rows = self.north.cell(f64::from(south))..=self.north.cell(f64::from(north));
-        let row = move |row| self.first.get(self.place(columns.0, row)..=self.place(columns.1, row)).unwrap_or_default();
+        let row =
+            move |row| self.first.get(self.place(columns.0, row)..=self.place(columns.1, row)).unwrap_or_default();
         rows.flat_map(row).flat_map(|&first| self.list(first))
     }
 
@@ -121,7 +122,8 @@ mod tests {
 
     fn spot() -> impl Strategy<Value = Spot> {
         // The lattice reaches to 1,000,000 each way.
-        let axis = || prop_oneof![-1_500_000..1_500_000, Just(1_000_000), Just(-1_000_000), Just(i32::MAX), Just(i32::MIN)];
+        let axis =
+            || prop_oneof![-1_500_000..1_500_000, Just(1_000_000), Just(-1_000_000), Just(i32::MAX), Just(i32::MIN)];
         (axis(), axis()).prop_map(|(x, y)| Spot { x, y })
     }
 

@@ -327,9 +327,8 @@ impl Covers {
 
     /// Every cover not removed, in no order.
     pub(super) fn versions(&self, ground: &Ground) -> impl Iterator<Item = CoverVersion> {
-        self.present().filter_map(|(_, record)| {
-            Some(CoverVersion { code: Self::code(record, ground)?, version: record.version })
-        })
+        self.present()
+            .filter_map(|(_, record)| Some(CoverVersion { code: Self::code(record, ground)?, version: record.version }))
     }
 
     /// The slots of what is not removed, with what they hold.

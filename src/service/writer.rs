@@ -21,6 +21,7 @@ use super::error::ServiceError;
 use super::group::Ran;
 use super::{Context, group};
 use crate::domain::id::DistrictCode;
+use crate::store::head::Head;
 use crate::store::{Result as StoreResult, Store, StoreError, WriteConn, corrupt};
 
 /// Commands of one commit group.
@@ -100,7 +101,7 @@ impl Lanes {
         let sender = senders.entry(lane).or_insert_with(|| {
             let (sender, receiver) = mpsc::channel(QUEUE);
             let (context, store) = (Arc::clone(&self.context), self.store.clone());
-            let task = tokio::spawn(Task { context, store, conn: None, receiver }.run());
+            let task = tokio::spawn(Task { context, store, conn: None, left: None, receiver }.run());
             // Whoever waits for the end is gone only when everything ends.
             let _ = self.tasks.send(task);
             sender
@@ -213,6 +214,16 @@ struct Failed {
 }
 
 impl Failed {
+    /// Of a statement that is its own transaction: what the server refused it has not done, unless it was going away.
+    fn of_a_statement(error: StoreError) -> Self {
+        let is_refused = matches!(
+            &error,
+            StoreError::Unavailable(sqlx::Error::Database(_)) | StoreError::Database(sqlx::Error::Database(_))
+        );
+        let failed = Self { error, perhaps_committed: false };
+        Self { perhaps_committed: !is_refused || failed.is_away(), ..failed }
+    }
+
     /// The server is not there, so that trying again at once is in vain. A full disk is another matter: less may fit.
     fn is_away(&self) -> bool {
         match &self.error {
@@ -236,6 +247,8 @@ struct Task {
     context: Arc<Context>,
     store: Store,
     conn: Option<WriteConn>,
+    /// Of a server, the district and the head as the last group left it over `conn`.
+    left: Option<(DistrictCode, Head)>,
     receiver: mpsc::Receiver<Message>,
 }
 
@@ -276,6 +289,7 @@ impl Task {
                 return soon;
             }
             self.conn = None;
+            self.left = None;
         }
         self.receiver.recv().await
     }
@@ -368,7 +382,16 @@ impl Task {
         district: DistrictCode,
         commands: &[Command],
     ) -> Result<Ran<Vec<Answer>>, Failed> {
+        let left = self.left.take().filter(|(of, _)| *of == district);
         let mut conn = self.conn().await?;
+        if let Some((_, head)) = left {
+            let ran = group::run_from_memory(&self.context, &mut conn, district, head, commands).await;
+            // Its statement is its commit.
+            if let Some((answers, effects)) = ran.map_err(Failed::of_a_statement)? {
+                self.committed(conn, district, effects);
+                return Ok(Ran::Decided(answers));
+            }
+        }
         let head = conn.begin_group(district).await?.ok_or_else(|| corrupt("district_head", district))?;
         let writing = conn.writing();
         let ran = group::run(&self.context, &mut conn.conn(), writing, district, head, commands).await?;
@@ -381,7 +404,14 @@ impl Task {
             }
         };
         conn.commit().await.map_err(|error| Failed { error, perhaps_committed: true })?;
+        self.committed(conn, district, effects);
+        Ok(Ran::Decided(answers))
+    }
+
+    /// Shows what a group has changed.
+    fn committed(&mut self, conn: WriteConn, district: DistrictCode, effects: group::Effects) {
         self.conn = Some(conn);
+        self.left = (!self.store.is_exclusive()).then_some((district, effects.head));
         for order in effects.changed {
             super::load::show(&self.context, &order);
         }
@@ -389,7 +419,6 @@ impl Task {
         self.context.came_to(district, first, last);
         self.context.written.send_replace(());
         self.context.committed.send_replace(());
-        Ok(Ran::Decided(answers))
     }
 
     async fn alone(&mut self, work: Work, patience: Patience) -> StoreResult<()> {
@@ -422,7 +451,9 @@ impl Task {
         Ok(())
     }
 
+    /// The connection, whose head is unknown from here on.
     async fn conn(&mut self) -> StoreResult<WriteConn> {
+        self.left = None;
         match self.conn.take() {
             Some(conn) => Ok(conn),
             None => self.store.write().await,

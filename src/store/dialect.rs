@@ -6,11 +6,14 @@ use super::head::Head;
 use super::{Conn, Result, each};
 use crate::domain::id::DistrictCode;
 
-/// `SQLite` takes its write lock at once; `PostgreSQL` locks the district's head row instead.
+/// `SQLite` takes its write lock at once; `PostgreSQL` locks the district's head row instead. Whatever a commit group told
+/// the connection is not for other work.
 pub(super) async fn begin(mut conn: Conn<'_>) -> Result<()> {
+    const SQL: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL enable_seqscan = on; \
+                       SET LOCAL plan_cache_mode = auto";
     match &mut conn {
         Conn::Sqlite(c) => sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut **c).await.map(drop)?,
-        Conn::Postgres(c) => sqlx::raw_sql("BEGIN ISOLATION LEVEL READ COMMITTED").execute(&mut **c).await.map(drop)?,
+        Conn::Postgres(c) => sqlx::raw_sql(SQL).execute(&mut **c).await.map(drop)?,
     }
     Ok(())
 }
@@ -34,11 +37,10 @@ pub(super) async fn begin_group_in_file(conn: &mut SqliteConnection, district: D
 
 /// Begins a commit group on `PostgreSQL` and locks the head, in one round trip. All of a group's statements go by a key:
 /// without statistics, as after a day's first thousands of orders, the server would read whole tables for them, and keep to
-/// that plan until it has some.
+/// that plan until it has some. The connection keeps to it after the commit, for a group of one statement.
 pub(super) async fn begin_group(conn: &mut PgConnection, district: DistrictCode) -> Result<Option<Head>> {
     let sql = format!(
-        "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL enable_seqscan = off; \
-         SET LOCAL plan_cache_mode = force_generic_plan; \
+        "BEGIN ISOLATION LEVEL READ COMMITTED; SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan; \
          SELECT seq, registry_seq, day, day_counter, last_time FROM district_head WHERE district = {district} FOR UPDATE"
     );
     let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(conn).await?;

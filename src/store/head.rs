@@ -98,6 +98,16 @@ pub fn rows(district: DistrictCode, head: &Head) -> Rows<'static> {
         .rows()
 }
 
+/// Moves the head on, if nobody else has since it was `was`: the numbers from `$1` on that [`moving`] gives.
+pub(super) const MOVE: &str = "UPDATE district_head SET seq = $2, registry_seq = $3, day = $4, day_counter = $5, \
+                               last_time = $6 WHERE district = $1 AND seq = $7 AND last_time = $8 RETURNING district";
+
+/// What [`MOVE`] is told.
+pub(super) fn moving(district: DistrictCode, was: &Head, now: &Head) -> [i64; 8] {
+    let Head { seq, registry_seq, day, day_counter, last_time } = *now;
+    [district.as_i64(), seq, registry_seq, day, day_counter, last_time, was.seq, was.last_time]
+}
+
 /// The first head of a new district.
 pub async fn create(conn: &mut Conn<'_>, district: DistrictCode) -> Result<()> {
     const SQL: &str = "INSERT INTO district_head (district, seq, registry_seq, day, day_counter, last_time) \

@@ -5,9 +5,12 @@
 
 use std::borrow::Cow;
 
-use sqlx::{AssertSqlSafe, PgConnection, Postgres, QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::postgres::PgArguments;
+use sqlx::{Arguments as _, AssertSqlSafe, PgConnection, QueryBuilder, Sqlite, SqliteConnection};
 
+use super::head::{self, Head};
 use super::{Conn, ROWS_PER_STATEMENT, Result};
+use crate::domain::id::DistrictCode;
 
 /// The values of a column, one for each row.
 enum Column<'a> {
@@ -129,14 +132,14 @@ impl Rows<'_> {
         sql.push(self.closing());
     }
 
-    /// The statement with a parameter for the district and one for each column, the first of them `$first`. The arrays
-    /// are taken apart side by side among what is selected: after `FROM` the server would first copy each of them.
-    fn arrays(&self, first: usize) -> String {
+    /// The statement with a parameter for each column, the first of them `$first`. The arrays are taken apart side by side
+    /// among what is selected: after `FROM` the server would first copy each of them.
+    fn arrays(&self, district: &str, first: usize, from: &str) -> String {
         let array = |(place, (_, column)): (usize, &(&str, Column<'_>))| {
-            format!("unnest(${}{})", first + 1 + place, column.array())
+            format!("unnest(${}{})", first + place, column.array())
         };
         let arrays: Vec<String> = self.columns.iter().enumerate().map(array).collect();
-        format!("{}SELECT ${first}::bigint, {}{}", self.head("INSERT"), arrays.join(", "), self.closing())
+        format!("{}SELECT {district}, {}{from}", self.head("INSERT"), arrays.join(", "))
     }
 
     fn closing(&self) -> String {
@@ -192,27 +195,57 @@ async fn in_file(conn: &mut SqliteConnection, rows: &[Rows<'_>]) -> Result<()> {
 }
 
 async fn together(conn: &mut PgConnection, rows: Vec<Rows<'_>>) -> Result<()> {
-    let mut first = 1;
+    let Some(district) = rows.first().map(|rows| rows.district) else { return Ok(()) };
+    let mut first = 2;
     let mut parts = Vec::with_capacity(rows.len());
     for rows in &rows {
-        parts.push(rows.arrays(first));
-        first += 1 + rows.columns.len();
+        parts.push(rows.arrays("$1::bigint", first, "") + &rows.closing());
+        first += rows.columns.len();
     }
-    let Some(last) = parts.pop() else { return Ok(()) };
+    let last = parts.pop().unwrap_or_default();
     let before: Vec<String> = parts.iter().enumerate().map(|(n, part)| format!("part{n} AS ({part})")).collect();
     let sql = if before.is_empty() { last } else { format!("WITH {} {last}", before.join(", ")) };
-    let mut query = sqlx::query::<Postgres>(AssertSqlSafe(sql));
-    for rows in rows {
-        query = query.bind(rows.district);
-        for (_, column) in rows.columns {
-            query = match column {
-                Column::Integer(values) => query.bind(values),
-                Column::Real(values) => query.bind(values),
-                Column::Text(values) => query.bind(values),
-                Column::Bytes(values) => query.bind(values),
-            };
-        }
-    }
-    query.execute(conn).await?;
+    sqlx::query_with(AssertSqlSafe(sql), arguments(&[district], rows)?).execute(conn).await?;
     Ok(())
+}
+
+/// Moves the head of a district on and writes what it numbers, as one statement that is its own transaction: whether it
+/// did. It did nothing where others have moved the head since it was `was`, or a row's key is there already.
+pub async fn write_unlocked<'a>(
+    conn: &mut PgConnection,
+    district: DistrictCode,
+    (was, now): (&Head, &Head),
+    rows: impl IntoIterator<Item = Rows<'a>>,
+) -> Result<bool> {
+    let rows: Vec<Rows<'a>> = rows.into_iter().filter(|rows| rows.count > 0).collect();
+    let moving = head::moving(district, was, now);
+    let mut parts = vec![format!("WITH head AS ({})", head::MOVE)];
+    let mut first = moving.len() + 1;
+    for (n, rows) in rows.iter().enumerate() {
+        parts.push(format!("part{n} AS ({})", rows.arrays("head.district", first, " FROM head")));
+        first += rows.columns.len();
+    }
+    let sql = parts.join(", ") + " SELECT COUNT(*) FROM head";
+    let moved = sqlx::query_scalar_with(AssertSqlSafe(sql), arguments(&moving, rows)?);
+    match moved.fetch_one(conn).await {
+        Ok::<i64, _>(moved) => Ok(moved == 1),
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Some numbers, and then the columns of rows.
+fn arguments(numbers: &[i64], rows: Vec<Rows<'_>>) -> Result<PgArguments> {
+    let mut arguments = PgArguments::default();
+    let add = || {
+        numbers.iter().try_for_each(|number| arguments.add(number))?;
+        rows.into_iter().flat_map(|rows| rows.columns).try_for_each(|(_, column)| match column {
+            Column::Integer(values) => arguments.add(values),
+            Column::Real(values) => arguments.add(values),
+            Column::Text(values) => arguments.add(values),
+            Column::Bytes(values) => arguments.add(values),
+        })
+    };
+    add().map_err(sqlx::Error::Encode)?;
+    Ok(arguments)
 }

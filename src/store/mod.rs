@@ -46,7 +46,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Postgres, Sqlite, SqliteConnection, SqlitePool};
 
-pub use insert::{Rows, Writing, write};
+pub use insert::{Rows, Writing, write, write_unlocked};
 pub use postgis::PostGis;
 use postgres::Pools;
 pub use postgres::{ImportLock, Listener};

@@ -6,7 +6,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Connection as _, Postgres, SqliteConnection};
 
 use super::head::Head;
-use super::{Conn, Result, StoreError, Writing, dialect};
+use super::{Conn, Result, Rows, StoreError, Writing, dialect, write_unlocked};
 use crate::domain::id::DistrictCode;
 
 /// A connection that writes: the only one of an `SQLite` file, one of several of `PostgreSQL`.
@@ -83,6 +83,26 @@ impl WriteConn {
             Conn::Sqlite(c) => dialect::begin_group_in_file(c, district).await,
             Conn::Postgres(c) => dialect::begin_group(c, district).await,
         }
+    }
+
+    /// Writes a commit group without a transaction around it: see [`write_unlocked`]. `false` where that cannot be.
+    pub async fn write_unlocked<'a>(
+        &mut self,
+        district: DistrictCode,
+        heads: (&Head, &Head),
+        rows: impl IntoIterator<Item = Rows<'a>>,
+    ) -> Result<bool> {
+        if self.writing() == Writing::Apart {
+            return Ok(false);
+        }
+        // Until the server has answered, nobody knows what became of it.
+        self.set_open(true);
+        let written = match &mut self.conn() {
+            Conn::Sqlite(_) => false,
+            Conn::Postgres(c) => write_unlocked(c, district, heads, rows).await?,
+        };
+        self.set_open(false);
+        Ok(written)
     }
 
     /// From here on the transaction sees the database as it is at its first reading, and only reads. Follows

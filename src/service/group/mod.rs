@@ -24,7 +24,7 @@ use crate::store::idempotency::{Kept, Slot};
 use crate::store::orders::{Change, StoredOrder};
 use crate::store::personal::{self, PersonalData, Purpose};
 use crate::store::reports::{Accepted, StoredReport};
-use crate::store::{self, Conn, StoreError, Writing, events, head, idempotency, orders, reports};
+use crate::store::{self, Conn, Rows, StoreError, WriteConn, Writing, events, head, idempotency, orders, reports};
 
 /// How long a reporter's name and phone are kept once the order is closed.
 const REPORTER_KEPT: SignedDuration = SignedDuration::from_hours(180 * 24);
@@ -32,11 +32,13 @@ const REPORTER_KEPT: SignedDuration = SignedDuration::from_hours(180 * 24);
 struct Closing(OrderCode);
 
 /// What a group leaves to do once it is committed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Effects {
     pub(super) changed: Vec<Order>,
     /// The first and last number that the group took; the last lies before the first where it took none.
     pub(super) events: (i64, i64),
+    /// The head as the group left it.
+    pub(super) head: Head,
 }
 
 /// What came of running a group.
@@ -63,13 +65,7 @@ pub(super) async fn run(
     }
     let before = head.seq;
     let now = head.advance(context.clock.now());
-    let settled: Vec<Option<Result<Settled>>> = commands
-        .iter()
-        .map(|command| match &command.what {
-            What::Report(report) => Some(settled_here(context, district, &report.report)),
-            What::Act(_) => None,
-        })
-        .collect();
+    let settled = settle_all(context, district, commands);
     let slots: Vec<&Slot> = commands.iter().filter_map(|c| c.idempotency.as_ref().map(|i| &i.slot)).collect();
     let kept = idempotency::find(conn, district, &slots).await?;
     let (mut covers, codes) = needed(context, commands, &settled);
@@ -86,13 +82,49 @@ pub(super) async fn run(
     context.introduce(conn, district, handed_to).await?;
     let catalog = context.index.catalog(district).unwrap_or_default();
     let mut group = Group::new(context, district, &catalog, head, now, kept, loaded);
-    let mut answers = Vec::with_capacity(commands.len());
-    for (command, settled) in commands.iter().zip(settled) {
-        answers.push(group.decide(conn, command, settled).await?);
-    }
+    let answers = group.decide_all(conn, commands, settled).await?;
     group.write(conn, writing).await?;
-    let events = (before + 1, group.head.seq);
-    Ok(Ran::Decided((answers, Effects { changed: group.changed(), events })))
+    Ok(Ran::Decided((answers, group.effects(before))))
+}
+
+/// Runs a group that can be decided by what is in memory, where the head was left at `was` by this process and memory has
+/// come that far: one statement, which does nothing should others have written to the district since. `None` where it
+/// did nothing, and of a group for which something must be read.
+pub(super) async fn run_from_memory(
+    context: &Context,
+    conn: &mut WriteConn,
+    district: DistrictCode,
+    was: Head,
+    commands: &[Command],
+) -> std::result::Result<Option<(Vec<Answer>, Effects)>, StoreError> {
+    let is_new = |command: &Command| matches!(&command.what, What::Report(report) if report.report.joins.is_none());
+    let is_current = context.index.registry_seq(district) == Some(was.registry_seq.unsigned_abs())
+        && context.progress.of(district) == Some(was.seq);
+    if !is_current || !commands.iter().all(is_new) {
+        return Ok(None);
+    }
+    let mut head = was;
+    let now = head.advance(context.clock.now());
+    let settled = settle_all(context, district, commands);
+    let (covers, _) = needed(context, commands, &settled);
+    if covers.into_iter().any(|cover| context.index.order_on(cover).is_some()) {
+        return Ok(None);
+    }
+    let catalog = context.index.catalog(district).unwrap_or_default();
+    // A reply that is kept already is found by its key being taken.
+    let mut group = Group::new(context, district, &catalog, head, now, Vec::new(), Vec::new());
+    let answers = group.decide_all(&mut conn.conn(), commands, settled).await?;
+    let written = conn.write_unlocked(district, (&was, &group.head), group.rows(&group.changes())).await?;
+    Ok(written.then(|| (answers, group.effects(was.seq))))
+}
+
+/// What is settled of each report, in memory.
+fn settle_all(context: &Context, district: DistrictCode, commands: &[Command]) -> Vec<Option<Result<Settled>>> {
+    let settled = commands.iter().map(|command| match &command.what {
+        What::Report(report) => Some(settled_here(context, district, &report.report)),
+        What::Act(_) => None,
+    });
+    settled.collect()
 }
 
 /// Settles a report that was sent to this district. Should the registry have moved it to another one
@@ -186,6 +218,19 @@ impl<'a> Group<'a> {
 
     fn rules(&self) -> Rules<'a> {
         Rules { catalog: self.catalog, calendar: &self.context.calendar }
+    }
+
+    async fn decide_all(
+        &mut self,
+        conn: &mut Conn<'_>,
+        commands: &[Command],
+        settled: Vec<Option<Result<Settled>>>,
+    ) -> std::result::Result<Vec<Answer>, StoreError> {
+        let mut answers = Vec::with_capacity(commands.len());
+        for (command, settled) in commands.iter().zip(settled) {
+            answers.push(self.decide(conn, command, settled).await?);
+        }
+        Ok(answers)
     }
 
     /// Decides one command. A refusal is an answer; only a failing database is an error.
@@ -286,23 +331,33 @@ impl<'a> Group<'a> {
         self.orders.insert(order.code, Working { was, order, changed: true });
     }
 
-    async fn write(&self, conn: &mut Conn<'_>, writing: Writing) -> std::result::Result<(), StoreError> {
+    fn changes(&self) -> Vec<Change<'_>> {
         let changed = self.orders.values().filter(|w| w.changed);
-        let changed: Vec<_> = changed.map(|w| Change { was: w.was.as_ref(), order: &w.order }).collect();
-        let [orders, past, tasks] = orders::rows(self.district, &changed, self.now);
+        changed.map(|w| Change { was: w.was.as_ref(), order: &w.order }).collect()
+    }
+
+    /// What the group leaves in each table, but for the head.
+    fn rows<'g>(&'g self, changes: &'g [Change<'g>]) -> [Rows<'g>; 7] {
+        let [orders, past, tasks] = orders::rows(self.district, changes, self.now);
         let reports = reports::rows(self.district, &self.reports);
         let events = events::rows(self.district, &self.events);
         let personal = personal::rows(self.district, &self.personal);
         let replies = idempotency::rows(self.district, &self.new_replies);
+        [orders, past, tasks, reports, events, personal, replies]
+    }
+
+    async fn write(&self, conn: &mut Conn<'_>, writing: Writing) -> std::result::Result<(), StoreError> {
+        let changes = self.changes();
         let head = head::rows(self.district, &self.head);
-        store::write(conn, writing, [orders, past, tasks, reports, events, personal, replies, head]).await?;
+        store::write(conn, writing, self.rows(&changes).into_iter().chain([head])).await?;
         for Closing(order) in &self.closing {
             personal::retain_until(conn, self.district, order.number(), self.now + REPORTER_KEPT).await?;
         }
         Ok(())
     }
 
-    fn changed(self) -> Vec<Order> {
-        self.orders.into_values().filter(|w| w.changed).map(|w| w.order).collect()
+    fn effects(self, before: i64) -> Effects {
+        let (events, head) = ((before + 1, self.head.seq), self.head);
+        Effects { changed: self.orders.into_values().filter(|w| w.changed).map(|w| w.order).collect(), events, head }
     }
 }
