@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 use sqlx::{Encode, QueryBuilder, Type};
 
-use super::{Row, StoredOrder, select};
+use super::{Row, StoredOrder, select, select_columns};
 use crate::domain::actor::OrderFilter;
 use crate::domain::id::{CoverId, DistrictCode, GridCode};
 use crate::domain::order::Status;
-use crate::store::{Conn, Result, at, each};
+use crate::domain::position::{Position, Wgs84};
+use crate::store::{Conn, Result, at, corrupt, each};
 
 /// In which order a list comes; ties by code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum Sort {
 #[derive(Debug, Clone)]
 pub struct Wanted {
     pub visible: OrderFilter,
+    /// Only these, where they are known.
+    pub numbers: Option<Vec<i64>>,
     pub statuses: Vec<Status>,
     pub assignees: Vec<String>,
     pub grids: Vec<GridCode>,
@@ -54,7 +57,10 @@ pub async fn list(
     wanted: &Wanted,
 ) -> Result<Vec<StoredOrder>> {
     match then {
-        Some(then) if wanted.sort == Sort::Code => by_number(conn, district, then, wanted).await,
+        _ if wanted.numbers.as_ref().is_some_and(Vec::is_empty) => Ok(Vec::new()),
+        Some(then) if wanted.sort == Sort::Code && wanted.numbers.is_none() => {
+            by_number(conn, district, then, wanted).await
+        }
         _ => read(conn, district, then, wanted, None).await,
     }
 }
@@ -135,6 +141,22 @@ async fn read(
     rows.into_iter().map(|row| row.read(district)).collect()
 }
 
+/// Where all orders lie that are wanted, on whatever page, with their numbers.
+pub async fn places(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    then: Option<Then>,
+    wanted: &Wanted,
+) -> Result<Vec<(i64, Position<Wgs84>)>> {
+    let rows: Vec<(i64, f64, f64)> = each!(conn, c => {
+        let mut sql = select_columns::<Db>("number, lon, lat", district, then.map(|then| then.instant));
+        narrow(&mut sql, district, then, wanted);
+        sql.build_query_as().fetch_all(c).await?
+    });
+    let place = |(number, lon, lat)| Ok((number, Position::new(lon, lat).map_err(|e| corrupt("a position", e))?));
+    rows.into_iter().map(place).collect()
+}
+
 /// Adds the conditions.
 fn narrow<Db: sqlx::Database>(sql: &mut QueryBuilder<Db>, district: DistrictCode, then: Option<Then>, wanted: &Wanted)
 where
@@ -161,6 +183,9 @@ where
             sql.push(" AND owner = ").push_bind(owner.to_string()).push(")");
         }
         sql.push(")");
+    }
+    if let Some(numbers) = &wanted.numbers {
+        one_of(sql, "number", numbers.iter().copied());
     }
     one_of(sql, "status", wanted.statuses.iter().map(|status| status.as_str().to_owned()));
     one_of(sql, "assignee", wanted.assignees.iter().cloned());
@@ -233,6 +258,7 @@ mod tests {
     fn wanted(statuses: &[Status], limit: i64) -> Wanted {
         Wanted {
             visible: OrderFilter::All,
+            numbers: None,
             statuses: statuses.to_vec(),
             assignees: Vec::new(),
             grids: Vec::new(),
