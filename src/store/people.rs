@@ -1,6 +1,6 @@
 //! People and their duties. Names and phones are in [`super::personal`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 use sqlx::QueryBuilder;
@@ -263,11 +263,33 @@ pub async fn changed_by(conn: &mut Conn<'_>, district: DistrictCode, seq: i64) -
 const IDLE: &str = "SELECT id, COALESCE(organization, source) FROM person \
                     WHERE district = $1 AND id NOT IN (SELECT person FROM duty WHERE district = $1) ORDER BY id";
 
-/// Those of a district without any duty there, with the organisation that they belong to or came from.
+/// Those of a district without any duty, with the organisation that they belong to or came from.
 pub async fn idle(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Vec<(PersonId, String)>> {
-    let rows: Vec<(Vec<u8>, String)> =
-        each!(conn, c => sqlx::query_as(IDLE).bind(district.as_i64()).fetch_all(c).await?);
+    let mut rows: Vec<(Vec<u8>, String)> =
+        each!(&mut *conn, c => sqlx::query_as(IDLE).bind(district.as_i64()).fetch_all(c).await?);
+    // Apart: most have a duty in their own district, and few are looked for in all others.
+    let ids: Vec<&[u8]> = rows.iter().map(|(id, _)| id.as_slice()).collect();
+    let busy = busy(conn, &ids).await?;
+    rows.retain(|(id, _)| !busy.contains(id));
     rows.into_iter().map(|(id, unit)| Ok((identity(&id)?, unit))).collect()
+}
+
+const BUSY: &str = "SELECT DISTINCT person FROM duty WHERE district IN (SELECT district FROM district) AND person IN (";
+
+/// Those of these people who have a duty in any district.
+async fn busy(conn: &mut Conn<'_>, ids: &[&[u8]]) -> Result<HashSet<Vec<u8>>> {
+    let mut busy = HashSet::new();
+    for chunk in ids.chunks(ROWS_PER_STATEMENT) {
+        let found: Vec<Vec<u8>> = each!(&mut *conn, c => {
+            let mut sql = QueryBuilder::<Db>::new(BUSY);
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|id| { list.push_bind(id.to_vec()); });
+            sql.push(")");
+            sql.build_query_scalar().fetch_all(c).await?
+        });
+        busy.extend(found);
+    }
+    Ok(busy)
 }
 
 fn duty((area, kind, person): (i64, String, Vec<u8>)) -> Result<Duty> {
@@ -325,11 +347,13 @@ mod tests {
         let store = Store::open(&DatabaseUrl::sqlite(&dir.path().join("guli.db")), None).await.unwrap();
         let mut reader = store.read().await.unwrap();
         let Conn::Sqlite(conn) = reader.conn() else { panic!("another database") };
-        for sql in [IDLE.to_owned(), format!("SELECT {COLUMNS} FROM person WHERE district = $1 ORDER BY id")] {
+        let of_district = format!("SELECT {COLUMNS} FROM person WHERE district = $1 ORDER BY id");
+        for sql in [IDLE.to_owned(), of_district, format!("{BUSY}$1)")] {
             let plan = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
             let steps: Vec<(i64, i64, i64, String)> =
                 sqlx::query_as(plan).bind(370_203).fetch_all(&mut *conn).await.unwrap();
-            let scans: Vec<_> = steps.iter().filter(|(.., step)| step.starts_with("SCAN person")).collect();
+            let whole = |step: &str| ["SCAN person", "SCAN duty"].iter().any(|scan| step.starts_with(scan));
+            let scans: Vec<_> = steps.iter().filter(|(.., step)| whole(step)).collect();
             assert!(scans.is_empty(), "{sql}: {scans:?}");
         }
     }
