@@ -87,6 +87,7 @@ fn opening(config: &Config, fixed_keys: Vec<(&'static str, Actor)>) -> Opening {
         max_page_count: config.max_page_count,
         fixed_keys,
         districts: config.districts.clone(),
+        is_lean: false,
     }
 }
 
@@ -108,8 +109,12 @@ fn ask(config: &Config, request: Request, tell: &mut dyn FnMut(Message) -> bool)
     }
     let runtime = runtime()?;
     let opened = runtime.block_on(async {
-        let (guli, writer) = Guli::connect(opening(config, Vec::new())).await?;
-        guli.load().await?;
+        // Files of a thousand districts are imported one district after the other.
+        let is_lean = matches!(&request, Request::Import(_));
+        let (guli, writer) = Guli::connect(Opening { is_lean, ..opening(config, Vec::new()) }).await?;
+        if !is_lean {
+            guli.load().await?;
+        }
         Ok((guli, writer))
     });
     let (guli, writer) = opened.map_err(|error| match error {

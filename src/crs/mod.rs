@@ -102,6 +102,11 @@ impl Crs {
         }
     }
 
+    /// Its number in EPSG's registry, which does not have the commercial ones.
+    pub fn epsg(self) -> Option<&'static str> {
+        self.as_str().strip_prefix("EPSG:")
+    }
+
     /// Whether its positions are degrees or metres.
     pub const fn kind(self) -> CrsKind {
         match self {

@@ -53,8 +53,13 @@ pub(super) fn head(ask: &Ask) -> Vec<u8> {
         Format::GeoJson => {
             let mut head = br#"{"type":"FeatureCollection","#.to_vec();
             if ask.crs != Crs::Wgs84 {
-                // RFC 7946 knows WGS 84 only: another system is said in so many words.
+                // RFC 7946 knows WGS 84 only: another system is said in so many words, as on lines.
                 head.extend(format!(r#""coordinate_system":"{}","#, ask.crs).bytes());
+            }
+            // GDAL and QGIS still read what was said before there was an RFC, and take east first whatever the authority says.
+            if let Some(code) = ask.crs.epsg().filter(|_| ask.crs != Crs::Wgs84) {
+                let name = format!("urn:ogc:def:crs:EPSG::{code}");
+                head.extend(format!(r#""crs":{{"type":"name","properties":{{"name":"{name}"}}}},"#).bytes());
             }
             head.extend(br#""features":["#);
             head

@@ -96,7 +96,11 @@ fn an_empty_layer_is_still_a_collection() {
     let mut text = encode::head(&ask);
     text.extend(encode::tail(ask.format, Extent::default()));
     let collection: Value = serde_json::from_slice(&text).unwrap();
-    let expected = json!({"type": "FeatureCollection", "coordinate_system": "EPSG:4549", "features": []});
+    let name = "urn:ogc:def:crs:EPSG::4549";
+    let expected = json!({
+        "type": "FeatureCollection", "coordinate_system": "EPSG:4549", "features": [],
+        "crs": {"type": "name", "properties": {"name": name}},
+    });
     assert_eq!(collection, expected);
 }
 

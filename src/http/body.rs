@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::Request;
 use axum::http::{HeaderMap, header};
+use futures_util::stream;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use tokio::sync::Semaphore;
 
 use crate::domain::said::{Said, say};
 use crate::service::error::{Fault, Result, ServiceError};
@@ -15,11 +18,59 @@ use crate::service::error::{Fault, Result, ServiceError};
 pub const LIMIT: usize = 256 * 1024;
 /// How long a whole body may take to come.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// Most bytes of a body that is waited for without a place: a connection has as much room anyway.
+const SMALL: usize = 8 * 1024;
 /// Deepest nesting of a JSON body.
 const DEPTH: usize = 32;
 
 const JSON: &str = "application/json";
 const PATCH: &str = "application/merge-patch+json";
+
+/// A body did not come in time.
+#[derive(Debug)]
+struct Late;
+
+impl std::error::Error for Late {}
+
+impl std::fmt::Display for Late {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a body did not come in time")
+    }
+}
+
+/// The request with its JSON body in memory, for which one that is not small needs one of the `places`. What is wrong with a
+/// body is said by who reads it, after what else is wrong with the request.
+pub async fn arrived(request: Request, places: &Semaphore) -> Result<Request> {
+    if request.body().is_end_stream() || !is_json(request.headers()) {
+        return Ok(request);
+    }
+    let (parts, body) = request.into_parts();
+    let body = match tokio::time::timeout(DEADLINE, gather(body, places)).await {
+        Ok(Ok(bytes)) => Body::from(bytes?),
+        Ok(Err(broken)) => Body::from_stream(stream::iter([Err::<Bytes, _>(broken)])),
+        Err(_) => Body::from_stream(stream::iter([Err::<Bytes, _>(Late)])),
+    };
+    Ok(Request::from_parts(parts, body))
+}
+
+/// What comes of a body until it ends or is too long, or the refusal of one that finds no place.
+async fn gather(mut body: Body, places: &Semaphore) -> std::result::Result<Result<Vec<u8>>, axum::Error> {
+    let (mut read, mut place) = (Vec::new(), None);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        if place.is_none() && read.len() + data.len() > SMALL {
+            match places.try_acquire() {
+                Ok(found) => place = Some(found),
+                Err(_) => return Ok(Err(ServiceError::Unavailable)),
+            }
+        }
+        read.extend_from_slice(&data);
+        if read.len() > LIMIT {
+            break;
+        }
+    }
+    Ok(Ok(read))
+}
 
 /// Reads a whole body of JSON.
 pub async fn bytes(headers: &HeaderMap, body: Body) -> Result<Vec<u8>> {
@@ -47,13 +98,15 @@ async fn read(headers: &HeaderMap, body: Body, kinds: &[&str], wanted: &'static 
     if !is_one_of(headers, kinds) {
         return Err(media_type(wanted));
     }
-    // Whoever sends a byte now and then would keep a place that others need.
     let malformed = |detail: Said| ServiceError::Malformed(Fault::pointer("", detail));
-    let late = |_| malformed(say!("the body did not arrive within 10 seconds", "请求体没有在 10 秒内收全"));
-    let read = tokio::time::timeout(DEADLINE, Limited::new(body, LIMIT).collect()).await.map_err(late)?;
-    let collected = read.map_err(|error| {
-        if error.downcast_ref::<LengthLimitError>().is_some() {
+    let is_late = |error: &(dyn std::error::Error + 'static)| {
+        std::iter::successors(Some(error), |error| error.source()).any(<dyn std::error::Error>::is::<Late>)
+    };
+    let collected = Limited::new(body, LIMIT).collect().await.map_err(|error| {
+        if error.is::<LengthLimitError>() {
             ServiceError::TooLarge(say!("a JSON body has at most 256 KB", "JSON 请求体最大 256 KB"))
+        } else if is_late(&*error) {
+            malformed(say!("the body did not arrive within 10 seconds", "请求体没有在 10 秒内收全"))
         } else {
             malformed(say!("the body ended early", "请求体没有完整结束"))
         }
@@ -204,13 +257,6 @@ mod tests {
     #[expect(dead_code, reason = "only read")]
     struct Inner {
         number: f64,
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_body_that_trickles_is_not_waited_for() {
-        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, "application/json".parse().unwrap())]);
-        let body = Body::from_stream(futures_util::stream::pending::<std::result::Result<Vec<u8>, std::io::Error>>());
-        assert!(matches!(bytes(&headers, body).await, Err(ServiceError::Malformed(_))));
     }
 
     #[test]

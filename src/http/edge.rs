@@ -16,7 +16,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::problem::{Failure, Language, Pending, respond};
-use super::{App, peers};
+use super::{App, body, peers};
 use crate::domain::actor::Actor;
 use crate::domain::id::DistrictCode;
 use crate::domain::said::say;
@@ -125,8 +125,11 @@ async fn here(app: &App, longest: Duration, request: Request, next: Next) -> Res
     super::misdirected::check(&app.guli, request.uri())?;
     // Waited for without a permit: a number that never comes would keep others' requests out.
     wait_for(app, request.headers()).await?;
+    let limits = &app.limits;
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    let pool = if reads { &app.limits.reads } else { &app.limits.writes };
+    // As is the body: whoever sends a byte now and then would keep a place that others need.
+    let request = if reads { request } else { body::arrived(request, &limits.bodies).await? };
+    let pool = if reads { &limits.reads } else { &limits.writes };
     let _permit = pool.try_acquire().map_err(|_| ServiceError::Unavailable)?;
     tokio::time::timeout(longest, next.run(request)).await.map_err(|_| ServiceError::Unavailable)
 }

@@ -40,6 +40,8 @@ pub(super) struct Made {
     pub(super) file: String,
     pub(super) kind: &'static str,
     pub(super) came: OnceLock<Result<Report>>,
+    /// The number that its district's registry had then, as `Guli-Feed` says it; before `came`.
+    pub(super) feed: OnceLock<String>,
     pub(super) folder: TempDir,
     /// The key that it was asked for under.
     pub(super) idempotency: Option<Idempotency>,

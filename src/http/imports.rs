@@ -195,6 +195,7 @@ pub async fn create(
         file: sent.name,
         kind: profile.kind.as_str(),
         came: OnceLock::new(),
+        feed: OnceLock::new(),
         folder: sent.folder,
         idempotency: idempotency.clone(),
     });
@@ -223,10 +224,15 @@ pub async fn create(
         let came = tokio::task::spawn_blocking(move || carry_out(&guli, &request)).await;
         let failed = |error| Err(ServiceError::Internal(format!("an import ended: {error}")));
         let came = came.unwrap_or_else(failed);
-        if let (Ok(report), Some(asked), Some(district)) = (&came, idempotency, home(&kept_by))
-            && let Err(error) = keep_answer(&kept_by, district, asked, &ImportOut::new(report, id, language)).await
-        {
-            tracing::warn!(%error, import = %id, "the answer of an import could not be kept");
+        if let (Ok(report), Some(district)) = (&came, home(&kept_by)) {
+            let report = ImportOut::new(report, id, language);
+            let seq = kept_by.guli.context.index.registry_seq(district).unwrap_or(0);
+            let feed = running.feed.get_or_init(|| format!("{district}:{seq}")).clone();
+            if let Some(asked) = idempotency
+                && let Err(error) = keep_answer(&kept_by, district, asked, &report, feed).await
+            {
+                tracing::warn!(%error, import = %id, "the answer of an import could not be kept");
+            }
         }
         running.came.get_or_init(|| came);
     });
@@ -254,6 +260,9 @@ fn outcome(made: &Made, language: Language) -> Outcome {
     let status = if report.dry_run { StatusCode::OK } else { StatusCode::CREATED };
     let mut response = json(status, &report)?;
     set(&mut response, "location", &format!("/v1/imports/{}", made.id));
+    if let Some(feed) = made.feed.get().filter(|_| report.state == ImportState::Stored) {
+        set(&mut response, "guli-feed", feed);
+    }
     Ok(response)
 }
 
@@ -272,14 +281,19 @@ async fn answered_before(
 }
 
 /// Keeps the answer of what was stored for who asks again under the same key.
-async fn keep_answer(app: &App, district: DistrictCode, asked: Idempotency, report: &ImportOut) -> Result<()> {
+async fn keep_answer(
+    app: &App,
+    district: DistrictCode,
+    asked: Idempotency,
+    report: &ImportOut,
+    feed: String,
+) -> Result<()> {
     if report.state != ImportState::Stored {
         return Ok(());
     }
     let location = Some(format!("/v1/imports/{}", report.id));
     let rendered = Rendered { status: 201, location, etag: None, body: to_bytes(report)? };
-    let seq = app.guli.context.index.registry_seq(district).unwrap_or(0);
-    app.guli.keep_answer(district, asked, rendered, format!("{district}:{seq}")).await.map(drop)
+    app.guli.keep_answer(district, asked, rendered, feed).await.map(drop)
 }
 
 /// Whether the answer may come before the end (RFC 7240).

@@ -109,7 +109,11 @@ pub fn cacheable(response: &mut Response<Body>, tag: &str, vary: &'static str) {
             description = "west,south,east,north in `crs`", example = "120.37,36.11,120.39,36.13",
         ),
         ("crs" = Option<String>, Query, description = "Coordinate system of `bbox`"),
-        ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
+        (
+            "out_crs" = Option<String>, Query,
+            description = "Coordinate system of the layer; GeoJSON says another one than WGS 84 in `coordinate_system` and, \
+                with an EPSG code, in the `crs` that GDAL and QGIS read",
+        ),
         ("as_of" = Option<jiff::Timestamp>, Query, description = say::AS_OF),
         ("district" = Option<String>, Query, description = say::IN_AREA),
         ("subdistrict" = Option<String>, Query, description = say::IN_AREA),

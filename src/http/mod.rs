@@ -103,6 +103,14 @@ impl std::ops::Deref for App {
 struct Limits {
     reads: Semaphore,
     writes: Semaphore,
+    /// Large bodies on their way.
+    bodies: Semaphore,
+}
+
+impl Limits {
+    fn new(each: usize) -> Self {
+        Self { reads: Semaphore::new(each), writes: Semaphore::new(each), bodies: Semaphore::new(each) }
+    }
 }
 
 impl From<Parts> for App {
@@ -121,7 +129,7 @@ impl Parts {
             pages: Pages::BuiltIn,
             imports: Imports::default(),
             peers: Peers::default(),
-            limits: Limits { reads: Semaphore::new(concurrency), writes: Semaphore::new(concurrency) },
+            limits: Limits::new(concurrency),
         }
     }
 

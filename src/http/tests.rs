@@ -2,6 +2,7 @@
 
 mod again;
 mod again_few;
+mod bodies;
 mod codes;
 mod covers;
 mod districts;

@@ -111,7 +111,8 @@ pub struct Report {
 pub fn run(guli: &Arc<Guli>, request: &Request, progress: &mut dyn FnMut(&Progress)) -> Result<Vec<Report>, RunError> {
     let handle = Handle::current();
     let _turn = handle.block_on(guli.import_turn())?;
-    let district = district_of(guli, request)?;
+    let district = district_of(&handle.block_on(guli.open_to_imports())?, request)?;
+    handle.block_on(guli.make_room(district))?;
     let lookup = Lookup::new(guli, &handle);
     let (holder, nearest) =
         (|code| lookup.holder(code), |category, at, source: Option<&_>| lookup.nearest(category, at, source));
@@ -130,6 +131,10 @@ pub fn run(guli: &Arc<Guli>, request: &Request, progress: &mut dyn FnMut(&Progre
     let mut reports = Vec::with_capacity(request.files.len());
     for (profile, path) in &request.files {
         let report = run.file(profile, path)?;
+        if profile.kind == Kind::District {
+            // Now it is known what lies beside it.
+            handle.block_on(guli.make_room(run.district))?;
+        }
         run.keep(&report, profile.kind);
         // What follows a refused area or organisation would only miss it, row by row.
         let stop = report.rejected && !matches!(profile.kind, Kind::Covers | Kind::People);
@@ -145,10 +150,9 @@ pub fn run(guli: &Arc<Guli>, request: &Request, progress: &mut dyn FnMut(&Progre
 }
 
 /// The district that is imported into: the one named, else the sources' own, else the only one.
-fn district_of(guli: &Guli, request: &Request) -> Result<Option<DistrictCode>, RunError> {
-    let served = guli.districts();
+fn district_of(served: &[DistrictCode], request: &Request) -> Result<Option<DistrictCode>, RunError> {
     let source = request.files.iter().find_map(|(profile, _)| Some(profile.source.as_ref()?.district()));
-    match (request.district.or(source), served.as_slice()) {
+    match (request.district.or(source), served) {
         (Some(code), _) => Ok(Some(code).filter(|code| served.contains(code))),
         (None, []) => Ok(None),
         (None, [only]) => Ok(Some(*only)),

@@ -4,6 +4,8 @@
 //! that only its owner may open ([`socket`]), or by the command itself when no server runs.
 
 pub mod socket;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

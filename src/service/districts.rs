@@ -1,7 +1,7 @@
 //! Which of the database's districts this process serves, and where the others lie.
 
 use arc_swap::ArcSwap;
-use geo::Intersects as _;
+use geo::{BoundingRect as _, Intersects as _, Rect, coord};
 
 use super::error::{At, ServiceError};
 use super::{Context, Guli};
@@ -11,6 +11,9 @@ use crate::domain::position::{Position, Wgs84};
 use crate::domain::said::say;
 use crate::index::Index;
 use crate::store::{Result, areas};
+
+/// Degrees within which covers of two districts may be one.
+const BESIDE: f64 = 0.000_1;
 
 /// The database's districts by code: whose outline a position lies in is known of those too that are not in memory.
 #[derive(Debug, Default)]
@@ -30,6 +33,21 @@ impl Known {
 
     pub(super) fn has(&self, district: DistrictCode) -> bool {
         self.0.load().districts.binary_search_by_key(&district, |known| known.code).is_ok()
+    }
+
+    /// A district and those whose outline's box lies beside its own.
+    fn beside(&self, district: DistrictCode) -> Vec<DistrictCode> {
+        let known = self.0.load();
+        let reach = known.districts.iter().find(|known| known.code == district).and_then(|own| {
+            let own = own.outline.bounding_rect()?;
+            let by = coord! { x: BESIDE, y: BESIDE };
+            Some(Rect::new(own.min() - by, own.max() + by))
+        });
+        let is_beside = |known: &&District| {
+            let ground = known.outline.bounding_rect();
+            known.code == district || reach.zip(ground).is_some_and(|(reach, ground)| reach.intersects(&ground))
+        };
+        known.districts.iter().filter(is_beside).map(|known| known.code).collect()
     }
 }
 
@@ -90,6 +108,38 @@ impl Guli {
     /// Refuses what is said of a district of the database that is not in memory here.
     pub fn is_not_elsewhere(&self, district: DistrictCode) -> super::error::Result<()> {
         self.context.why_absent(district).map_or(Ok(()), Err)
+    }
+
+    /// The districts that can be imported into.
+    pub async fn open_to_imports(&self) -> super::error::Result<Vec<DistrictCode>> {
+        if !self.is_lean {
+            return Ok(self.districts());
+        }
+        let known = areas::district_versions(&mut self.store.read().await?.conn()).await?;
+        let codes = known.into_iter().map(|(code, _)| code);
+        Ok(codes.filter(|code| self.context.districts.serve(*code)).collect())
+    }
+
+    /// Where only what imports need is in memory: brings the district there that is imported into, with those beside it,
+    /// whose covers a file may have too, and lets all others go.
+    pub async fn make_room(&self, into: Option<DistrictCode>) -> super::error::Result<()> {
+        if !self.is_lean {
+            return Ok(());
+        }
+        let versions = areas::district_versions(&mut self.store.read().await?.conn()).await?;
+        self.know(versions).await?;
+        let needed = into.map_or_else(Vec::new, |district| self.context.known.beside(district));
+        let index = &self.context.index;
+        for district in self.districts().into_iter().filter(|held| !needed.contains(held)) {
+            index.withdraw(district);
+            index.retain_orders(district, |_| false);
+        }
+        for district in needed {
+            if self.context.districts.serve(district) && !index.serves(district) {
+                self.follow_district(district).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Reads where the districts lie, when there are others than were known, or other outlines.

@@ -105,6 +105,7 @@ pub struct Guli {
     importing: tokio::sync::Mutex<()>,
     checked: quality::Checked,
     stopping: AtomicBool,
+    is_lean: bool,
 }
 
 /// What to open, and how.
@@ -118,6 +119,8 @@ pub struct Opening {
     /// Keys that are accepted beside those in the database.
     pub fixed_keys: Vec<(&'static str, Actor)>,
     pub districts: Districts,
+    /// For imports alone: of the districts only those are in memory that the import at hand needs.
+    pub is_lean: bool,
 }
 
 /// The key that seals; made together with a database, and never for one that holds what another key sealed.
@@ -185,6 +188,7 @@ impl Guli {
             importing: tokio::sync::Mutex::new(()),
             checked: quality::Checked::default(),
             stopping: AtomicBool::new(false),
+            is_lean: opening.is_lean,
         };
         let keys = crate::store::keys::all(&mut guli.store.read().await?.conn()).await?;
         guli.keys.set(&keys, &guli.fixed_keys);

@@ -1,5 +1,7 @@
 //! Reading work orders.
 
+mod near;
+
 use jiff::Timestamp;
 
 use super::Guli;
@@ -14,6 +16,7 @@ use crate::domain::position::{Metres, Position, Wgs84};
 use crate::domain::said::say;
 use crate::store::orders::{self, Sort, StoredOrder, Wanted};
 use crate::store::{Conn, events, reports};
+use near::{FEW, numbers_in};
 
 /// What `actor` may do to the order now.
 pub fn legal(actor: &Actor, order: &Order, rules: Rules<'_>) -> Vec<&'static str> {
@@ -88,9 +91,6 @@ pub struct Page {
 /// Events and reports of an order that are shown: the newest.
 pub(super) const SHOWN: i64 = 200;
 
-/// Orders considered for a list sorted by distance: what lies within 20 km of a point.
-const NEAR_CONSIDERED: i64 = 100_000;
-
 impl Guli {
     /// One order with its lists, as it is or was, if the caller may see it; and the moment that this is of.
     pub async fn order(&self, actor: &Actor, as_of: Option<Timestamp>, code: OrderCode) -> Result<(OrderView, Moment)> {
@@ -159,36 +159,71 @@ impl Guli {
         }
         let now = moment.instant().unwrap_or_else(|| self.context.clock.now());
         let mut page = Page { items: Vec::new(), next: None, now };
-        let mut reader = self.store.read().await?;
-        // Pages go through districts one after the other, so that a look-up has its district; but
-        // what is near may lie in any.
-        let by_distance = asked.sort == OrderSort::Distance;
-        for district in self.order_districts(actor, &asked.grids) {
-            if asked.after.is_some_and(|after| !by_distance && district < after.district) {
-                continue;
-            }
-            let (then, conn) = (moment.orders(district), &mut reader.conn());
-            if let Some(instant) = moment.instant() {
-                kept(conn, district, instant).await?;
-            }
-            let wanted = self.wanted(actor, moment, asked, district, now);
-            let found = orders::list(conn, district, then, &wanted).await?;
-            let acting = strangers::acting(found.iter().map(|stored| &stored.order));
-            self.context.introduce(conn, district, acting).await?;
-            let found = found.into_iter().map(|stored| self.with_subject(moment, stored));
-            page.items.extend(found.filter_map(|stored| listed(asked.near, stored)));
-            if page.items.len() > asked.limit && !by_distance {
-                break;
-            }
-        }
-        if by_distance {
-            sort_by_distance(&mut page.items, asked.after);
+        let districts = self.order_districts(actor, &asked.grids);
+        match asked.near.filter(|_| asked.sort == OrderSort::Distance) {
+            // What is near may lie in any.
+            Some(near) => self.nearest(actor, moment, asked, near, &districts, &mut page).await?,
+            // Else pages go through districts one after the other, so that a look-up has its district.
+            None => self.one_by_one(actor, moment, asked, &districts, &mut page).await?,
         }
         if page.items.len() > asked.limit {
             page.items.truncate(asked.limit);
-            page.next = page.items.last().map(|last| end_of(last, asked.sort));
+            page.next = page.items.last().map(|last| end_of(&last.order, last.updated_at, last.distance_m, asked.sort));
         }
         Ok(page)
+    }
+
+    /// Fills a page with orders of one district after the other, and one more if there is one.
+    async fn one_by_one(
+        &self,
+        actor: &Actor,
+        moment: &Moment,
+        asked: &ListOrders,
+        districts: &[DistrictCode],
+        page: &mut Page,
+    ) -> Result<()> {
+        let mut reader = self.store.read().await?;
+        let conn = &mut reader.conn();
+        let known = self.known_near(moment, asked).filter(|known| known.len() <= FEW);
+        let begun = |district: &&DistrictCode| asked.after.is_none_or(|after| **district >= after.district);
+        for &district in districts.iter().filter(begun) {
+            if let Some(instant) = moment.instant() {
+                kept(conn, district, instant).await?;
+            }
+            let mut wanted = self.wanted(actor, moment, asked, district, page.now);
+            wanted.numbers = known.as_ref().map(|known| numbers_in(known, district));
+            loop {
+                let found = orders::list(conn, district, moment.orders(district), &wanted).await?;
+                let is_all = i64::try_from(found.len()).is_ok_and(|found| found < wanted.limit);
+                let last = found.last().map(|last| end_of(&last.order, last.updated_at, None, asked.sort));
+                page.items.extend(self.listed(conn, moment, asked, district, found).await?);
+                if is_all || page.items.len() > asked.limit {
+                    break;
+                }
+                // Some lay in the corners of the box.
+                wanted.after = last.map(|last| (last.value, last.number));
+                wanted.limit *= 2;
+            }
+            if page.items.len() > asked.limit {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is stored of a district's orders, as a list shows it.
+    async fn listed(
+        &self,
+        conn: &mut Conn<'_>,
+        moment: &Moment,
+        asked: &ListOrders,
+        district: DistrictCode,
+        found: Vec<StoredOrder>,
+    ) -> Result<Vec<ListedOrder>> {
+        let acting = strangers::acting(found.iter().map(|stored| &stored.order));
+        self.context.introduce(conn, district, acting).await?;
+        let found = found.into_iter().map(|stored| self.with_subject(moment, stored));
+        Ok(found.filter_map(|stored| listed(asked.near, stored)).collect())
     }
 
     /// Puts the orders that were open then beside the covers of then; those of now are beside theirs.
@@ -221,6 +256,7 @@ impl Guli {
         });
         Wanted {
             visible: OrderFilter::of(actor),
+            numbers: None,
             statuses: asked.statuses.clone(),
             assignees: asked.units.clone(),
             grids: asked.grids.clone(),
@@ -237,7 +273,7 @@ impl Guli {
                 OrderSort::Updated => Sort::Updated,
             },
             after: after.map(|after| (after.value, after.number)),
-            limit: if asked.near.is_some() { NEAR_CONSIDERED } else { i64::try_from(asked.limit).unwrap_or(1_000) + 1 },
+            limit: i64::try_from(asked.limit).unwrap_or(1_000) + 1,
         }
     }
 }
@@ -281,26 +317,13 @@ fn listed(near: Option<Near>, stored: StoredOrder) -> Option<ListedOrder> {
     Some(ListedOrder { order: stored.order, updated_at: stored.updated_at, distance_m })
 }
 
-fn millimetres(item: &ListedOrder) -> i64 {
-    #[expect(clippy::cast_possible_truncation, reason = "at most 20 km")]
-    item.distance_m.map_or(0, |metres| (metres * 1_000.0).round() as i64)
-}
-
-fn sort_by_distance(items: &mut Vec<ListedOrder>, after: Option<After>) {
-    let key = |item: &ListedOrder| (millimetres(item), item.order.district, item.order.code.number());
-    items.sort_by_key(key);
-    if let Some(after) = after {
-        items.retain(|item| key(item) > (after.value, after.district, after.number));
-    }
-}
-
-fn end_of(last: &ListedOrder, sort: OrderSort) -> After {
-    let number = last.order.code.number();
+fn end_of(order: &Order, updated_at: Timestamp, distance_m: Option<f64>, sort: OrderSort) -> After {
+    let number = order.code.number();
     let value = match sort {
         OrderSort::Code => number,
-        OrderSort::Due => last.order.due_at().as_microsecond(),
-        OrderSort::Updated => last.updated_at.as_microsecond(),
-        OrderSort::Distance => millimetres(last),
+        OrderSort::Due => order.due_at().as_microsecond(),
+        OrderSort::Updated => updated_at.as_microsecond(),
+        OrderSort::Distance => near::millimetres(distance_m.unwrap_or_default()),
     };
-    After { district: last.order.district, value, number }
+    After { district: order.district, value, number }
 }

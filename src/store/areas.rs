@@ -4,6 +4,7 @@ use geo::MultiPolygon;
 use sha2::{Digest as _, Sha256};
 use sqlx::QueryBuilder;
 
+use super::insert::Insert;
 use super::{Conn, Result, corrupt, each, wkb};
 use crate::domain::grid::{Community, District, Grid, Subdistrict};
 use crate::domain::id::{CommunityCode, DistrictCode, GridCode, SubdistrictCode};
@@ -222,8 +223,7 @@ pub async fn known(conn: &mut Conn<'_>, district: DistrictCode, codes: &[u64]) -
 /// Writes areas as they now are; a superseded state goes to the past.
 pub async fn put(conn: &mut Conn<'_>, district: DistrictCode, seq: i64, areas: &[Area]) -> Result<()> {
     for chunk in areas.chunks(super::ROWS_PER_STATEMENT) {
-        let outlines = chunk.iter().map(|area| wkb::write(&area.outline)).collect::<Result<Vec<_>>>()?;
-        each!(conn, c => {
+        each!(&mut *conn, c => {
             let mut past = QueryBuilder::<Db>::new(
                 "INSERT INTO area_version (district, code, name, supervising_department, outline, version, seq_from, seq_to) \
                  SELECT district, code, name, supervising_department, outline, version, seq_from, ",
@@ -232,26 +232,25 @@ pub async fn put(conn: &mut Conn<'_>, district: DistrictCode, seq: i64, areas: &
             let mut list = past.separated(", ");
             chunk.iter().for_each(|area| { list.push_bind(area.code.cast_signed()); });
             past.push(") ON CONFLICT DO NOTHING");
-            past.build().execute(&mut *c).await.map(drop)?;
-            let mut sql = QueryBuilder::<Db>::new(
-                "INSERT INTO area (district, code, name, supervising_department, outline, version, seq_from) ",
-            );
-            sql.push_values(chunk.iter().zip(&outlines), |mut row, (area, outline)| {
-                row.push_bind(district.as_i64())
-                    .push_bind(area.code.cast_signed())
-                    .push_bind(area.name.as_str())
-                    .push_bind(area.supervising_department.as_deref())
-                    .push_bind(outline.as_slice())
-                    .push_bind(area.version)
-                    .push_bind(seq);
-            });
-            sql.push(" ON CONFLICT (district, code) DO UPDATE SET name = excluded.name, \
-                      supervising_department = excluded.supervising_department, outline = excluded.outline, \
-                      version = excluded.version, seq_from = excluded.seq_from");
-            sql.build().execute(c).await.map(drop)?;
+            past.build().execute(c).await.map(drop)?;
         });
     }
-    Ok(())
+    let outlined = areas.iter().map(|area| Ok((area, wkb::write(&area.outline)?))).collect::<Result<Vec<_>>>()?;
+    Insert::into("area", district.as_i64(), &outlined)
+        .integer("code", |(area, _)| area.code.cast_signed())
+        .text("name", |(area, _)| area.name.as_str())
+        .maybe_text("supervising_department", |(area, _)| area.supervising_department.as_deref())
+        .bytes("outline", |(_, outline)| outline)
+        .integer("version", |(area, _)| area.version)
+        .integer("seq_from", |_| seq)
+        .on_conflict(
+            "(district, code) DO UPDATE SET name = excluded.name, \
+             supervising_department = excluded.supervising_department, outline = excluded.outline, \
+             version = excluded.version, seq_from = excluded.seq_from",
+        )
+        .rows()
+        .write(conn)
+        .await
 }
 
 /// Puts areas into the past: from the event `seq` on they are no more.

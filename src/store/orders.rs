@@ -15,7 +15,7 @@ use crate::domain::task::{Task, TaskKind, TaskStatus};
 mod list;
 mod write;
 
-pub use list::{Sort, Then, Wanted, list};
+pub use list::{Sort, Then, Wanted, list, places};
 pub use write::{Change, rows};
 
 const COLUMNS: &str = "number, version, status, grid, cover, lon, lat, damage, assignee, target, promise_at, secure_by, \
@@ -213,6 +213,18 @@ fn select<Db: sqlx::Database>(district: DistrictCode, then: Option<Timestamp>) -
 where
     for<'q> i64: sqlx::Encode<'q, Db> + sqlx::Type<Db>,
 {
+    select_columns(COLUMNS, district, then)
+}
+
+/// Some columns of them.
+fn select_columns<Db: sqlx::Database>(
+    columns: &str,
+    district: DistrictCode,
+    then: Option<Timestamp>,
+) -> QueryBuilder<Db>
+where
+    for<'q> i64: sqlx::Encode<'q, Db> + sqlx::Type<Db>,
+{
     let from = match then.map(Timestamp::as_microsecond) {
         None => "work_order".to_owned(),
         Some(at) => format!(
@@ -221,7 +233,7 @@ where
              AS work_order"
         ),
     };
-    let mut sql = QueryBuilder::<Db>::new(format!("SELECT {COLUMNS} FROM {from} WHERE district = "));
+    let mut sql = QueryBuilder::<Db>::new(format!("SELECT {columns} FROM {from} WHERE district = "));
     sql.push_bind(district.as_i64());
     sql
 }

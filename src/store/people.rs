@@ -1,11 +1,12 @@
 //! People and their duties. Names and phones are in [`super::personal`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
+use super::insert::Insert;
 use super::{Conn, ROWS_PER_STATEMENT, Result, corrupt, each};
 use crate::domain::grid::{Duty, DutyKind};
 use crate::domain::id::{DistrictCode, OrgCode, PersonId};
@@ -158,32 +159,27 @@ async fn supersede(conn: &mut Conn<'_>, district: DistrictCode, seq: i64, ids: &
             by_person.entry(duty.person).or_default().push(duty);
         }
     }
+    let mut present: Vec<(Vec<u8>, Option<String>, i64, i64)> = Vec::new();
     for chunk in ids.chunks(ROWS_PER_STATEMENT) {
-        each!(&mut *conn, c => {
+        present.extend(each!(&mut *conn, c => {
             let mut sql = QueryBuilder::<Db>::new("SELECT id, organization, version, seq_from FROM person WHERE id IN (");
             let mut list = sql.separated(", ");
             chunk.iter().for_each(|id| { list.push_bind(id.0.as_bytes().to_vec()); });
             sql.push(")");
-            let present: Vec<(Vec<u8>, Option<String>, i64, i64)> = sql.build_query_as().fetch_all(&mut *c).await?;
-            if !present.is_empty() {
-                let mut past = QueryBuilder::<Db>::new(
-                    "INSERT INTO person_version (district, id, organization, duties, version, seq_from, seq_to) ",
-                );
-                past.push_values(present, |mut row, (id, organization, version, seq_from)| {
-                    let held = identity(&id).ok().and_then(|id| by_person.get(&id)).map_or(&[][..], Vec::as_slice);
-                    row.push_bind(district.as_i64())
-                        .push_bind(id)
-                        .push_bind(organization)
-                        .push_bind(duties_text(held))
-                        .push_bind(version)
-                        .push_bind(seq_from)
-                        .push_bind(seq);
-                });
-                past.build().execute(c).await.map(drop)?;
-            }
-        });
+            sql.build_query_as().fetch_all(c).await?
+        }));
     }
-    Ok(())
+    let held = |id: &[u8]| identity(id).ok().and_then(|id| by_person.get(&id)).map_or(&[][..], Vec::as_slice);
+    Insert::into("person_version", district.as_i64(), &present)
+        .bytes("id", |(id, ..)| id)
+        .maybe_text("organization", |(_, organization, ..)| organization.as_deref())
+        .text("duties", |(id, ..)| duties_text(held(id)))
+        .integer("version", |(.., version, _)| *version)
+        .integer("seq_from", |(.., seq_from)| *seq_from)
+        .integer("seq_to", |_| seq)
+        .rows()
+        .write(conn)
+        .await
 }
 
 /// The last versions of those who were removed since they were looked up.
@@ -214,25 +210,21 @@ pub async fn put(conn: &mut Conn<'_>, district: DistrictCode, seq: i64, people: 
     let ids: Vec<PersonId> = people.iter().map(|person| person.id).collect();
     supersede(conn, district, seq, &ids).await?;
     let removed = removed_versions(conn, district, &ids).await?;
-    for chunk in people.chunks(ROWS_PER_STATEMENT) {
-        each!(&mut *conn, c => {
-            let mut sql = QueryBuilder::<Db>::new(format!("INSERT INTO person ({COLUMNS}, seq_from) "));
-            sql.push_values(chunk, |mut row, person| {
-                row.push_bind(person.id.0.as_bytes().to_vec())
-                    .push_bind(district.as_i64())
-                    .push_bind(person.source.as_str())
-                    .push_bind(person.external_id.as_str())
-                    .push_bind(person.organization.as_ref().map(OrgCode::to_string))
-                    .push_bind(removed.get(&person.id).map_or(1, |last| last + 2))
-                    .push_bind(seq);
-            });
-            sql.push(" ON CONFLICT (source, external_id) DO UPDATE SET organization = excluded.organization, \
-                      version = person.version + 1, seq_from = excluded.seq_from, \
-                      district = CASE WHEN person.district = 0 THEN excluded.district ELSE person.district END");
-            sql.build().execute(c).await.map(drop)?;
-        });
-    }
-    Ok(())
+    Insert::into("person", district.as_i64(), people)
+        .bytes("id", |person| person.id.0.as_bytes())
+        .text("source", |person| person.source.as_str())
+        .text("external_id", |person| person.external_id.as_str())
+        .maybe_text("organization", |person| person.organization.as_ref().map(OrgCode::as_str))
+        .integer("version", |person| removed.get(&person.id).map_or(1, |last| last + 2))
+        .integer("seq_from", |_| seq)
+        .on_conflict(
+            "(source, external_id) DO UPDATE SET organization = excluded.organization, \
+             version = person.version + 1, seq_from = excluded.seq_from, \
+             district = CASE WHEN person.district = 0 THEN excluded.district ELSE person.district END",
+        )
+        .rows()
+        .write(conn)
+        .await
 }
 
 /// Removes a person with their duties: from the event `seq` on they are no more.
@@ -263,11 +255,33 @@ pub async fn changed_by(conn: &mut Conn<'_>, district: DistrictCode, seq: i64) -
 const IDLE: &str = "SELECT id, COALESCE(organization, source) FROM person \
                     WHERE district = $1 AND id NOT IN (SELECT person FROM duty WHERE district = $1) ORDER BY id";
 
-/// Those of a district without any duty there, with the organisation that they belong to or came from.
+/// Those of a district without any duty, with the organisation that they belong to or came from.
 pub async fn idle(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Vec<(PersonId, String)>> {
-    let rows: Vec<(Vec<u8>, String)> =
-        each!(conn, c => sqlx::query_as(IDLE).bind(district.as_i64()).fetch_all(c).await?);
+    let mut rows: Vec<(Vec<u8>, String)> =
+        each!(&mut *conn, c => sqlx::query_as(IDLE).bind(district.as_i64()).fetch_all(c).await?);
+    // Apart: most have a duty in their own district, and few are looked for in all others.
+    let ids: Vec<&[u8]> = rows.iter().map(|(id, _)| id.as_slice()).collect();
+    let busy = busy(conn, &ids).await?;
+    rows.retain(|(id, _)| !busy.contains(id));
     rows.into_iter().map(|(id, unit)| Ok((identity(&id)?, unit))).collect()
+}
+
+const BUSY: &str = "SELECT DISTINCT person FROM duty WHERE district IN (SELECT district FROM district) AND person IN (";
+
+/// Those of these people who have a duty in any district.
+async fn busy(conn: &mut Conn<'_>, ids: &[&[u8]]) -> Result<HashSet<Vec<u8>>> {
+    let mut busy = HashSet::new();
+    for chunk in ids.chunks(ROWS_PER_STATEMENT) {
+        let found: Vec<Vec<u8>> = each!(&mut *conn, c => {
+            let mut sql = QueryBuilder::<Db>::new(BUSY);
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|id| { list.push_bind(id.to_vec()); });
+            sql.push(")");
+            sql.build_query_scalar().fetch_all(c).await?
+        });
+        busy.extend(found);
+    }
+    Ok(busy)
 }
 
 fn duty((area, kind, person): (i64, String, Vec<u8>)) -> Result<Duty> {
@@ -298,20 +312,14 @@ pub async fn put_duties(
     district: DistrictCode,
     duties: &[(u64, DutyKind, PersonId)],
 ) -> Result<()> {
-    for chunk in duties.chunks(ROWS_PER_STATEMENT) {
-        each!(conn, c => {
-            let mut sql = QueryBuilder::<Db>::new("INSERT INTO duty (district, area, kind, person) ");
-            sql.push_values(chunk, |mut row, (area, kind, person)| {
-                row.push_bind(district.as_i64())
-                    .push_bind(area.cast_signed())
-                    .push_bind(kind.as_str())
-                    .push_bind(person.0.as_bytes().to_vec());
-            });
-            sql.push(" ON CONFLICT DO NOTHING");
-            sql.build().execute(c).await.map(drop)?;
-        });
-    }
-    Ok(())
+    Insert::into("duty", district.as_i64(), duties)
+        .integer("area", |(area, ..)| area.cast_signed())
+        .text("kind", |(_, kind, _)| kind.as_str())
+        .bytes("person", |(.., person)| person.0.as_bytes())
+        .on_conflict("DO NOTHING")
+        .rows()
+        .write(conn)
+        .await
 }
 
 #[cfg(test)]
@@ -325,11 +333,13 @@ mod tests {
         let store = Store::open(&DatabaseUrl::sqlite(&dir.path().join("guli.db")), None).await.unwrap();
         let mut reader = store.read().await.unwrap();
         let Conn::Sqlite(conn) = reader.conn() else { panic!("another database") };
-        for sql in [IDLE.to_owned(), format!("SELECT {COLUMNS} FROM person WHERE district = $1 ORDER BY id")] {
+        let of_district = format!("SELECT {COLUMNS} FROM person WHERE district = $1 ORDER BY id");
+        for sql in [IDLE.to_owned(), of_district, format!("{BUSY}$1)")] {
             let plan = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
             let steps: Vec<(i64, i64, i64, String)> =
                 sqlx::query_as(plan).bind(370_203).fetch_all(&mut *conn).await.unwrap();
-            let scans: Vec<_> = steps.iter().filter(|(.., step)| step.starts_with("SCAN person")).collect();
+            let whole = |step: &str| ["SCAN person", "SCAN duty"].iter().any(|scan| step.starts_with(scan));
+            let scans: Vec<_> = steps.iter().filter(|(.., step)| whole(step)).collect();
             assert!(scans.is_empty(), "{sql}: {scans:?}");
         }
     }

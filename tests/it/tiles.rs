@@ -1,4 +1,4 @@
-//! Tiles as a reader that is not ours reads them: GDAL's driver for Mapbox Vector Tiles.
+//! Tiles and layers as a reader that is not ours reads them: GDAL's drivers for Mapbox Vector Tiles and `GeoJSON`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -155,4 +155,42 @@ async fn another_reader_finds_the_registry_in_the_tiles() {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below 2^8")]
     let whole = read(&anyone, home.path(), "districts", (8, far.0 as u32, far.1 as u32)).await;
     assert_eq!(whole.len(), 1);
+}
+
+#[tokio::test]
+async fn another_reader_finds_a_layer_where_the_registry_has_it() {
+    if !gdal() {
+        return;
+    }
+    let home = Home::with_district();
+    let server = home.demo();
+    let planner = server.with("demo-planner");
+    let places = |collection: &Value| -> BTreeMap<String, (f64, f64)> {
+        let place = |feature: &Value| {
+            let at = [0, 1].map(|i| feature["geometry"]["coordinates"][i].as_f64().unwrap());
+            (feature["properties"]["code"].as_str().unwrap().to_owned(), (at[0], at[1]))
+        };
+        collection["features"].as_array().unwrap().iter().map(place).collect()
+    };
+    let bbox = "120.33,36.11,120.34,36.12";
+    let expected = places(&planner.get(&format!("/v1/layers/covers.geojson?bbox={bbox}")).await.expect(200));
+    assert!(expected.len() > 20, "{}", expected.len());
+    for crs in ["EPSG:4490", "EPSG:4549", "EPSG:4528", "EPSG:3857"] {
+        let path = format!("/v1/layers/covers.geojson?bbox={bbox}&out_crs={crs}");
+        let file = home.path().join("covers.geojson");
+        std::fs::write(&file, planner.get_bytes(&path).await).unwrap();
+        let out = Command::new("ogr2ogr")
+            .args(["-f", "GeoJSON", "/vsistdout/", "-t_srs", "EPSG:4326", "-lco", "COORDINATE_PRECISION=9"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        assert!(out.status.success(), "{crs}: {}", String::from_utf8_lossy(&out.stderr));
+        let found = places(&serde_json::from_slice(&out.stdout).unwrap());
+        assert_eq!(found.len(), expected.len(), "{crs}");
+        for (code, (lon, lat)) in &expected {
+            let (x, y) = found[code];
+            let off = f64::hypot((x - lon) * 90_000.0, (y - lat) * 111_000.0);
+            assert!(off < 1.0, "{crs}: {code} is {off} m off, at {x} {y} instead of {lon} {lat}");
+        }
+    }
 }

@@ -40,9 +40,12 @@ async fn a_file_is_tried_imported_and_imported_again() {
     let file = |content| [("file", Some("covers.csv"), content)];
     let dry = town.import(ADMIN, "?source=370203-WAT01&dry_run=true", &file(GOOD)).await;
     assert_eq!((dry.status.as_u16(), &dry.body["counts"]["created"]), (200, &json!(2)), "{}", dry.body);
+    assert_eq!(dry.header("guli-feed"), "", "a try writes nothing");
     assert_eq!(town.get("/v1/covers?owner=370203-WAT01").key(ADMIN).get().await.body["items"], json!([]));
     let got = town.import(ADMIN, "?source=370203-WAT01", &file(GOOD)).await;
     assert_eq!((got.status.as_u16(), &got.body["counts"]["created"]), (201, &json!(2)), "{}", got.body);
+    let last = town.get("/v1/changes").key(ADMIN).get().await.body["head"].clone();
+    assert_eq!(got.header("guli-feed"), format!("370203:{last}"));
     let at = got.header("location").to_owned();
     assert_eq!(at, format!("/v1/imports/{}", got.body["id"].as_str().unwrap()));
     assert_eq!(town.get(&at).key(ADMIN).get().await.body, got.body);
@@ -215,7 +218,11 @@ async fn an_import_is_told_of_after_the_server_ended_and_made_once_under_its_key
     assert_eq!((first.status.as_u16(), twin.status.as_u16()), (201, 201), "{} {}", first.body, twin.body);
     assert_eq!((&first.body, first.header("location")), (&twin.body, twin.header("location")));
     assert_eq!(first.body["counts"]["created"], 2);
-    assert_eq!(send(&town, key, GOOD).await.header("idempotent-replayed"), "true");
+    let again = send(&town, key, GOOD).await;
+    assert_eq!(again.header("idempotent-replayed"), "true");
+    for got in [&first, &twin, &again] {
+        assert_eq!(got.header("guli-feed"), "370203:2");
+    }
     assert_eq!(send(&town, key, BAD).await.fault().1, "idempotency-mismatch");
     // What was refused may be sent again, mended.
     assert_eq!(send(&town, "another-key-of-16", BAD).await.fault().1, "import-rejected");

@@ -125,6 +125,9 @@ async fn another_coordinate_system_is_said_plainly() {
     let town = Town::open().await;
     let got = town.get("/v1/layers/covers.geojson?out_crs=EPSG:4549").key("demo-planner").get().await;
     assert_eq!(got.body["coordinate_system"], "EPSG:4549");
+    assert_eq!(got.body["crs"]["properties"]["name"], "urn:ogc:def:crs:EPSG::4549");
+    let without_code = town.get("/v1/layers/covers.geojson?out_crs=BD-09").key("demo-planner").get().await;
+    assert_eq!((&without_code.body["coordinate_system"], &without_code.body["crs"]), (&json!("BD-09"), &Value::Null));
     let x = got.body["features"][1]["geometry"]["coordinates"][0].as_f64().unwrap();
     assert!((533_000.0..534_500.0).contains(&x), "{x}");
     let lines = town.get("/v1/layers/covers.geojsonl?out_crs=GCJ-02").key("demo-planner").get().await;

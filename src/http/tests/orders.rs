@@ -188,3 +188,87 @@ async fn lists_are_narrowed_ordered_and_paged() {
         assert_eq!((seen, &rest.body["next"]), (both.to_vec(), &Value::Null), "{sort}");
     }
 }
+
+#[tokio::test]
+async fn a_page_of_what_is_near_reads_no_more_than_it_shows() {
+    let town = Town::open().await;
+    let mut orders = Vec::new();
+    for lon in [120.3750, 120.3752, 120.3754, 120.3756] {
+        let pin = json!({"position": {"lon": lon, "lat": 36.115}, "damage": "loose"});
+        let got = town.post("/v1/reports").json(pin).await;
+        orders.push(got.body["work_order"]["code"].as_str().unwrap().to_owned());
+    }
+    // Whoever reads the last one fails.
+    town.sql("UPDATE work_order SET assignee = '?' WHERE number = (SELECT max(number) FROM work_order)".to_owned())
+        .await;
+    for sort in ["distance", "due", "updated"] {
+        for status in ["", "&status=open"] {
+            let path = format!("/v1/work-orders?near=120.375,36.115&radius_m=500&sort={sort}{status}&limit=");
+            let page = town.get(&format!("{path}2")).key("demo-dispatcher").get().await;
+            let codes: Vec<_> = page.body["items"]
+                .as_array()
+                .unwrap_or_else(|| panic!("{path} {}", page.body))
+                .iter()
+                .map(|item| &item["code"])
+                .collect();
+            assert_eq!(codes, [&orders[0], &orders[1]], "{path}");
+            let all = town.get(&format!("{path}3")).key("demo-dispatcher").get().await;
+            assert_eq!(all.status, 500, "the last is needed to know that there is another page");
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_of_what_is_near_are_one_list() {
+    let town = Town::with_neighbour().await;
+    for n in 0..60_u32 {
+        let (east, north) = (f64::from(n * 7 % 30) * 0.000_9, f64::from(n * 11 % 13) * 0.000_9);
+        let pin = json!({"position": {"lon": 120.371 + east, "lat": 36.112 + north}, "damage": "loose"});
+        let got = town.post("/v1/reports").json(pin).await;
+        let code = got.body["work_order"]["code"].as_str().unwrap().to_owned();
+        if n % 3 == 0 {
+            town.act("demo-crew", &code, "accept", json!({})).await;
+        }
+    }
+    town.sql("UPDATE work_order SET status = 'closed', closed_at = opened_at WHERE number % 5 = 0".to_owned()).await;
+    let town = town.reopened().await;
+    let then = town.guli.context.clock.now();
+    let department = vec![Scope::Unit("370203-DRA01".parse().unwrap())];
+    let department = town.guli.create_key(Role::Department, department, "k".to_owned()).await.unwrap().secret;
+    for key in ["demo-dispatcher", "demo-crew", &department] {
+        for narrowed in [
+            "",
+            "&status=open",
+            "&status=accepted",
+            "&status=closed",
+            &format!("&as_of={then}"),
+            &format!("&status=open&grid={WEST}"),
+        ] {
+            let all = town.get(&format!("/v1/work-orders?limit=1000{narrowed}")).key(key).get().await.body;
+            let around = format!("near=120.381,36.118&radius_m=700{narrowed}");
+            for sort in ["distance", "due", "updated"] {
+                let (mut seen, mut cursor) = (Vec::new(), String::new());
+                loop {
+                    let path = format!("/v1/work-orders?{around}&sort={sort}&limit=4{cursor}");
+                    let page = town.get(&path).key(key).get().await.body;
+                    seen.extend(page["items"].as_array().unwrap_or_else(|| panic!("{path} {page}")).iter().cloned());
+                    let Some(next) = page["next"].as_str() else { break };
+                    cursor = format!("&cursor={next}");
+                }
+                let center = Position::new(120.381, 36.118).unwrap();
+                let is_near = |item: &&Value| {
+                    let at = |member: &str| item["position"][member].as_f64().unwrap();
+                    center.distance_m(Position::new(at("lon"), at("lat")).unwrap()) <= 700.0
+                };
+                let codes = |items: &mut dyn Iterator<Item = &Value>| -> std::collections::BTreeSet<String> {
+                    items.map(|item| item["code"].as_str().unwrap().to_owned()).collect()
+                };
+                let expected = codes(&mut all["items"].as_array().unwrap().iter().filter(is_near));
+                assert_eq!(codes(&mut seen.iter()), expected, "{key} {around} {sort}");
+                assert_eq!(seen.len(), expected.len(), "each once: {key} {around} {sort}");
+                let distances: Vec<_> = seen.iter().map(|item| item["distance_m"].as_f64().unwrap()).collect();
+                assert!(sort != "distance" || distances.is_sorted(), "{key} {around} {distances:?}");
+            }
+        }
+    }
+}

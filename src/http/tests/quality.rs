@@ -323,6 +323,30 @@ async fn ground_people_and_units_that_do_not_fit_are_found() {
 }
 
 #[tokio::test]
+async fn who_stands_for_a_grid_elsewhere_is_not_without_one() {
+    let town = Town::seeded(async |writer| {
+        seed(writer).await;
+        seed_neighbour(writer).await;
+        let code: DistrictCode = "370203".parse().unwrap();
+        let conn = &mut writer.conn();
+        let person = |id: u128| Person {
+            id: PersonId(Uuid::from_u128(id)),
+            district: code,
+            source: "town".into(),
+            external_id: id.to_string(),
+            organization: Some("370203-WAT01".parse().unwrap()),
+            version: 1,
+        };
+        people::put(conn, code, 1, &[person(8), person(9)]).await.unwrap();
+        let elsewhere = (370_213_001_001_001, DutyKind::Patrol, PersonId(Uuid::from_u128(9)));
+        people::put_duties(conn, "370213".parse().unwrap(), &[elsewhere]).await.unwrap();
+    })
+    .await;
+    let idle = Uuid::from_u128(8).to_string();
+    assert_eq!(town.wrong("?rule=person-without-area").await, pairs([("person-without-area", &idle)]));
+}
+
+#[tokio::test]
 async fn a_finding_is_accepted_with_a_reason_and_opened_again() {
     let town = Town::open().await;
     let registry = town.get("/v1/resolve?lon=120.375&lat=36.12").get().await.body["registry_version"].clone();

@@ -1,0 +1,87 @@
+//! Imports of many districts by a process of their own.
+
+use std::fs;
+use std::path::Path;
+
+use super::*;
+use crate::service::Opening;
+use crate::store::DatabaseUrl;
+
+/// A district of 0.01° from this longitude on, with one cover of its water company.
+fn deliver(folder: &Path, code: u32, west: f64, cover: f64) {
+    let east = west + 0.01;
+    let ring = json!([[west, 36.11], [east, 36.11], [east, 36.12], [west, 36.12], [west, 36.11]]);
+    let feature = json!({
+        "type": "Feature", "properties": {"code": code.to_string(), "name": "区"},
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+    });
+    let collection = json!({"type": "FeatureCollection", "features": [feature]});
+    let unit = format!("{code}-WAT01");
+    let profiles = format!(
+        "[[profile]]\nname = \"district\"\nfile = \"district.geojson\"\nkind = \"district\"\n\
+         [[profile]]\nname = \"units\"\nfile = \"units.csv\"\nkind = \"organizations\"\n\
+         [[profile]]\nname = \"covers\"\nfile = \"covers.csv\"\nkind = \"covers\"\nsource = \"{unit}\"\n"
+    );
+    fs::create_dir_all(folder).unwrap();
+    for (file, text) in [
+        ("import.toml", profiles),
+        ("district.geojson", collection.to_string()),
+        ("units.csv", format!("code,name,kind\n{unit},水务,utility\n")),
+        ("covers.csv", format!("external_id,category,owner,lon,lat\n1,0101,{unit},{cover},36.115\n")),
+    ] {
+        fs::write(folder.join(file), text).unwrap();
+    }
+}
+
+fn import(guli: &Arc<Guli>, path: &Path) -> Vec<Report> {
+    let none = || None::<String>;
+    let request = ImportRequest {
+        path: path.to_owned(),
+        profiles: None,
+        profile: none(),
+        kind: none(),
+        crs: none(),
+        source: none(),
+        district: none(),
+        dry_run: false,
+        keep_going: false,
+        rows_to: None,
+    };
+    let answer = handle(guli, Request::Import(request), &mut |_| true).unwrap();
+    serde_json::from_value(answer).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_districts_only_what_an_import_needs_is_in_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = dir.path().join("world");
+    // Two that share an edge, at which both have a cover, and one far off that comes between them.
+    deliver(&world.join("1"), 370_203, 120.37, 120.379_999);
+    deliver(&world.join("2"), 370_213, 121.37, 121.375);
+    deliver(&world.join("3"), 370_212, 120.38, 120.380_001);
+    let database = DatabaseUrl::sqlite(&dir.path().join("guli.db"));
+    let opening = Opening { database, key_file: dir.path().join("guli.key"), is_lean: true, ..Opening::default() };
+    let (guli, _writer) = Guli::connect(opening).await.unwrap();
+    let guli = Arc::new(guli);
+    let held = |guli: &Guli| guli.districts().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let (done, guli) = tokio::task::spawn_blocking(move || {
+        let first = import(&guli, &world);
+        let held_first = held(&guli);
+        let again = import(&guli, &world.join("2"));
+        ((first, held_first, again, held(&guli)), guli)
+    })
+    .await
+    .unwrap();
+    let (first, held_first, again, held_again) = done;
+    assert!(
+        first.len() == 9 && first.iter().all(|report| !report.rejected && report.counts.created == 1),
+        "{first:#?}"
+    );
+    assert_eq!(held_first, ["370203", "370212"]);
+    let findings: Vec<_> = first.iter().flat_map(|report| &report.findings).collect();
+    let beside = english(findings[0].detail.clone());
+    assert!(findings.len() == 1 && beside.contains("of 370203-WAT01"), "{findings:#?}");
+    assert!(again.len() == 3 && again.iter().all(|report| report.counts.unchanged == 1), "{again:#?}");
+    assert_eq!(held_again, ["370213"]);
+    Arc::into_inner(guli).unwrap().close().await;
+}
