@@ -156,6 +156,42 @@ async fn nothing_is_lost(servers: &[&Server<'_>], journals: &mut [Vec<Entry>]) {
     }
 }
 
+/// A server that has just written to a district writes the next reports without a look at what is stored: a key that was
+/// used and what others wrote meanwhile are noticed all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_written_without_a_look_is_answered_as_with_one() {
+    let Some(postgres) = PostgresServer::stopped_with_district() else { return };
+    postgres.pg_ctl_start_with("-c log_statement=all");
+    let home = Home::with_district();
+    let servers = [(); 2].map(|()| serve(&home, &postgres.address()));
+    ready(&servers.each_ref()).await;
+    let (here, there) = (servers[0].anyone(), servers[1].anyone());
+    let covers = servers[0].with("demo-admin").get("/v1/covers?limit=40").await.expect(200);
+    let mut covers = covers["items"].as_array().unwrap().iter().map(|cover| cover["code"].as_str().unwrap().to_owned());
+    let mut fresh = || json!({ "cover": covers.next().unwrap(), "damage": "noisy" });
+    let mut opened = std::collections::BTreeSet::new();
+    for round in 0..20 {
+        let (key, report) = (format!("without-a-look-{round:08}"), fresh());
+        let keyed = [("Idempotency-Key", key.as_str())];
+        let first = here.post("/v1/reports", &keyed, &report).await;
+        let order = first.expect(201)["work_order"]["code"].as_str().unwrap().to_owned();
+        assert!(opened.insert(order), "{first:?}");
+        let again = here.post("/v1/reports", &keyed, &report).await;
+        assert_eq!((again.status, &again.text), (first.status, &first.text));
+        // Refused for the key, whether it would be accepted or not.
+        for damage in ["broken", "purple"] {
+            let other = json!({ "cover": report["cover"], "damage": damage });
+            here.post("/v1/reports", &keyed, &other).await.problem(422, "idempotency-mismatch");
+        }
+        let other = there.post("/v1/reports", &[], &fresh()).await.expect(201);
+        assert!(opened.insert(other["work_order"]["code"].as_str().unwrap().to_owned()), "{other}");
+    }
+    assert!(postgres.log().contains("WITH head AS (UPDATE district_head"), "every group took a look");
+    let reported = feed(&servers[0]).await.iter().filter(|event| is_of_a_report(event)).count();
+    assert_eq!(reported, 40);
+    remembers_what_is_stored(&home, &postgres.address(), &servers.each_ref()).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_come_and_go_under_load() {
     let Some(postgres) = PostgresServer::with_district() else { return };

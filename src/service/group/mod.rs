@@ -111,9 +111,12 @@ pub(super) async fn run_from_memory(
         return Ok(None);
     }
     let catalog = context.index.catalog(district).unwrap_or_default();
-    // A reply that is kept already is found by its key being taken.
     let mut group = Group::new(context, district, &catalog, head, now, Vec::new(), Vec::new());
     let answers = group.decide_all(&mut conn.conn(), commands, settled).await?;
+    // That a reply is kept already is noticed by its key being taken, which only what is written takes.
+    if answers.iter().any(|answer| matches!(answer, Answer::Refused(_))) {
+        return Ok(None);
+    }
     let written = conn.write_unlocked(district, (&was, &group.head), group.rows(&group.changes())).await?;
     Ok(written.then(|| (answers, group.effects(was.seq))))
 }
