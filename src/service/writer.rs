@@ -22,7 +22,7 @@ use super::group::Ran;
 use super::{Context, group};
 use crate::domain::id::DistrictCode;
 use crate::store::head::Head;
-use crate::store::{Result as StoreResult, Store, StoreError, WriteConn, corrupt};
+use crate::store::{Result as StoreResult, Store, StoreError, WriteConn, Writing, corrupt};
 
 /// Commands of one commit group.
 const GROUP: usize = 256;
@@ -247,7 +247,7 @@ struct Task {
     context: Arc<Context>,
     store: Store,
     conn: Option<WriteConn>,
-    /// Of a server, the district and the head as the last group left it over `conn`.
+    /// Of a server that takes a group as one statement: the district and the head as the last one left it over `conn`.
     left: Option<(DistrictCode, Head)>,
     receiver: mpsc::Receiver<Message>,
 }
@@ -410,8 +410,8 @@ impl Task {
 
     /// Shows what a group has changed.
     fn committed(&mut self, conn: WriteConn, district: DistrictCode, effects: group::Effects) {
+        self.left = (conn.writing() == Writing::Together).then_some((district, effects.head));
         self.conn = Some(conn);
-        self.left = (!self.store.is_exclusive()).then_some((district, effects.head));
         for order in effects.changed {
             super::load::show(&self.context, &order);
         }
