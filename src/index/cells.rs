@@ -11,6 +11,9 @@ const FEWEST: usize = 16_384;
 /// The side of the smallest cells, in 1e-8°: about 24 m. A pin reaches further.
 const NARROWEST: f64 = 22_000.0;
 
+/// How many times as many covers as were expected make cells so full that narrower ones are worth their making.
+const FULL: usize = 4;
+
 /// Ends a list.
 const NONE: u32 = u32::MAX;
 
@@ -47,6 +50,8 @@ pub(super) struct Cells {
     first: Vec<u32>,
     /// The slot after each slot in its cell.
     next: Vec<u32>,
+    /// With more slots than that narrower cells are better.
+    room: usize,
 }
 
 impl Cells {
@@ -54,9 +59,17 @@ impl Cells {
     pub(super) fn over((low, high): (Spot, Spot), covers: usize) -> Self {
         let length = |low: i32, high: i32| (f64::from(high) - f64::from(low)).max(1.0);
         let area = length(low.x, high.x) * length(low.y, high.y);
-        let side = (area / covers.max(FEWEST) as f64).sqrt().max(NARROWEST);
+        let covers = covers.max(FEWEST);
+        let side = (area / covers as f64).sqrt();
+        let room = if side > NARROWEST { FULL * covers } else { usize::MAX };
+        let side = side.max(NARROWEST);
         let (east, north) = (Axis::new(low.x, high.x, side), Axis::new(low.y, high.y, side));
-        Self { east, north, first: vec![NONE; east.count as usize * north.count as usize], next: Vec::new() }
+        Self { east, north, first: vec![NONE; east.count as usize * north.count as usize], next: Vec::new(), room }
+    }
+
+    /// Whether narrower ones are better by now.
+    pub(super) fn are_full(&self) -> bool {
+        self.next.len() > self.room
     }
 
     /// Makes room for the slots of this many covers.

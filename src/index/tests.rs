@@ -338,6 +338,28 @@ proptest! {
     }
 }
 
+/// Past 65,536 covers the cells of a district that was empty are made narrower.
+#[test]
+fn many_that_came_one_by_one_are_found_as_if_they_had_come_at_once() {
+    const COVERS: u32 = 66_000;
+    let all = || area(&[(square(300.0, 0.0, 20_000.0), vec![])]);
+    let empty = || DistrictBuilder::new(snapshot("370202", all(), vec![("001001001", all())])).unwrap();
+    let place = |n: u32| (301.0 + f64::from(n * 7_919 % 19_997), f64::from(n * 104_729 % 19_993));
+    let covers = || (1..=COVERS).map(|n| cover(n, place(n).0, place(n).1));
+    let (grown, at_once) = (Index::default(), Index::default());
+    grown.replace(empty().finish());
+    covers().for_each(|cover| grown.put_cover(cover).unwrap());
+    let mut builder = empty();
+    covers().for_each(|cover| builder.cover(cover).unwrap());
+    at_once.replace(builder.finish());
+    for n in (1..=COVERS).step_by(1_000) {
+        let (x, y) = place(n);
+        let near = grown.covers_near(at(x, y), 150.0);
+        assert!(near.iter().any(|(found, _)| found.code == cover(n, x, y).code));
+        assert_eq!(near, at_once.covers_near(at(x, y), 150.0));
+    }
+}
+
 #[test]
 fn a_label_stands_inside_its_area() {
     let index = index([]);

@@ -6,7 +6,7 @@ use futures_util::TryStreamExt as _;
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::{Conn, Result, corrupt, each};
+use super::{Conn, Result, corrupt, dialect, each};
 use crate::domain::catalog::CategoryCode;
 use crate::domain::cover::{Accuracy, Cover, LoadClass, Material, Place, Shape, Spec, Status};
 use crate::domain::id::{CoverCode, CoverId, DistrictCode, GridCode, ImportId, OrgCode};
@@ -323,19 +323,20 @@ pub async fn sources(
     district: DistrictCode,
     codes: &[CoverCode],
 ) -> Result<Vec<(CoverCode, String)>> {
-    sources_in(conn, "cover", district, codes).await
+    sources_in(conn, ("cover", "INDEXED BY sqlite_autoindex_cover_2"), district, codes).await
 }
 
 async fn sources_in(
     conn: &mut Conn<'_>,
-    table: &'static str,
+    (table, index): (&'static str, &'static str),
     district: DistrictCode,
     codes: &[CoverCode],
 ) -> Result<Vec<(CoverCode, String)>> {
     let mut found = Vec::new();
+    let index = dialect::by(conn, index);
     for chunk in codes.chunks(super::ROWS_PER_STATEMENT) {
         let rows: Vec<(i64, String)> = each!(&mut *conn, c => {
-            let mut sql = QueryBuilder::<Db>::new(format!("SELECT code, source FROM {table} WHERE district = "));
+            let mut sql = QueryBuilder::<Db>::new(format!("SELECT code, source FROM {table} {index} WHERE district = "));
             sql.push_bind(district.as_i64()).push(" AND code IN (");
             let mut list = sql.separated(", ");
             chunk.iter().for_each(|code| { list.push_bind(code.number().cast_signed()); });
@@ -362,7 +363,7 @@ pub async fn former_sources(
     if any.is_none() {
         return Ok(Vec::new());
     }
-    sources_in(conn, "cover_version", district, codes).await
+    sources_in(conn, ("cover_version", "INDEXED BY cover_version_code"), district, codes).await
 }
 
 /// Those of these codes that covers have or once had.
@@ -385,4 +386,41 @@ pub async fn last_sequence(conn: &mut Conn<'_>, district: DistrictCode, category
         .fetch_one(c)
         .await?);
     Ok(last.map_or(0, |last| u32::try_from(last.unsigned_abs() - first).unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::domain::catalog::CategoryCode;
+    use crate::store::{DatabaseUrl, Store};
+
+    /// Many codes are looked up one by one, however many covers there are.
+    #[tokio::test]
+    async fn codes_are_found_without_reading_all_covers() {
+        const COVERS: u32 = 20_000;
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&DatabaseUrl::sqlite(&dir.path().join("guli.db")), None).await.unwrap();
+        let mut writer = store.write().await.unwrap();
+        let Conn::Sqlite(file) = writer.conn() else { panic!("another database") };
+        let sql = format!(
+            "WITH RECURSIVE one (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM one WHERE n < {COVERS}) \
+             INSERT INTO cover (district, code, id, lon, lat, accuracy, status, version, seq_from, source) \
+             SELECT 370203, 3702030103000000 + n, randomblob(16), 120.3, 36.1, 'A', 'in_service', 1, 1, 's/' || n FROM one"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut *file).await.unwrap();
+        let steps = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&steps);
+        file.lock_handle().await.unwrap().set_progress_handler(10, move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            true
+        });
+        let (district, storm) = (DistrictCode::from_number(370_203).unwrap(), CategoryCode::from_number(103).unwrap());
+        let codes: Vec<_> = (1..=400).map(|n| CoverCode::new(district, storm, 50 * n).unwrap()).collect();
+        let found = sources(&mut Conn::Sqlite(file), district, &codes).await.unwrap();
+        assert_eq!(found.len(), codes.len());
+        assert!(steps.load(Ordering::Relaxed) < 2_000, "{} times ten steps", steps.load(Ordering::Relaxed));
+    }
 }
