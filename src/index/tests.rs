@@ -344,7 +344,7 @@ fn many_that_came_one_by_one_are_found_as_if_they_had_come_at_once() {
     const COVERS: u32 = 66_000;
     let all = || area(&[(square(300.0, 0.0, 20_000.0), vec![])]);
     let empty = || DistrictBuilder::new(snapshot("370202", all(), vec![("001001001", all())])).unwrap();
-    let place = |n: u32| (301.0 + f64::from(n * 7_919 % 19_997), f64::from(n * 104_729 % 19_993));
+    let place = |n: u32| (301.0 + f64::from(n % 250 * 79), f64::from(n / 250 * 75));
     let covers = || (1..=COVERS).map(|n| cover(n, place(n).0, place(n).1));
     let (grown, at_once) = (Index::default(), Index::default());
     grown.replace(empty().finish());
