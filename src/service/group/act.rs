@@ -23,7 +23,7 @@ const WHEREABOUTS_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// How far from an order the cover of a named category may lie.
 const IDENTIFY_REACH_M: f64 = 30.0;
 
-impl Group<'_> {
+impl Group {
     pub(super) async fn act(
         &mut self,
         conn: &mut Conn<'_>,

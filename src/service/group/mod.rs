@@ -1,11 +1,15 @@
 //! One commit group: load what the commands need, decide each in order, write it all at once.
 
 mod act;
+mod growing;
 mod report;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+
+pub(super) use growing::Growing;
 
 use super::catch_up::CaughtUp;
 use super::command::{Answer, Asked, Command, Idempotency, OrderView, What};
@@ -24,7 +28,7 @@ use crate::store::idempotency::{Kept, Slot};
 use crate::store::orders::{Change, StoredOrder};
 use crate::store::personal::{self, PersonalData, Purpose};
 use crate::store::reports::{Accepted, StoredReport};
-use crate::store::{self, Conn, Rows, StoreError, WriteConn, Writing, events, head, idempotency, orders, reports};
+use crate::store::{self, Conn, Rows, StoreError, Writing, events, head, idempotency, orders, reports};
 
 /// How long a reporter's name and phone are kept once the order is closed.
 const REPORTER_KEPT: SignedDuration = SignedDuration::from_hours(180 * 24);
@@ -50,7 +54,7 @@ pub(super) enum Ran<T> {
 
 /// Runs the group within an open transaction that holds the district's `head`. An error fails the whole group.
 pub(super) async fn run(
-    context: &Context,
+    context: &Arc<Context>,
     conn: &mut Conn<'_>,
     writing: Writing,
     district: DistrictCode,
@@ -80,45 +84,10 @@ pub(super) async fn run(
         What::Report(_) => None,
     });
     context.introduce(conn, district, handed_to).await?;
-    let catalog = context.index.catalog(district).unwrap_or_default();
-    let mut group = Group::new(context, district, &catalog, head, now, kept, loaded);
+    let mut group = Group::new(context, district, head, now, kept, loaded);
     let answers = group.decide_all(conn, commands, settled).await?;
     group.write(conn, writing).await?;
     Ok(Ran::Decided((answers, group.effects(before))))
-}
-
-/// Runs a group that can be decided by what is in memory, where the head was left at `was` by this process and memory has
-/// come that far: one statement, which does nothing should others have written to the district since. `None` where it
-/// did nothing, and of a group for which something must be read.
-pub(super) async fn run_from_memory(
-    context: &Context,
-    conn: &mut WriteConn,
-    district: DistrictCode,
-    was: Head,
-    commands: &[Command],
-) -> std::result::Result<Option<(Vec<Answer>, Effects)>, StoreError> {
-    let is_new = |command: &Command| matches!(&command.what, What::Report(report) if report.report.joins.is_none());
-    let is_current = context.index.registry_seq(district) == Some(was.registry_seq.unsigned_abs())
-        && context.progress.of(district) == Some(was.seq);
-    if !is_current || !commands.iter().all(is_new) {
-        return Ok(None);
-    }
-    let mut head = was;
-    let now = head.advance(context.clock.now());
-    let settled = settle_all(context, district, commands);
-    let (covers, _) = needed(context, commands, &settled);
-    if covers.into_iter().any(|cover| context.index.order_on(cover).is_some()) {
-        return Ok(None);
-    }
-    let catalog = context.index.catalog(district).unwrap_or_default();
-    let mut group = Group::new(context, district, &catalog, head, now, Vec::new(), Vec::new());
-    let answers = group.decide_all(&mut conn.conn(), commands, settled).await?;
-    // That a reply is kept already is noticed by its key being taken, which only what is written takes.
-    if answers.iter().any(|answer| matches!(answer, Answer::Refused(_))) {
-        return Ok(None);
-    }
-    let written = conn.write_unlocked(district, (&was, &group.head), group.rows(&group.changes())).await?;
-    Ok(written.then(|| (answers, group.effects(was.seq))))
 }
 
 /// What is settled of each report, in memory.
@@ -166,10 +135,10 @@ struct Working {
     changed: bool,
 }
 
-struct Group<'a> {
-    context: &'a Context,
+struct Group {
+    context: Arc<Context>,
     district: DistrictCode,
-    catalog: &'a Catalog,
+    catalog: Arc<Catalog>,
     head: Head,
     now: Timestamp,
     kept: HashMap<Slot, Kept>,
@@ -182,11 +151,10 @@ struct Group<'a> {
     closing: Vec<Closing>,
 }
 
-impl<'a> Group<'a> {
+impl Group {
     fn new(
-        context: &'a Context,
+        context: &Arc<Context>,
         district: DistrictCode,
-        catalog: &'a Catalog,
         head: Head,
         now: Timestamp,
         kept: Vec<Kept>,
@@ -203,9 +171,9 @@ impl<'a> Group<'a> {
             orders.insert(order.code, Working { was: Some(was), order, changed: false });
         }
         Self {
-            context,
+            context: Arc::clone(context),
             district,
-            catalog,
+            catalog: context.index.catalog(district).unwrap_or_default(),
             head,
             now,
             kept: kept.into_iter().filter(|k| k.expires > now).map(|k| (k.slot.clone(), k)).collect(),
@@ -219,8 +187,8 @@ impl<'a> Group<'a> {
         }
     }
 
-    fn rules(&self) -> Rules<'a> {
-        Rules { catalog: self.catalog, calendar: &self.context.calendar }
+    fn rules(&self) -> Rules<'_> {
+        Rules { catalog: &self.catalog, calendar: &self.context.calendar }
     }
 
     async fn decide_all(
@@ -252,6 +220,11 @@ impl<'a> Group<'a> {
             (What::Report(_), None) => Err(ServiceError::Internal("a report was not settled".to_owned())),
             (What::Act(act), _) => self.act(conn, &command.actor, act).await?,
         };
+        self.answer(command, done)
+    }
+
+    /// The answer to a command that was decided; it is kept for whoever asks again.
+    fn answer(&mut self, command: &Command, done: Result<Reply>) -> std::result::Result<Answer, StoreError> {
         Ok(match done {
             Ok(reply) => {
                 self.keep(command.idempotency.as_ref(), &reply)?;

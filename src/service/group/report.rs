@@ -26,7 +26,7 @@ pub(super) fn in_the_future() -> Said {
     say!("it lies in the future", "该时间在将来")
 }
 
-impl Group<'_> {
+impl Group {
     pub(super) fn report(
         &mut self,
         actor: &Actor,
