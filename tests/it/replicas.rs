@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::Home;
@@ -189,6 +190,51 @@ async fn what_is_written_without_a_look_is_answered_as_with_one() {
     assert!(postgres.log().contains("WITH head AS (UPDATE district_head"), "every group took a look");
     let reported = feed(&servers[0]).await.iter().filter(|event| is_of_a_report(event)).count();
     assert_eq!(reported, 40);
+    remembers_what_is_stored(&home, &postgres.address(), &servers.each_ref()).await;
+}
+
+/// Reports that come while others are being written are decided before those are stored: still a cover has one open order,
+/// and a key one report.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reports_at_once_open_one_order_for_a_cover() {
+    let Some(postgres) = PostgresServer::with_district() else { return };
+    let home = Home::with_district();
+    let servers = [(); 2].map(|()| serve(&home, &postgres.address()));
+    ready(&servers.each_ref()).await;
+    let admin = servers[0].with("demo-admin");
+    let covers = admin.get("/v1/covers?limit=480").await.expect(200);
+    let covers: Vec<&str> =
+        covers["items"].as_array().unwrap().iter().filter_map(|item| item["code"].as_str()).collect();
+    // Eight at once, each of which reports cover after cover twice: a moment apart, or under one key. Of the first half
+    // one server takes both, of the second each takes one.
+    let (one, both) = covers.split_at(covers.len() / 2);
+    for (covers, other) in [(one, &servers[0]), (both, &servers[1])] {
+        let pairs = covers.chunks(covers.len() / 8).map(|covers| {
+            let clients = [servers[0].anyone(), other.anyone()];
+            async move {
+                for (n, cover) in covers.iter().enumerate() {
+                    let is_one_key = n % 3 == 0;
+                    let report = |second: bool| {
+                        let key = format!("at-once-{cover}-{}", second && !is_one_key);
+                        let client = &clients[usize::from(second)];
+                        async move {
+                            tokio::time::sleep(Duration::from_millis(if second { random(4) as u64 } else { 0 })).await;
+                            let report = json!({ "cover": cover, "damage": "noisy" });
+                            client.post("/v1/reports", &[("Idempotency-Key", &key)], &report).await.expect(201)
+                        }
+                    };
+                    let (first, second) = tokio::join!(report(false), report(true));
+                    assert_eq!(first["work_order"]["code"], second["work_order"]["code"], "{first} {second}");
+                    assert_eq!(first == second, is_one_key, "{first} {second}");
+                }
+            }
+        });
+        join_all(pairs).await;
+    }
+    let open = admin.get("/v1/work-orders?limit=1000").await.expect(200);
+    assert_eq!(open["items"].as_array().unwrap().len(), covers.len(), "one order for each cover");
+    let reported = feed(&servers[1]).await.iter().filter(|event| is_of_a_report(event)).count();
+    assert_eq!(reported, 2 * covers.len() - covers.len() / 3);
     remembers_what_is_stored(&home, &postgres.address(), &servers.each_ref()).await;
 }
 
