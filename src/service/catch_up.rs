@@ -34,7 +34,7 @@ impl Context {
             conn.snapshot().await?;
             head::read(&mut conn.conn(), district).await
         };
-        let silent = |_| Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut));
+        let silent = |_| Err(StoreError::silent());
         let Some(head) = tokio::time::timeout(PATIENCE, looked).await.unwrap_or_else(silent)? else { return Ok(()) };
         let conn = &mut conn.conn();
         let Some(mark) = mark else { return self.catch_up(conn, district, &head).await };

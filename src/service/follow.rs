@@ -36,10 +36,6 @@ const NOTICES: Duration = Duration::from_millis(50);
 /// How long a reader waits for a change that another process committed.
 const WAIT: Duration = Duration::from_secs(5);
 
-fn silent() -> StoreError {
-    StoreError::Unavailable(sqlx::Error::PoolTimedOut)
-}
-
 /// The districts that are being followed, and those that could not be read when they were last tried.
 #[derive(Debug, Default)]
 struct Following {
@@ -73,7 +69,7 @@ impl Guli {
             self.know(known).await?;
             Ok(heads)
         };
-        let heads = tokio::time::timeout(PATIENCE, look).await.unwrap_or_else(|_| Err(silent()))?;
+        let heads = tokio::time::timeout(PATIENCE, look).await.unwrap_or_else(|_| Err(StoreError::silent()))?;
         let progress = &self.context.progress;
         let outdated = progress.outdated();
         let position = |district: &DistrictCode| progress.of(*district);

@@ -98,14 +98,15 @@ pub fn rows(district: DistrictCode, head: &Head) -> Rows<'static> {
         .rows()
 }
 
-/// Moves the head on, if nobody else has since it was `was`: the numbers from `$1` on that [`moving`] gives.
-pub(super) const MOVE: &str = "UPDATE district_head SET seq = $2, registry_seq = $3, day = $4, day_counter = $5, \
-                               last_time = $6 WHERE district = $1 AND seq = $7 AND last_time = $8 RETURNING district";
+/// Moves the head on, if nobody else has since it was `was`: the numbers from `$1` on that [`moving`] gives. What goes by
+/// this does not change the registry.
+pub(super) const MOVE: &str = "UPDATE district_head SET seq = $2, day = $3, day_counter = $4, last_time = $5 \
+                               WHERE district = $1 AND seq = $6 AND last_time = $7 RETURNING district";
 
 /// What [`MOVE`] is told.
-pub(super) fn moving(district: DistrictCode, was: &Head, now: &Head) -> [i64; 8] {
-    let Head { seq, registry_seq, day, day_counter, last_time } = *now;
-    [district.as_i64(), seq, registry_seq, day, day_counter, last_time, was.seq, was.last_time]
+pub(super) fn moving(district: DistrictCode, was: &Head, now: &Head) -> [i64; 7] {
+    let Head { seq, registry_seq: _, day, day_counter, last_time } = *now;
+    [district.as_i64(), seq, day, day_counter, last_time, was.seq, was.last_time]
 }
 
 /// The first head of a new district.

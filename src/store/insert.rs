@@ -9,7 +9,7 @@ use sqlx::postgres::PgArguments;
 use sqlx::{Arguments as _, AssertSqlSafe, PgConnection, QueryBuilder, Sqlite, SqliteConnection};
 
 use super::head::{self, Head};
-use super::{Conn, ROWS_PER_STATEMENT, Result};
+use super::{Conn, ROWS_PER_STATEMENT, Result, StoreError};
 use crate::domain::id::DistrictCode;
 
 /// The values of a column, one for each row.
@@ -164,7 +164,7 @@ const FEW: usize = 16;
 pub async fn write<'a>(conn: &mut Conn<'_>, writing: Writing, rows: impl IntoIterator<Item = Rows<'a>>) -> Result<()> {
     let rows: Vec<Rows<'a>> = rows.into_iter().filter(|rows| rows.count > 0).collect();
     match conn {
-        Conn::Sqlite(c) => in_file(c, &rows).await?,
+        Conn::Sqlite(c) => in_file(c, "", &rows).await?,
         Conn::Postgres(c) if writing == Writing::Apart => {
             for rows in rows {
                 together(c, vec![rows]).await?;
@@ -175,9 +175,14 @@ pub async fn write<'a>(conn: &mut Conn<'_>, writing: Writing, rows: impl IntoIte
     Ok(())
 }
 
-async fn in_file(conn: &mut SqliteConnection, rows: &[Rows<'_>]) -> Result<()> {
+/// Few rows are one text with what comes before them.
+async fn in_file(conn: &mut SqliteConnection, before: &'static str, rows: &[Rows<'_>]) -> Result<()> {
     let is_few = rows.iter().map(|rows| rows.count).sum::<usize>() <= FEW;
-    let mut sql = QueryBuilder::new("");
+    let mut sql = QueryBuilder::new(before);
+    if !is_few && !before.is_empty() {
+        sqlx::raw_sql(before).execute(&mut *conn).await?;
+        sql = QueryBuilder::new("");
+    }
     for rows in rows {
         for from in (0..rows.count).step_by(ROWS_PER_STATEMENT) {
             rows.push_values(&mut sql, from..rows.count.min(from + ROWS_PER_STATEMENT));
@@ -209,16 +214,31 @@ async fn together(conn: &mut PgConnection, rows: Vec<Rows<'_>>) -> Result<()> {
     Ok(())
 }
 
-/// Moves the head of a district on and writes what it numbers, as one statement that is its own transaction: whether it
-/// did. It did nothing where others have moved the head since it was `was`, or a row's key is there already.
+/// Moves the head of a district on from where it `was` and writes what it numbers, without a look at what is stored: whether
+/// it did. `PostgreSQL` gets one statement that is its own transaction, and does nothing where others have moved the head
+/// since. In a file nobody else does; the transaction is left open. Neither does anything where a row's key is there already.
 pub async fn write_unlocked<'a>(
-    conn: &mut PgConnection,
+    conn: &mut Conn<'_>,
     district: DistrictCode,
     (was, now): (&Head, &Head),
     rows: impl IntoIterator<Item = Rows<'a>>,
 ) -> Result<bool> {
-    let rows: Vec<Rows<'a>> = rows.into_iter().filter(|rows| rows.count > 0).collect();
-    let moving = head::moving(district, was, now);
+    let anew = |rows: Rows<'a>| Rows { conflict: "", ..rows };
+    let mut rows: Vec<Rows<'a>> = rows.into_iter().filter(|rows| rows.count > 0).map(anew).collect();
+    let written = match conn {
+        Conn::Sqlite(c) => {
+            rows.push(head::rows(district, now));
+            in_file(c, "BEGIN IMMEDIATE; ", &rows).await.map(|()| true)
+        }
+        Conn::Postgres(c) => moved(c, head::moving(district, was, now), rows).await,
+    };
+    match written {
+        Err(StoreError::Database(sqlx::Error::Database(error))) if error.is_unique_violation() => Ok(false),
+        written => written,
+    }
+}
+
+async fn moved(conn: &mut PgConnection, moving: [i64; 7], rows: Vec<Rows<'_>>) -> Result<bool> {
     let mut parts = vec![format!("WITH head AS ({})", head::MOVE)];
     let mut first = moving.len() + 1;
     for (n, rows) in rows.iter().enumerate() {
@@ -226,12 +246,8 @@ pub async fn write_unlocked<'a>(
         first += rows.columns.len();
     }
     let sql = parts.join(", ") + " SELECT COUNT(*) FROM head";
-    let moved = sqlx::query_scalar_with(AssertSqlSafe(sql), arguments(&moving, rows)?);
-    match moved.fetch_one(conn).await {
-        Ok::<i64, _>(moved) => Ok(moved == 1),
-        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(false),
-        Err(error) => Err(error.into()),
-    }
+    let moved: i64 = sqlx::query_scalar_with(AssertSqlSafe(sql), arguments(&moving, rows)?).fetch_one(conn).await?;
+    Ok(moved == 1)
 }
 
 /// Some numbers, and then the columns of rows.

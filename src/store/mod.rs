@@ -105,6 +105,13 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+impl StoreError {
+    /// A server that does not answer, or has no connection to give.
+    pub(crate) const fn silent() -> Self {
+        Self::Unavailable(sqlx::Error::PoolTimedOut)
+    }
+}
+
 fn is_unavailable(code: &str) -> bool {
     if code.len() == 5 {
         matches!(code, "25006" | "55P03") || matches!(&code[..2], "53" | "57" | "08" | "40")

@@ -39,7 +39,7 @@ impl Pools {
         let options = options(url)?;
         // One connection of its own first: a pool says only that it waited in vain.
         let connecting = tokio::time::timeout(PATIENCE, PgConnection::connect_with(&options));
-        let away = || StoreError::Unavailable(sqlx::Error::PoolTimedOut);
+        let away = || StoreError::silent();
         let mut conn = connecting.await.map_err(|_| away())?.map_err(|error| refused(error, &options))?;
         check_version(&mut conn).await?;
         migrate(&mut conn, &options).await?;

@@ -39,7 +39,7 @@ impl Drop for PooledWriter {
 const PATIENCE: Duration = Duration::from_secs(10);
 
 async fn answered(asked: impl Future<Output = Result<()>>) -> Result<()> {
-    let silent = |_| StoreError::Unavailable(sqlx::Error::PoolTimedOut);
+    let silent = |_| StoreError::silent();
     tokio::time::timeout(PATIENCE, asked).await.map_err(silent)?
 }
 
@@ -85,22 +85,27 @@ impl WriteConn {
         }
     }
 
-    /// Writes a commit group without a transaction around it: see [`write_unlocked`]. `false` where that cannot be.
+    /// Whether it takes a commit group without a look at what is stored: all but Citus, which takes no statement that writes
+    /// to several tables.
+    pub fn takes_unlocked(&self) -> bool {
+        matches!(self, Self::Sqlite(_)) || self.writing() == Writing::Together
+    }
+
+    /// Whether what [`write_unlocked`](Self::write_unlocked) writes is committed by that; else a commit follows.
+    pub const fn commits_unlocked(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
+    /// Writes a commit group without a look at what is stored: see [`write_unlocked`].
     pub async fn write_unlocked<'a>(
         &mut self,
         district: DistrictCode,
         heads: (&Head, &Head),
         rows: impl IntoIterator<Item = Rows<'a>>,
     ) -> Result<bool> {
-        if self.writing() == Writing::Apart {
-            return Ok(false);
-        }
         // Until the server has answered, nobody knows what became of it.
         self.set_open(true);
-        let written = match &mut self.conn() {
-            Conn::Sqlite(_) => false,
-            Conn::Postgres(c) => write_unlocked(c, district, heads, rows).await?,
-        };
+        let written = write_unlocked(&mut self.conn(), district, heads, rows).await?;
         self.set_open(false);
         Ok(written)
     }

@@ -39,15 +39,14 @@ impl Growing {
     }
 
     fn begin(context: &Arc<Context>, district: DistrictCode, was: Head, unseen: HashSet<CoverId>) -> Self {
-        let mut head = was;
-        let now = head.advance(context.clock.now());
-        Self { group: Group::new(context, district, head, now, Vec::new(), Vec::new()), was, unseen }
+        let now = context.clock.now();
+        Self { group: Group::new(context, district, was, now, Vec::new(), Vec::new()), was, unseen }
     }
 
     /// Decides a command that needs no look at what is stored; `None` of any other. After an error the group is of no use.
     pub(in crate::service) fn take(&mut self, command: &Command) -> Result<Option<Answer>, StoreError> {
         let What::Report(report) = &command.what else { return Ok(None) };
-        if report.report.joins.is_some() || self.is_late() {
+        if command.district != self.group.district || report.report.joins.is_some() || !self.is_in_time() {
             return Ok(None);
         }
         let Self { group, unseen, .. } = self;
@@ -68,21 +67,25 @@ impl Growing {
         }
     }
 
-    /// Whether what comes now would be said to have come before.
-    fn is_late(&self) -> bool {
-        self.group.context.clock.now().duration_since(self.group.now) > LATEST
+    /// Whether what comes now may have the group's instant: its first report says which that is.
+    fn is_in_time(&mut self) -> bool {
+        let now = self.group.context.clock.now();
+        if self.group.reports.is_empty() {
+            self.group.head = self.was;
+            self.group.now = self.group.head.advance(now);
+        }
+        now.duration_since(self.group.now) <= LATEST
     }
 
-    /// Writes it as one statement that is its own transaction: whether it did. Should others have written to the district
-    /// since, or a key be taken, it does nothing.
+    /// Writes it: whether it did. Should others have written to the district since, or a key be taken, it does nothing.
     pub(in crate::service) async fn write(&self, conn: &mut WriteConn) -> Result<bool, StoreError> {
         let Self { group, was, .. } = self;
         conn.write_unlocked(group.district, (was, &group.head), group.rows(&group.changes())).await
     }
 
-    /// The head as this leaves it.
-    pub(in crate::service) const fn head(&self) -> Head {
-        self.group.head
+    /// The head that it stands on.
+    pub(in crate::service) const fn was(&self) -> Head {
+        self.was
     }
 
     pub(in crate::service) fn effects(self) -> Effects {

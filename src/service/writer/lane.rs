@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Alone, Hot, Message, Patience, Work};
 use crate::domain::id::DistrictCode;
@@ -13,7 +14,7 @@ use crate::service::error::ServiceError;
 use crate::service::group::{Effects, Ran};
 use crate::service::{Context, group, load};
 use crate::store::head::Head;
-use crate::store::{Result as StoreResult, Store, StoreError, WriteConn, Writing, corrupt};
+use crate::store::{Result as StoreResult, Store, StoreError, WriteConn, corrupt};
 
 /// Commands of one commit group.
 pub(super) const GROUP: usize = 256;
@@ -22,8 +23,10 @@ pub(super) const GROUP: usize = 256;
 const CROWD: usize = 4;
 const LINGER: Duration = Duration::from_millis(1);
 
-/// How long a connection of a pool is kept for what may come next, unless others wait for one.
+/// How long a connection of a pool is kept for what may come next, unless others wait for one; and how long while work
+/// goes on, if they do.
 const KEPT: Duration = Duration::from_millis(10);
+const HELD: Duration = Duration::from_millis(100);
 
 /// How long a commit group may take where the database is another process's: less than others wait for the district that
 /// it holds, which a server lets go of whose wire has gone silent.
@@ -49,9 +52,13 @@ impl Failed {
         Self { perhaps_committed: !is_refused || failed.is_away(), ..failed }
     }
 
+    pub(super) const fn at_commit(error: StoreError) -> Self {
+        Self { error, perhaps_committed: true }
+    }
+
     /// A server that went away without a word leaves a connection that is waited for in vain.
     pub(super) const fn silent() -> Self {
-        Self { error: StoreError::Unavailable(sqlx::Error::PoolTimedOut), perhaps_committed: true }
+        Self { error: StoreError::silent(), perhaps_committed: true }
     }
 
     /// The server is not there, so that trying again at once is in vain. A full disk is another matter: less may fit.
@@ -86,6 +93,18 @@ impl Waiting {
         self.hot.is_empty() && self.alone.is_none()
     }
 
+    /// Whether nothing more may be added.
+    const fn is_full(&self) -> bool {
+        self.hot.len() >= GROUP || self.alone.is_some()
+    }
+
+    pub(super) fn add(&mut self, message: Message) {
+        match message {
+            Message::Hot(hot) => self.hot.push(hot),
+            Message::Alone(alone) => self.alone = Some(alone),
+        }
+    }
+
     /// The same behind what came earlier.
     pub(super) fn after(mut self, earlier: impl IntoIterator<Item = Hot>) -> Self {
         self.hot.splice(..0, earlier);
@@ -95,32 +114,44 @@ impl Waiting {
 
 pub(super) struct Lane {
     pub(super) context: Arc<Context>,
-    store: Store,
+    pub(super) store: Store,
     pub(super) conn: Option<WriteConn>,
-    /// Of a server that takes a group as one statement: the district and the head as the last one left it over `conn`.
+    /// Since when it is held.
+    since: Instant,
+    /// The district of the last group, and its head as that left it over `conn`; where the next may be written without a look
+    /// at what is stored.
     pub(super) left: Option<(DistrictCode, Head)>,
+    /// Whether some of what came last were written so.
+    pub(super) is_ahead: bool,
     pub(super) receiver: mpsc::Receiver<Message>,
 }
 
 impl Lane {
-    pub(super) const fn new(context: Arc<Context>, store: Store, receiver: mpsc::Receiver<Message>) -> Self {
-        Self { context, store, conn: None, left: None, receiver }
+    pub(super) fn new(context: Arc<Context>, store: Store, receiver: mpsc::Receiver<Message>) -> Self {
+        Self { context, store, conn: None, since: Instant::now(), left: None, is_ahead: false, receiver }
     }
 
     pub(super) async fn run(mut self) {
         let mut crowd = 0;
         while let Some(first) = self.next().await {
             let waiting = self.gather(first, crowd).await;
-            let gathered = waiting.hot.len();
-            let Waiting { hot, alone } = self.ahead(waiting).await;
+            let mut gathered = waiting.hot.len();
+            let mut rest = self.ahead(waiting).await;
+            if !rest.is_empty() {
+                gathered += self.fill(&mut rest);
+            }
             let mut by_district: BTreeMap<DistrictCode, Vec<Hot>> = BTreeMap::new();
-            for hot in hot {
+            for hot in rest.hot {
                 by_district.entry(hot.command.district).or_default().push(hot);
             }
-            for (district, hot) in by_district {
-                self.group(district, hot).await;
+            for (district, mut hot) in by_district {
+                while !hot.is_empty() {
+                    let later = hot.split_off(hot.len().min(GROUP));
+                    self.group(district, hot).await;
+                    hot = later;
+                }
             }
-            if let Some(Alone(work, patience, done)) = alone {
+            if let Some(Alone(work, patience, done)) = rest.alone {
                 let _ = done.send(self.alone(work, patience).await);
             }
             crowd = gathered + self.receiver.len();
@@ -135,10 +166,12 @@ impl Lane {
     /// The next message. Others' work waits for a connection too, once there is a pause; that of a file is this task's.
     async fn next(&mut self) -> Option<Message> {
         if self.conn.is_some() && !self.store.is_exclusive() {
-            let soon = if self.store.is_short_of_writers() {
+            let soon = if self.is_held_long() {
+                None
+            } else if self.store.is_short_of_writers() {
                 self.receiver.try_recv().ok()
             } else {
-                tokio::time::timeout(KEPT, self.receiver.recv()).await.ok().flatten()
+                timeout(KEPT, self.receiver.recv()).await.ok().flatten()
             };
             if soon.is_some() {
                 return soon;
@@ -149,30 +182,39 @@ impl Lane {
         self.receiver.recv().await
     }
 
+    /// Whether others have waited for a connection for so long that this one is theirs.
+    pub(super) fn is_held_long(&self) -> bool {
+        self.store.is_short_of_writers() && self.since.elapsed() > HELD
+    }
+
     /// What waits, up to [`GROUP`] commands or a piece of work of its own. Whoever was answered a moment ago may have more:
-    /// of a `crowd` the others are waited for, or its halves would take turns, each in a transaction of its own.
+    /// of a `crowd` the others are waited for, or its halves would take turns, each in a transaction of its own. What goes
+    /// ahead has no halves that wait for each other.
     async fn gather(&mut self, first: Message, crowd: usize) -> Waiting {
-        let until = tokio::time::Instant::now() + LINGER;
+        let until = Instant::now() + LINGER;
         let mut waiting = Waiting::default();
-        let mut next = Some(first);
-        while let Some(message) = next {
-            match message {
-                Message::Hot(hot) => waiting.hot.push(hot),
-                Message::Alone(alone) => {
-                    waiting.alone = Some(alone);
-                    break;
-                }
+        waiting.add(first);
+        loop {
+            self.fill(&mut waiting);
+            if waiting.is_full() || waiting.hot.len() >= crowd || crowd < CROWD || self.is_ahead {
+                return waiting;
             }
-            if waiting.hot.len() == GROUP {
-                break;
-            }
-            next = self.receiver.try_recv().ok();
-            // What goes ahead has no halves that wait for each other.
-            if next.is_none() && self.left.is_none() && waiting.hot.len() < crowd && crowd >= CROWD {
-                next = tokio::time::timeout_at(until, self.receiver.recv()).await.ok().flatten();
+            match timeout_at(until, self.receiver.recv()).await {
+                Ok(Some(message)) => waiting.add(message),
+                _ => return waiting,
             }
         }
-        waiting
+    }
+
+    /// Adds what has come meanwhile; how much it was.
+    fn fill(&mut self, waiting: &mut Waiting) -> usize {
+        let before = waiting.hot.len();
+        while !waiting.is_full()
+            && let Ok(message) = self.receiver.try_recv()
+        {
+            waiting.add(message);
+        }
+        waiting.hot.len() - before
     }
 
     async fn group(&mut self, district: DistrictCode, hot: Vec<Hot>) {
@@ -232,7 +274,7 @@ impl Lane {
             let committed = if self.store.is_exclusive() {
                 self.commit_patiently(district, commands).await?
             } else {
-                let committed = tokio::time::timeout(PATIENCE, self.commit_patiently(district, commands));
+                let committed = timeout(PATIENCE, self.commit_patiently(district, commands));
                 committed.await.unwrap_or_else(|_| Err(Failed::silent()))?
             };
             match committed {
@@ -241,7 +283,7 @@ impl Lane {
                 Ran::Behind => self.load(district).await?,
             }
         }
-        Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut).into())
+        Err(StoreError::silent().into())
     }
 
     async fn commit_patiently(
@@ -261,8 +303,8 @@ impl Lane {
                 return Ok(Ran::Behind);
             }
         };
-        conn.commit().await.map_err(|error| Failed { error, perhaps_committed: true })?;
-        self.left = (conn.writing() == Writing::Together).then_some((district, effects.head));
+        conn.commit().await.map_err(Failed::at_commit)?;
+        self.left = conn.takes_unlocked().then_some((district, effects.head));
         self.conn = Some(conn);
         self.show(district, effects);
         Ok(Ran::Decided(answers))
@@ -312,10 +354,12 @@ impl Lane {
     /// The connection, whose head is unknown from here on.
     pub(super) async fn conn(&mut self) -> StoreResult<WriteConn> {
         self.left = None;
-        match self.conn.take() {
-            Some(conn) => Ok(conn),
-            None => self.store.write().await,
+        if let Some(conn) = self.conn.take() {
+            return Ok(conn);
         }
+        let conn = self.store.write().await?;
+        self.since = Instant::now();
+        Ok(conn)
     }
 }
 
@@ -324,8 +368,8 @@ async fn within(store: &Store, patience: Patience, work: impl Future<Output = St
     if store.is_exclusive() {
         return work.await;
     }
-    let silent = |_| StoreError::Unavailable(sqlx::Error::PoolTimedOut);
-    tokio::time::timeout(patience.limit(), work).await.map_err(silent)?
+    let silent = |_| StoreError::silent();
+    timeout(patience.limit(), work).await.map_err(silent)?
 }
 
 pub(super) fn send(senders: Vec<oneshot::Sender<Answer>>, answers: Vec<Answer>) {
