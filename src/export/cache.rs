@@ -42,13 +42,31 @@ struct State {
     names: NamesStamp,
 }
 
+/// How many layers are known by name.
+const NAMES: usize = 4_096;
+
 /// The covers of all districts, in each format that was asked for, as far as there is room.
 #[derive(Debug, Default)]
 pub struct Cache {
     districts: Mutex<HashMap<(DistrictCode, Format), Arc<District>>>,
+    /// What names the content of a layer of this stamp.
+    names: Mutex<HashMap<String, String>>,
 }
 
 impl Cache {
+    /// What named the content of a layer of this stamp.
+    pub fn name(&self, stamp: &str) -> Option<String> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner).get(stamp).cloned()
+    }
+
+    pub fn put_name(&self, stamp: &str, name: &str) {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if names.len() >= NAMES {
+            names.clear();
+        }
+        names.insert(stamp.to_owned(), name.to_owned());
+    }
+
     fn get(&self, key: (DistrictCode, Format)) -> Option<Arc<District>> {
         self.districts.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
     }

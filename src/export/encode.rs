@@ -1,5 +1,6 @@
 //! Features as bytes.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Write as _;
 
 use bytes::Bytes;
@@ -41,6 +42,15 @@ pub(super) struct Encoded {
     pub(super) bytes: Bytes,
     pub(super) features: usize,
     pub(super) extent: Extent,
+    /// Of the bytes.
+    pub(super) mark: u64,
+}
+
+/// Names bytes.
+pub(super) fn mark(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
 }
 
 const fn has_points(layer: Layer) -> bool {
@@ -111,7 +121,7 @@ pub(super) fn rows(ask: &Ask, rows: &[Row]) -> Result<Encoded> {
             Format::Csv => writer.record(row)?,
         }
     }
-    Ok(Encoded { bytes: writer.out.into(), features: rows.len(), extent: writer.extent })
+    Ok(Encoded { mark: mark(&writer.out), bytes: writer.out.into(), features: rows.len(), extent: writer.extent })
 }
 
 /// The members of `properties`, each with the comma before it and the colon after.

@@ -12,7 +12,9 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
@@ -166,6 +168,14 @@ pub struct Piece {
     pub bytes: Bytes,
     /// Features that it holds.
     pub features: usize,
+    /// Of the bytes.
+    mark: u64,
+}
+
+impl Piece {
+    fn of(bytes: Vec<u8>, features: usize) -> Self {
+        Self { mark: encode::mark(&bytes), bytes: bytes.into(), features }
+    }
 }
 
 /// Where an export stands.
@@ -204,9 +214,23 @@ impl Export {
         Ok(Self { guli, ask, moment, source, cached, stamp, stage, extent, features: 0 })
     }
 
-    /// Changes when the layer's content did, and only then.
+    /// Changes when the layer's content did, and perhaps when something else of its districts did.
     pub fn stamp(&self) -> &str {
         &self.stamp
+    }
+
+    /// The first pieces, and what names the content, if that is all of them: no more than `most` bytes.
+    pub async fn gather(&mut self, most: usize) -> Result<(VecDeque<Piece>, Option<String>)> {
+        let (mut pieces, mut size, mut hasher) = (VecDeque::new(), 0, DefaultHasher::new());
+        while size <= most {
+            let Some(piece) = self.next().await? else {
+                return Ok((pieces, Some(format!("{:016x}", hasher.finish()))));
+            };
+            piece.mark.hash(&mut hasher);
+            size += piece.bytes.len();
+            pieces.push_back(piece);
+        }
+        Ok((pieces, None))
     }
 
     pub fn format(&self) -> Format {
@@ -223,14 +247,14 @@ impl Export {
                 // The first features go with the head: what is refused is refused before a byte is sent.
                 let Some(first) = self.page().await? else {
                     head.extend(self.tail());
-                    return Ok(Some(Piece { bytes: head.into(), features: 0 }));
+                    return Ok(Some(Piece::of(head, 0)));
                 };
                 head.extend_from_slice(&first.bytes);
-                Ok(Some(Piece { bytes: head.into(), features: first.features }))
+                Ok(Some(Piece::of(head, first.features)))
             }
             Stage::Body => match self.page().await? {
                 Some(piece) => Ok(Some(piece)),
-                None => Ok(Some(Piece { bytes: self.tail().into(), features: 0 })),
+                None => Ok(Some(Piece::of(self.tail(), 0))),
             },
         }
     }
@@ -250,7 +274,7 @@ impl Export {
                     None => None,
                 },
             };
-            let Some(Encoded { bytes, features, extent }) = encoded else { return Ok(None) };
+            let Some(Encoded { bytes, features, extent, mark }) = encoded else { return Ok(None) };
             if features == 0 {
                 continue;
             }
@@ -259,7 +283,7 @@ impl Export {
             self.extent = self.extent.with(extent);
             // Features of a collection each begin with the comma after the one before.
             let bytes = if first && self.ask.format == Format::GeoJson { bytes.slice(1..) } else { bytes };
-            return Ok(Some(Piece { bytes, features }));
+            return Ok(Some(Piece { bytes, features, mark }));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `/v1/layers`: whole layers for maps and tables, as a stream.
 
+use std::collections::VecDeque;
 use std::io::Write as _;
 use std::sync::Arc;
 
@@ -154,15 +155,26 @@ pub async fn get(
     let mut export = Export::new(Arc::clone(&app.guli), caller.0, ask, Some(Arc::clone(&app.layers))).await?;
     let gzip = takes_gzip(&headers);
     // A strong tag names these very bytes.
-    let tag = if gzip { format!("{}-gz", export.stamp()) } else { export.stamp().to_owned() };
+    let tagged = |name: &str| if gzip { format!("{name}-gz") } else { name.to_owned() };
     let mut response = Response::new(Body::empty());
+    // Nothing has changed since it was written.
+    if let Some(tag) = app.layers.name(export.stamp()).map(|name| tagged(&name)).filter(|tag| is_known(&headers, tag)) {
+        cacheable(&mut response, &tag, VARY);
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        return Ok(response);
+    }
+    // Something has, perhaps in no feature of this layer.
+    let (first, name) = export.gather(NAMED).await?;
+    if let Some(name) = &name {
+        app.layers.put_name(export.stamp(), name);
+    }
+    let tag = tagged(name.as_deref().unwrap_or(export.stamp()));
     cacheable(&mut response, &tag, VARY);
     if is_known(&headers, &tag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return Ok(response);
     }
     set(&mut response, "content-type", format.media_type());
-    let first = export.next().await?;
     if gzip {
         set(&mut response, "content-encoding", "gzip");
     }
@@ -170,19 +182,23 @@ pub async fn get(
     Ok(response)
 }
 
+/// Bytes of a layer that is named by its content: what is larger goes out as it is made, and is named by the state of its
+/// districts.
+const NAMED: usize = 32 << 20;
+
 /// The pieces as they are made; one that cannot be breaks the connection off, so that nobody takes a part for the whole.
-fn body(export: Export, first: Option<Piece>, gzip: bool) -> Body {
+fn body(export: Export, first: VecDeque<Piece>, gzip: bool) -> Body {
     let packer = gzip.then(|| GzEncoder::new(Vec::new(), Compression::fast()));
     Body::from_stream(stream::unfold(Some((export, first, packer)), |state| async move {
-        let (mut export, first, mut packer) = state?;
-        let piece = match first {
+        let (mut export, mut first, mut packer) = state?;
+        let piece = match first.pop_front() {
             Some(piece) => Ok(Some(piece)),
             None => export.next().await,
         };
         match piece {
             Ok(Some(piece)) => {
                 let bytes = packer.as_mut().map_or(Ok(piece.bytes.clone()), |packer| pack(packer, &piece.bytes));
-                Some((bytes, Some((export, None, packer))))
+                Some((bytes, Some((export, first, packer))))
             }
             Ok(None) => {
                 let rest = packer?.finish().map(Bytes::from);

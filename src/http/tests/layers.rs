@@ -63,6 +63,29 @@ async fn a_layer_is_sent_again_only_when_it_changed() {
 }
 
 #[tokio::test]
+async fn a_layer_that_others_changes_leave_as_it_is_keeps_its_tag() {
+    let town = Town::open().await;
+    let paths =
+        ["grids.geojson", "subdistricts.csv", "covers.csv?category=0102", "covers.geojson?bbox=120,36,120.1,36.1"];
+    let get = async |path: &str| town.get(&format!("/v1/layers/{path}")).key("demo-admin").get().await;
+    let mut before = Vec::new();
+    for path in paths {
+        before.push(get(path).await);
+    }
+    let whole = get("covers.geojson").await;
+    let patch = town.ask("PATCH", &format!("/v1/covers/{ALONE}")).key("demo-admin").header("if-match", "*");
+    let patch = patch.json(json!({ "accuracy": "B" })).await;
+    assert_eq!(patch.status, 200, "{}", patch.body);
+    for (path, before) in paths.iter().zip(before) {
+        let (tag, after) = (before.header("etag"), get(path).await);
+        assert_eq!((after.header("etag"), &after.bytes), (tag, &before.bytes), "{path}");
+        let path = format!("/v1/layers/{path}");
+        assert_eq!(town.get(&path).key("demo-admin").header("if-none-match", tag).get().await.status, 304, "{path}");
+    }
+    assert_ne!(get("covers.geojson").await.header("etag"), whole.header("etag"));
+}
+
+#[tokio::test]
 async fn a_kept_layer_follows_every_change() {
     let town = Town::open().await;
     let get = async || town.get("/v1/layers/covers.geojson").key("demo-admin").get().await;
