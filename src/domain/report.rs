@@ -40,6 +40,16 @@ impl Place {
             Self::Pin(_) | Self::Unregistered(_) => None,
         }
     }
+
+    /// The same of a cover by another code.
+    #[must_use]
+    pub fn with_cover(self, code: CoverCode) -> Self {
+        match self {
+            Self::Cover(_) => Self::Cover(code),
+            Self::Both(pin, _) => Self::Both(pin, code),
+            other => other,
+        }
+    }
 }
 
 /// Who reports; kept sealed, apart from everything else.

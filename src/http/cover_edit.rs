@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Response, StatusCode};
 use serde_json::Value;
 
 use super::cover_in::{CoverIn, differences, document, patched, read_patch};
@@ -112,7 +112,7 @@ pub async fn create(
     request_body = CoverIn,
     responses(
         (status = 200, description = "The cover as it now is", body = CoverOut),
-        BodyFaults, EditFaults, Gone,
+        Moved, BodyFaults, EditFaults, Gone,
     ),
 )]
 pub async fn put(
@@ -126,6 +126,9 @@ pub async fn put(
     let (reason, out) = asked(query.as_deref())?;
     caller.known()?;
     let (code, precondition) = (code(&path)?, write::precondition(&headers)?);
+    if let Some(moved) = elsewhere(&app, &caller.0, code, "", query.as_deref()).await? {
+        return Ok(moved);
+    }
     let bytes = body::bytes(&headers, body).await?;
     let whole: CoverIn = body::parse(&bytes)?;
     let redraft = Redraft(Arc::new(move |cover| whole.redraft(cover)));
@@ -149,7 +152,7 @@ pub async fn put(
     ),
     responses(
         (status = 200, description = "The cover as it now is", body = CoverOut),
-        BodyFaults, EditFaults, Gone,
+        Moved, BodyFaults, EditFaults, Gone,
     ),
 )]
 pub async fn patch(
@@ -163,6 +166,9 @@ pub async fn patch(
     let (reason, out) = asked(query.as_deref())?;
     caller.known()?;
     let (code, precondition) = (code(&path)?, write::precondition(&headers)?);
+    if let Some(moved) = elsewhere(&app, &caller.0, code, "", query.as_deref()).await? {
+        return Ok(moved);
+    }
     let patch = read_patch(&body::patch_bytes(&headers, body).await?)?;
     let redraft = Redraft(Arc::new(move |cover| patched(cover, &patch)));
     let edit = CoverEdit::Change { code, precondition, redraft };
@@ -180,7 +186,7 @@ pub async fn patch(
     ),
     responses(
         (status = 204, description = "Removed"),
-        EditFaults, Gone,
+        Moved, EditFaults, Gone,
     ),
 )]
 pub async fn delete(
@@ -192,7 +198,11 @@ pub async fn delete(
 ) -> Outcome {
     let (reason, out) = asked(query.as_deref())?;
     caller.known()?;
-    let edit = CoverEdit::Remove { code: code(&path)?, precondition: write::precondition(&headers)? };
+    let (code, precondition) = (code(&path)?, write::precondition(&headers)?);
+    if let Some(moved) = elsewhere(&app, &caller.0, code, "", query.as_deref()).await? {
+        return Ok(moved);
+    }
+    let edit = CoverEdit::Remove { code, precondition };
     let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency: None };
     write::respond(app.guli.edit_cover(edit, asking, render(StatusCode::NO_CONTENT, out)).await)
 }
@@ -215,7 +225,7 @@ pub async fn delete(
         (status = 200, description = "The cover as it now is", body = CoverOut, headers(
             ("ETag" = String, description = "Its version, for If-Match"),
         )),
-        UndoFaults,
+        Moved, UndoFaults,
     ),
 )]
 pub async fn undo(
@@ -228,11 +238,30 @@ pub async fn undo(
     let (reason, out) = asked(query.as_deref())?;
     caller.known()?;
     let code = code(&path)?;
-    let route = format!("/v1/covers/{code}/history/{version}/undo");
+    let rest = format!("/history/{version}/undo");
+    if let Some(moved) = elsewhere(&app, &caller.0, code, &rest, query.as_deref()).await? {
+        return Ok(moved);
+    }
+    let route = format!("/v1/covers/{code}{rest}");
     let idempotency = write::idempotency(&headers, &caller.0, &route, &[])?;
     let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency };
     let edit = CoverEdit::Undo { code, version };
     write::respond(app.guli.edit_cover(edit, asking, render(StatusCode::OK, out)).await)
+}
+
+/// The way to a cover for whoever asks by a code that it once had; `rest` follows the code.
+pub(super) async fn elsewhere(
+    app: &App,
+    actor: &Actor,
+    code: CoverCode,
+    rest: &str,
+    query: Option<&str>,
+) -> Result<Option<Response<Body>>> {
+    if app.guli.context.index.cover(code).is_some() {
+        return Ok(None);
+    }
+    let present = app.guli.present_code(actor, code).await?.filter(|present| *present != code);
+    Ok(present.map(|present| moved(&format!("/v1/covers/{present}{rest}"), query)))
 }
 
 fn versions(guli: &Guli, versions: Vec<CoverVersion>) -> Vec<VersionOut> {
@@ -284,10 +313,10 @@ pub async fn history(
     let code = code(&path)?;
     match history_of(&app.guli, &caller.0, code).await {
         Ok(history) => json(StatusCode::OK, &history),
-        Err(ServiceError::NotFound(hidden)) => match app.guli.present_code(&caller.0, code).await? {
-            Some(present) => Ok(moved(&format!("/v1/covers/{present}/history"), None)),
-            None => Err(ServiceError::NotFound(hidden).into()),
-        },
+        Err(ServiceError::NotFound(hidden)) => {
+            let elsewhere = elsewhere(&app, &caller.0, code, "/history", None).await?;
+            elsewhere.ok_or_else(|| ServiceError::NotFound(hidden).into())
+        }
         Err(other) => Err(other.into()),
     }
 }

@@ -160,10 +160,13 @@ pub async fn cover(
     let moment = app.guli.moment(as_of, Reach::District(code.district())).await?;
     let cover = match app.guli.cover(&caller.0, &moment, code) {
         Ok(cover) => cover,
-        Err(ServiceError::NotFound(hidden)) if as_of.is_none() => match app.guli.present_code(&caller.0, code).await? {
-            Some(present) => return Ok(moved(&format!("/v1/covers/{present}"), query.as_deref())),
-            None => return Err(ServiceError::NotFound(hidden).into()),
-        },
+        Err(ServiceError::NotFound(hidden)) => {
+            let present = app.guli.present_code(&caller.0, code).await?;
+            // Whether it had that code then already.
+            let present = present.filter(|present| app.guli.cover(&caller.0, &moment, *present).is_ok());
+            let way = present.map(|present| moved(&format!("/v1/covers/{present}"), query.as_deref()));
+            return way.ok_or_else(|| ServiceError::NotFound(hidden).into());
+        }
         Err(other) => return Err(other.into()),
     };
     versioned(cover.version, &CoverOut::new(&cover, out)?)

@@ -41,6 +41,31 @@ pub enum What {
     Act(Box<ActCommand>),
 }
 
+impl What {
+    /// The cover that it names by its code.
+    pub(super) fn cover(&self) -> Option<CoverCode> {
+        match self {
+            Self::Report(report) => report.report.place.cover(),
+            Self::Act(act) => match &act.asked {
+                Asked::Identify { cover, .. } => *cover,
+                _ => None,
+            },
+        }
+    }
+
+    /// Names it by another.
+    pub(super) fn set_cover(&mut self, code: CoverCode) {
+        match self {
+            Self::Report(report) => report.report.place = report.report.place.clone().with_cover(code),
+            Self::Act(act) => {
+                if let Asked::Identify { cover, .. } = &mut act.asked {
+                    *cover = Some(code);
+                }
+            }
+        }
+    }
+}
+
 /// Turns an outcome into the bytes that the caller gets; given by the edge, which alone knows
 /// the wire. May be called again when a group is retried.
 pub struct Render<T: ?Sized>(pub Arc<dyn Fn(&T) -> Rendered + Send + Sync>);

@@ -242,8 +242,16 @@ impl Guli {
         self.store.close().await;
     }
 
-    /// Has a command decided and committed.
-    pub async fn submit(&self, command: Command) -> Answer {
+    /// Has a command decided and committed. A plate may still bear a code that its cover had before.
+    pub async fn submit(&self, mut command: Command) -> Answer {
+        if let Some(code) = command.what.cover().filter(|code| self.context.index.cover(*code).is_none()) {
+            // Apart: hardly any code is an old one, and every command would carry the room for it.
+            match Box::pin(self.successor(code)).await {
+                Ok(Some(present)) => command.what.set_cover(present),
+                Ok(None) => {}
+                Err(error) => return Answer::Refused(error),
+            }
+        }
         self.writer.submit(command).await
     }
 

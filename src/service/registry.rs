@@ -366,6 +366,11 @@ impl Guli {
     pub async fn present_code(&self, actor: &Actor, former: CoverCode) -> Result<Option<CoverCode>> {
         actor::authorize(actor, Action::ReadCovers, Resource::District(former.district()))
             .map_err(|r| ServiceError::refused(r, say!("cover {former}", "井盖 {former}")))?;
+        self.successor(former).await
+    }
+
+    /// The same for what must not be shown as it is.
+    pub(super) async fn successor(&self, former: CoverCode) -> Result<Option<CoverCode>> {
         let mut reader = self.store.read().await?;
         Ok(cover_history::code_of_former(&mut reader.conn(), former).await?)
     }

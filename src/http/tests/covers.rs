@@ -115,6 +115,23 @@ async fn another_category_is_another_code_and_the_old_one_leads_to_it() {
             (308, &*format!("{}?out_crs=GCJ-02", path(&code)))
         );
     }
+    // What is asked to be done goes the same way.
+    for (method, rest) in [("PUT", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/history/2/undo")] {
+        let asked = town.ask(method, &format!("{}{rest}?reason=seen", path(ALONE))).key(ADMIN).header("if-match", "*");
+        let asked = asked.json(json!({"accuracy": "B"})).await;
+        let way = format!("{}{rest}?reason=seen", path(&code));
+        assert_eq!((asked.status.as_u16(), asked.header("location")), (308, &*way), "{method} {}", asked.body);
+    }
+    // The plate in the street still bears the old one.
+    let report = town.post("/v1/reports").key(ADMIN).json(json!({"cover": ALONE, "damage": "broken"})).await;
+    assert_eq!(
+        (report.status.as_u16(), &report.body["work_order"]["cover"]["code"]),
+        (201, &json!(code)),
+        "{}",
+        report.body
+    );
+    let unknown = town.post("/v1/reports").json(json!({"cover": "3702030101000999", "damage": "broken"})).await;
+    assert_eq!(unknown.fault(), (422, "invalid", "/cover".to_owned()));
     let new = |category: &str, code: Option<&str>| {
         let mut cover = new_cover();
         cover["category"] = category.into();
@@ -131,6 +148,13 @@ async fn another_category_is_another_code_and_the_old_one_leads_to_it() {
     assert_eq!(new("0103", Some("3702030103000077")).await.body["code"], "3702030103000077");
     let history = town.get(&format!("{}/history", path(&code))).key(ADMIN).get().await.body;
     assert_eq!(history["items"][1]["changes"][1], json!({"pointer": "/code", "from": ALONE, "to": code}));
+    let then = format!("?as_of={}", history["items"][1]["at"].as_str().unwrap());
+    let moved = town.get(&format!("{}{then}", path(ALONE))).key(ADMIN).get().await;
+    assert_eq!((moved.status.as_u16(), moved.header("location")), (308, &*format!("{}{then}", path(&code))));
+    // A cover that is taken back to what it was has the code that it had.
+    let back = town.post(&format!("{}/history/2/undo", path(&code))).key(ADMIN).send("").await;
+    assert_eq!((back.status.as_u16(), &back.body["code"]), (200, &json!(ALONE)), "{}", back.body);
+    assert_eq!(town.get(&path(&code)).key(ADMIN).get().await.header("location"), path(ALONE));
 }
 
 #[tokio::test]

@@ -282,11 +282,18 @@ async fn redrawn(
     if draft == CoverDraft::of(&cover) {
         return Ok(Ok(Decision::Unchanged(Box::new(cover))));
     }
-    // A code says the category: another category takes another code, and the old one leads to it.
+    // A code says the category: another category takes another code, and the old one leads to it. It is the cover's own
+    // again, should it have had one.
     let code = if draft.category == code.category() {
         code
     } else {
-        match next_code(conn, code.district(), draft.category).await? {
+        let states = cover_history::states(conn, code.district(), cover.id).await?;
+        let own = states.iter().rev().map(|state| state.cover.code).find(|own| own.category() == draft.category);
+        let code = match own {
+            Some(own) => Ok(own),
+            None => next_code(conn, code.district(), draft.category).await?,
+        };
+        match code {
             Ok(code) => code,
             Err(refused) => return Ok(Err(refused)),
         }
