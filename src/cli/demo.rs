@@ -71,6 +71,7 @@ pub(crate) fn load(guli: &Arc<Guli>, files: &Path) -> Result<()> {
         district: None,
         rows_to: None,
         by: guli::service::import::OPERATOR.to_owned(),
+        actor: None,
         id: None,
     };
     let reports = tokio::task::block_in_place(|| run(guli, &request, &mut |_| {}))?;

@@ -216,6 +216,7 @@ pub async fn create(
         district: asked.district,
         rows_to: Some(made.folder.path().join("rows.ndjson")),
         by: caller.0.log_name(),
+        actor: (caller.0.role != Role::Admin).then(|| Arc::clone(&caller.0)),
         id: Some(made.id),
     };
     let (guli, running, kept_by) = (Arc::clone(&app.guli), Arc::clone(&made), app.clone());

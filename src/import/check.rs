@@ -243,6 +243,11 @@ impl<'a> Checker<'a> {
         self.exists(organization.filter(|code| !self.world.removed_organizations.contains(*code)), field, faults);
     }
 
+    /// Whether it is an organisation of the registry, or of a file before.
+    pub(super) fn knows(&self, organization: &OrgCode) -> bool {
+        self.world.organizations.contains(organization)
+    }
+
     pub(super) fn exists(&self, organization: Option<&OrgCode>, field: Field, faults: &mut Faults<'_>) {
         if let Some(code) = organization {
             let missing = || say!("organization {code} does not exist", "单位 {code} 不存在");

@@ -39,6 +39,8 @@ words! {
         OwnerMissing = "owner_missing",
         /// A cover of the same category from another source within a metre.
         NearDuplicate = "near_duplicate",
+        /// A cover of another department's.
+        NotPermitted = "not_permitted",
         /// The file changed what had been corrected in the registry since it was delivered last.
         OverwritesCorrection = "overwrites_correction",
         /// It was removed in the registry, and stays so.

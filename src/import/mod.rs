@@ -40,6 +40,7 @@ mod record;
 mod rows_out;
 mod run_covers;
 mod run_few;
+mod run_rights;
 mod scan;
 mod seen;
 

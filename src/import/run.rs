@@ -25,6 +25,7 @@ use super::run_covers::CoverRun;
 use super::run_few::Few;
 use super::{Row, read};
 use crate::crs::CrsService;
+use crate::domain::actor::Actor;
 use crate::domain::catalog::Catalog;
 use crate::domain::id::{DistrictCode, ImportId};
 use crate::service::Guli;
@@ -78,6 +79,8 @@ pub struct Request {
     pub rows_to: Option<PathBuf>,
     /// How the log names who asks.
     pub by: String,
+    /// Whose right each cover must fall under; `None` of whoever may import any.
+    pub actor: Option<Arc<Actor>>,
     /// The identity of the import, where it was given already; of one file.
     pub id: Option<ImportId>,
 }
@@ -200,7 +203,7 @@ pub(super) struct Run<'r> {
     pub(super) id: ImportId,
     /// Its rows; `None` once a piece of them could not be kept.
     kept: Option<KeptRows>,
-    district: Option<DistrictCode>,
+    pub(super) district: Option<DistrictCode>,
     progress: &'r mut dyn FnMut(&Progress),
 }
 
@@ -297,8 +300,12 @@ impl Run<'_> {
         self.kept = Some(KeptRows::default());
         let mut tally = Tally { counts: Counts::default(), findings: Vec::new(), findings_total: 0 };
         let mut taken = Taken::new(profile.kind);
+        let unknown = self.unknown_source(profile);
+        if let Some(row) = &unknown {
+            tally.note(row);
+        }
         loop {
-            let mut chunk: Vec<Row> = rows.by_ref().take(CHUNK).collect();
+            let mut chunk: Vec<Row> = rows.by_ref().take(if unknown.is_some() { 0 } else { CHUNK }).collect();
             if chunk.is_empty() {
                 break;
             }
@@ -333,6 +340,7 @@ impl Run<'_> {
                 self.lookup.turn_to(row);
             }
             self.checker.check(row, profile);
+            self.permit(row, profile);
             if let Some(finding) = self.lookup.contradiction(row, profile) {
                 row.findings.push(finding);
                 row.draft = None;

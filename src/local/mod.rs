@@ -313,6 +313,7 @@ fn import_one(
         district,
         rows_to: request.rows_to,
         by: OPERATOR.to_owned(),
+        actor: None,
         id: None,
     };
     run::run(guli, &request, tell).map_err(|error| error.to_string())

@@ -139,7 +139,8 @@ impl Story {
         let wanted = names.iter().map(|name| profiles.iter().find(|profile| profile.name == *name).unwrap().clone());
         let files = wanted.map(|profile| (profile.clone(), shibei().join(&profile.file))).collect();
         let by = guli::service::import::OPERATOR.to_owned();
-        let request = Import { files, mode: Mode::Apply, on_error, district: None, rows_to: None, by, id: None };
+        let request =
+            Import { files, mode: Mode::Apply, on_error, district: None, rows_to: None, by, actor: None, id: None };
         let guli = Arc::clone(&self.guli);
         let reports = tokio::task::block_in_place(|| run(&guli, &request, &mut |_| {})).unwrap();
         self.tell(format!("import of {names:?}, {on_error:?}"), serde_json::to_value(reports).unwrap());

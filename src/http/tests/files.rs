@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::*;
+use crate::domain::actor::Role;
 
 const ADMIN: &str = "demo-admin";
 
@@ -257,4 +258,31 @@ async fn what_a_file_says_of_people_is_not_kept() {
     assert_eq!((kept.status.as_u16(), &kept.body["findings"][0]["row"]), (200, &json!(1)), "{}", kept.body);
     assert_eq!(kept.body["findings"][0]["column"], got.body["findings"][0]["column"]);
     assert!(!String::from_utf8_lossy(&kept.bytes).contains("1990000"), "{}", kept.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_records_a_file_brings_is_known_and_permitted() {
+    let town = Town::open().await;
+    let file = |content| [("file", Some("covers.csv"), content)];
+    // A slip in the source would be a part of each record's identity for good.
+    let unknown = town.import(ADMIN, "?source=370203-WAT99", &file(GOOD)).await;
+    assert_eq!(unknown.status, 422, "{}", unknown.body);
+    let finding = &unknown.body["findings"][0];
+    assert_eq!(
+        (&finding["row"], &finding["code"], &finding["column"]),
+        (&json!(0), &json!("parent_missing"), &json!("source"))
+    );
+    // A department brings its own covers alone, as it enters its own alone.
+    let scope = "unit:370203-WAT01".parse().unwrap();
+    let key = town.guli.create_key(Role::Department, vec![scope], "a department".to_owned()).await.unwrap().secret;
+    let mixed = GOOD.to_owned() + "3,0103,370203-DRA01,120.376,36.115\n";
+    let refused = town.import(&key, "?source=370203-WAT01", &file(&mixed)).await;
+    assert_eq!(refused.status, 422, "{}", refused.body);
+    let finding = &refused.body["findings"][0];
+    assert_eq!(
+        (&finding["row"], &finding["code"], &finding["column"]),
+        (&json!(3), &json!("not_permitted"), &json!("owner"))
+    );
+    assert_eq!(town.import(&key, "?source=370203-WAT01", &file(GOOD)).await.status, 201);
+    assert_eq!(town.import(ADMIN, "?source=370203-WAT01", &file(&mixed)).await.body["counts"]["created"], 1);
 }
