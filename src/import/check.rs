@@ -243,9 +243,9 @@ impl<'a> Checker<'a> {
         self.exists(organization.filter(|code| !self.world.removed_organizations.contains(*code)), field, faults);
     }
 
-    /// Whether it is an organisation of the registry, or of a file before.
+    /// Whether it is an organisation of the registry or of a file before, or was one.
     pub(super) fn knows(&self, organization: &OrgCode) -> bool {
-        self.world.organizations.contains(organization)
+        self.world.organizations.contains(organization) || self.world.removed_organizations.contains(organization)
     }
 
     pub(super) fn exists(&self, organization: Option<&OrgCode>, field: Field, faults: &mut Faults<'_>) {

@@ -35,6 +35,8 @@ words! {
         OutsideDistrict = "outside_district",
         /// Self-intersection, unclosed ring, not a polygon, too many vertices.
         GeometryInvalid = "geometry_invalid",
+        /// A grid that has ground of another.
+        GridOverlaps = "grid_overlaps",
         /// Nobody owns it, and its category is not 无主井盖.
         OwnerMissing = "owner_missing",
         /// A cover of the same category from another source within a metre.

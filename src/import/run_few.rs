@@ -1,5 +1,9 @@
 //! The few records of a run: areas, organisations, people, tables. Compared, and written where they differ.
 
+use std::collections::{BTreeMap, HashSet};
+
+use geo::MultiPolygon;
+
 use super::Row;
 use super::draft::{AreaDraft, Draft};
 use super::field::{Field, Kind};
@@ -8,8 +12,10 @@ use super::lookup::corrected;
 use super::profile::Profile;
 use super::run::{Mode, OnError, Request, Tally};
 use crate::domain::grid::District;
+use crate::domain::id::DistrictCode;
 use crate::domain::organization::Organization;
 use crate::domain::said::say;
+use crate::domain::seams::seams;
 use crate::service::Guli;
 use crate::service::error::ServiceError;
 use crate::service::import::areas::TableLine;
@@ -72,6 +78,10 @@ impl Few<'_> {
                 Ok(outcomes)
             }
             Kind::Subdistricts | Kind::Communities | Kind::Grids | Kind::Covers => {
+                if self.profile.kind == Kind::Grids {
+                    let changed = guli.compare_areas(district, &self.says(area)).await?.changed;
+                    self.reject_overlaps(district, changed).await?;
+                }
                 let rows = self.says(area);
                 let (outcomes, write) = self.settle(&guli.compare_areas(district, &rows).await?);
                 if write {
@@ -80,6 +90,29 @@ impl Few<'_> {
                 Ok(outcomes)
             }
         }
+    }
+
+    /// Rejects grids that would have ground in common with another; of two in the file the one with the higher code.
+    async fn reject_overlaps(&mut self, district: DistrictCode, changed: Vec<Area>) -> Result<(), ServiceError> {
+        let records = self.guli.district_records().await?;
+        let Some(record) = records.into_iter().find(|record| record.code == district) else { return Ok(()) };
+        let ours: HashSet<u64> = changed.iter().map(|area| area.code).collect();
+        let present = self.guli.all_areas(district).await?.grids;
+        let mut grids: BTreeMap<u64, MultiPolygon<f64>> =
+            present.into_iter().map(|grid| (grid.code.number(), grid.outline)).collect();
+        grids.extend(changed.into_iter().map(|area| (area.code, area.outline)));
+        let (codes, outlines): (Vec<u64>, Vec<_>) = grids.into_iter().unzip();
+        for (a, b, ground) in seams(&record.outline, &outlines).overlaps {
+            let (keeps, gives) = if ours.contains(&codes[b]) { (codes[a], codes[b]) } else { (codes[b], codes[a]) };
+            let is_it = |row: &&mut Row| row.draft.as_ref().and_then(area).is_some_and(|area| area.code == gives);
+            // Of a grid that overlaps several, the first is said; a row that is rejected is none any more.
+            let Some(row) = self.rows.iter_mut().find(is_it).filter(|_| ours.contains(&gives)) else { continue };
+            let size = ground.square_metres;
+            let detail = say!("{size:.1} m² of it belong to grid {keeps}", "其中 {size:.1} 平方米属于网格 {keeps}");
+            let finding = Finding::new((row.row, row.line), FindingCode::GridOverlaps, Some("geometry"), detail);
+            self.tally.add(row, finding);
+        }
+        Ok(())
     }
 
     /// What the good rows say.

@@ -265,7 +265,8 @@ async fn areas_are_not_taken_back_from_under_what_stands_on_them() {
         .to_string()
     };
     let community = town.send_file("?kind=communities", "communities.geojson", &feature("370203005002")).await;
-    let new = ("370203005002001", "新", [120.385, 120.39]);
+    town.send_file("?kind=grids", "grids.geojson", &grids(&[(EAST, "二", [120.38, 120.385])])).await;
+    let new = ("370203005002001", "新", [120.385, 120.3875]);
     let brought = town.send_file("?kind=grids", "grids.geojson", &grids(&[new])).await;
     let stands = town.undo(&community).await;
     assert!(stands.body["detail"].as_str().unwrap().contains("is not empty"), "{}", stands.body);
@@ -279,10 +280,9 @@ async fn areas_are_not_taken_back_from_under_what_stands_on_them() {
         stands.body
     );
     let brought =
-        town.send_file("?kind=grids", "grids.geojson", &grids(&[("370203005002002", "二", [120.385, 120.39])])).await;
+        town.send_file("?kind=grids", "grids.geojson", &grids(&[("370203005002002", "二", [120.3875, 120.39])])).await;
     assert_eq!(town.undo(&brought).await.status, 200);
-    let same =
-        town.send_file("?kind=grids", "grids.geojson", &grids(&[("370203005002001", "新", [120.385, 120.39])])).await;
+    let same = town.send_file("?kind=grids", "grids.geojson", &grids(&[new])).await;
     assert_eq!(counts(&same), [0, 0, 1]);
     let nothing = town.undo(&same).await;
     assert!(nothing.body["detail"].as_str().unwrap().contains("changed nothing"), "{}", nothing.body);
@@ -352,4 +352,24 @@ async fn people_of_an_undone_import_come_again_with_their_duties() {
     assert_eq!(counts(&town.send_file(PEOPLE, "people.csv", &first).await), [0, 0, 1]);
     let report = town.send_file(PEOPLE, "people.csv", &second).await;
     assert_eq!(counts(&report), [2, 0, 1], "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grid_on_anothers_ground_is_not_imported() {
+    let town = Town::open().await;
+    let before = town.read(&format!("/v1/grids/{WEST}")).await;
+    // WEST would take half of EAST, and a new one lies in what is left.
+    let file = grids(&[(WEST, "一", [120.37, 120.385]), (THIRD, "新", [120.385, 120.39])]);
+    let refused = town.send_file("?kind=grids", "grids.geojson", &file).await;
+    assert_eq!((&refused["state"], &refused["counts"]["rejected"]), (&json!("rejected"), &json!(2)), "{refused}");
+    for finding in refused["findings"].as_array().unwrap() {
+        assert_eq!((&finding["code"], &finding["column"]), (&json!("grid_overlaps"), &json!("geometry")), "{finding}");
+        assert!(finding["detail"].as_str().unwrap().contains(EAST), "{finding}");
+    }
+    assert_eq!(town.read(&format!("/v1/grids/{WEST}")).await, before);
+    // Side by side with both redrawn they pass.
+    let file =
+        grids(&[(WEST, "一", [120.37, 120.375]), (EAST, "二", [120.38, 120.39]), (THIRD, "新", [120.375, 120.38])]);
+    let passed = town.send_file("?kind=grids", "grids.geojson", &file).await;
+    assert_eq!((&passed["counts"]["created"], &passed["findings"]), (&json!(1), &json!([])), "{passed}");
 }
