@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::cover_in::{CoverIn, differences, document, patched, read_patch};
 use super::edge::Caller;
-use super::history::{DeliveryOut, FieldChangeOut, VersionOut, by};
+use super::history::{DeliveryOut, FieldChangeOut, VersionOut, by, delivery};
 use super::openapi::{BodyFaults, EditFaults, Forbidden, Gone, Moved, NotFound, UndoFaults, say};
 use super::page::Items;
 use super::params::Params;
@@ -278,12 +278,14 @@ fn versions(guli: &Guli, versions: Vec<CoverVersion>) -> Vec<VersionOut> {
         }
         before = Some((cover.code, present));
         let by = event.as_ref().map(|event| by(guli, event));
+        let delivered = import.map(|(import, row)| DeliveryOut { import, row });
         out.push(VersionOut {
             version: cover.version,
             at: event.as_ref().map(Event::at),
             by,
+            change: event.as_ref().map(|event| event.kind.clone()),
+            source: delivered.or_else(|| event.as_ref().and_then(delivery)),
             reason: event.and_then(|event| event.reason),
-            source: import.map(|(import, row)| DeliveryOut { import, row }),
             changes: changed.into_iter().map(|(pointer, from, to)| FieldChangeOut { pointer, from, to }).collect(),
         });
     }

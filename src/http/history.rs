@@ -35,6 +35,10 @@ pub struct VersionOut {
     pub at: Option<jiff::Timestamp>,
     pub by: Option<ByOut>,
     pub reason: Option<String>,
+    /// What changed it: an edit (`cover.updated`, …), `import.applied`, `import.undone`.
+    #[schema(examples("cover.updated"))]
+    pub change: Option<String>,
+    /// The import that brought it, or that was taken back.
     pub source: Option<DeliveryOut>,
     /// Of the first version: none.
     pub changes: Vec<FieldChangeOut>,
@@ -60,6 +64,11 @@ pub(super) struct Was {
     pub seq_from: i64,
     /// `None` for the present.
     pub seq_to: Option<i64>,
+}
+
+/// The import that an event tells of.
+pub(super) fn delivery(event: &Event) -> Option<DeliveryOut> {
+    event.kind.starts_with("import.").then(|| DeliveryOut { import: event.subject.clone(), row: None })
 }
 
 /// Every state as a version, and the removal that ended the last.
@@ -105,9 +114,8 @@ fn version(guli: &Guli, number: i64, event: Option<&Event>, changes: Vec<(String
         at: event.map(Event::at),
         by: event.map(|event| by(guli, event)),
         reason: event.and_then(|event| event.reason.clone()),
-        source: event
-            .filter(|event| event.kind == "import.applied")
-            .map(|event| DeliveryOut { import: event.subject.clone(), row: None }),
+        change: event.map(|event| event.kind.clone()),
+        source: event.and_then(delivery),
         changes: changes.map(|(pointer, from, to)| FieldChangeOut { pointer, from, to }).collect(),
     }
 }

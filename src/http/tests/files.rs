@@ -162,6 +162,10 @@ async fn an_import_is_taken_back_and_can_come_again() {
         (&third["version"], &third["reason"], &third["by"]["role"]),
         (&json!(3), &json!("wrong"), &json!("admin"))
     );
+    assert_eq!(
+        (&third["change"], third["source"]["import"].as_str()),
+        (&json!("import.undone"), second.rsplit('/').next())
+    );
     // The same file again is what it says, again.
     let again = town.import(ADMIN, "?source=370203-WAT01", &file(&later)).await;
     assert_eq!((&again.body["counts"]["updated"], &again.body["counts"]["unchanged"]), (&json!(1), &json!(1)));
