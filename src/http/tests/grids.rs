@@ -265,3 +265,23 @@ async fn what_was_redrawn_together_is_undone_together() {
     assert_eq!(kept.fault().1, "conflict", "{}", kept.body);
     assert!(kept.body["detail"].as_str().unwrap().contains(WEST), "{}", kept.body);
 }
+
+#[tokio::test]
+async fn what_a_redrawing_leaves_out_stays() {
+    let town = Town::open().await;
+    let of = async |code: &str| town.get(&grid(code)).get().await.body["supervising_department"]["code"].clone();
+    let body = json!({"grids": [
+        {"code": WEST, "name": "西", "geometry": rect(120.37, 36.11, 120.38, 36.12)},
+        {"name": "北", "geometry": rect(120.37, 36.12, 120.38, 36.13)},
+    ]});
+    let got = town.post("/v1/grids/redraw").key(PLANNER).json(body).await;
+    assert_eq!(got.status, 200, "{}", got.body);
+    assert_eq!(got.body["areas"][0]["supervising_department"]["code"], "370203005-K01", "{}", got.body);
+    assert_eq!((of(WEST).await, of("370203005001003").await), (json!("370203005-K01"), Value::Null));
+    // What is said to be nobody's is.
+    let body = json!({"grids": [{
+        "code": WEST, "name": "西", "supervising_department": null, "geometry": rect(120.37, 36.11, 120.38, 36.12),
+    }]});
+    let got = town.post("/v1/grids/redraw").key(PLANNER).json(body).await;
+    assert_eq!((got.status.as_u16(), of(WEST).await), (200, Value::Null), "{}", got.body);
+}

@@ -54,9 +54,17 @@ pub enum AreaEdit {
     },
     /// Several at once, so that what one gives another can take: what has no code (0) is new.
     Redraw {
-        put: Vec<Area>,
+        put: Vec<GridDraft>,
         remove: Vec<GridCode>,
     },
+}
+
+/// A grid as a redrawing says it.
+#[derive(Debug, Clone)]
+pub struct GridDraft {
+    pub area: Area,
+    /// Else a grid that is there keeps the supervising department that it has.
+    pub names_department: bool,
 }
 
 /// Whether it is done, or only said what it would do.
@@ -352,7 +360,7 @@ async fn redraw(
     context: &Context,
     conn: &mut Conn<'_>,
     district: DistrictCode,
-    put: Vec<Area>,
+    put: Vec<GridDraft>,
     remove: Vec<GridCode>,
 ) -> StoreResult<Result<Plan>> {
     let mut plan = Plan::default();
@@ -364,15 +372,18 @@ async fn redraw(
         plan.remove.push(area);
     }
     let mut given: BTreeMap<u64, u64> = BTreeMap::new();
-    for (n, mut area) in put.into_iter().enumerate() {
+    for (n, GridDraft { mut area, names_department }) in put.into_iter().enumerate() {
         let pointer = format!("/grids/{n}");
+        let before = areas::known(conn, district, &[area.code]).await?.pop();
+        if let Some(before) = before.as_ref().filter(|_| !names_department) {
+            area.supervising_department.clone_from(&before.supervising_department);
+        }
         if let Err(refused) = sound(context, conn, district, &area, &pointer).await? {
             return Ok(Err(refused));
         }
         if let Err(refused) = place(conn, district, Level::Grid, &mut area, &mut given, &pointer).await? {
             return Ok(Err(refused));
         }
-        let before = areas::known(conn, district, &[area.code]).await?.pop();
         area.version = before.as_ref().map_or(1, |before| before.version + 1);
         plan.put.push((before, area));
     }
