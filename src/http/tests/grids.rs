@@ -285,3 +285,18 @@ async fn what_a_redrawing_leaves_out_stays() {
     let got = town.post("/v1/grids/redraw").key(PLANNER).json(body).await;
     assert_eq!((got.status.as_u16(), of(WEST).await), (200, Value::Null), "{}", got.body);
 }
+
+#[tokio::test]
+async fn covers_of_a_grid_that_goes_say_where_they_were() {
+    let town = Town::open().await;
+    let order = town.report().await;
+    let body = json!({
+        "grids": [{"code": EAST, "name": "东", "geometry": rect(120.37, 36.11, 120.39, 36.13)}], "remove": [WEST],
+    });
+    for query in ["?dry_run=true", ""] {
+        let got = town.post(&format!("/v1/grids/redraw{query}")).key(PLANNER).json(body.clone()).await;
+        let effects = &got.body["effects"];
+        assert_eq!(effects["covers"], json!([{"code": ALONE, "from": WEST, "to": EAST}]), "{}", got.body);
+        assert_eq!(effects["orders"], json!([{"code": order, "from": WEST, "to": EAST}]));
+    }
+}

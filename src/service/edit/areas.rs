@@ -201,6 +201,10 @@ async fn edited(
     areas::remove(conn, district, seq, &removed).await?;
     let fresh = reload(context, conn, district).await?;
     effects.covers = regrid(conn, &fresh, seq).await?;
+    // The new index does not know a grid that is gone; the present one does.
+    for moved in effects.covers.iter_mut().filter(|moved| moved.from.is_none()) {
+        moved.from = context.index.cover_by_id(moved.id).and_then(|view| Some(view.grid?.code));
+    }
     let moved = moved_orders(context, conn, district, &fresh).await?;
     effects.orders = moved.iter().map(|moved| (moved.after.code, moved.before.order.grid, moved.after.grid)).collect();
     let mut changes: Vec<Change> = plan.put.iter().map(|(before, area)| change_of(before.as_ref(), area)).collect();
