@@ -300,3 +300,40 @@ async fn covers_of_a_grid_that_goes_say_where_they_were() {
         assert_eq!(effects["orders"], json!([{"code": order, "from": WEST, "to": EAST}]));
     }
 }
+
+#[tokio::test]
+async fn what_changes_nothing_makes_no_version() {
+    let town = Town::open().await;
+    let feed = async || town.get("/v1/changes").key("demo-admin").get().await.body;
+    let before = feed().await;
+    for path in [grid(WEST), "/v1/communities/370203005001".to_owned(), "/v1/subdistricts/370203005".to_owned()] {
+        let whole = town.get(&path).key(PLANNER).get().await.body;
+        for (method, body) in [("PATCH", json!({})), ("PATCH", json!({"name": whole["name"]})), ("PUT", whole.clone())]
+        {
+            let ask = || town.ask(method, &path).key(PLANNER).header("if-match", "\"1\"").json(body.clone());
+            let got = ask().await;
+            assert_eq!((got.status.as_u16(), got.header("etag")), (200, "\"1\""), "{method} {path} {}", got.body);
+            assert_eq!((&got.body, got.header("guli-feed")), (&whole, "370203:1"), "{method} {path}");
+        }
+        let dry = town.ask("PATCH", &format!("{path}?dry_run=true")).key(PLANNER).header("if-match", "*");
+        let dry = dry.json(json!({})).await;
+        assert_eq!((&dry.body["areas"][0]["version"], &dry.body["dry_run"]), (&json!(1), &json!(true)), "{}", dry.body);
+        let stale = town.ask("PATCH", &path).key(PLANNER).header("if-match", "\"9\"").json(json!({})).await;
+        assert_eq!(stale.fault().0, 412);
+        let history = town.get(&format!("{path}/history")).key(PLANNER).get().await.body;
+        assert_eq!(history["items"].as_array().unwrap().len(), 1, "{history}");
+    }
+    // Of grids that are redrawn together, those that stay as they are.
+    let whole = async |code: &str| town.get(&grid(code)).key(PLANNER).get().await.body;
+    let (west, mut east) = (whole(WEST).await, whole(EAST).await);
+    let redraw = |grids: Value| town.post("/v1/grids/redraw").key(PLANNER).json(json!({ "grids": grids }));
+    let got = redraw(json!([west, east])).await;
+    assert_eq!((got.status.as_u16(), &got.body["areas"]), (200, &json!([west, east])), "{}", got.body);
+    assert_eq!(feed().await, before);
+    east["name"] = json!("东");
+    let got = redraw(json!([west, east])).await;
+    let versions = [&got.body["areas"][0]["version"], &got.body["areas"][1]["version"]];
+    assert_eq!(versions, [&json!(1), &json!(2)], "{}", got.body);
+    let items = &feed().await["items"];
+    assert_eq!((items.as_array().unwrap().len(), &items[1]["href"]), (2, &json!(grid(EAST))), "{items}");
+}

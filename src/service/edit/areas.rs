@@ -185,7 +185,7 @@ async fn edited(
         Begun::Open(open) => open,
     };
     let plan = match plan(context, conn, district, edit).await? {
-        Ok(plan) => plan,
+        Ok(plan) => plan.settled(),
         Err(refused) => return Ok(Done::refused(refused)),
     };
     let mut effects = measure(conn, district, &plan).await?;
@@ -194,8 +194,15 @@ async fn edited(
     {
         return Ok(Done::refused(refused));
     }
+    let areas: Vec<Area> = plan.put.iter().map(|(_, area)| area.clone()).collect();
+    let registry = Index::default();
+    if plan.changes().next().is_none() && plan.remove.is_empty() {
+        registry.replace(context.index.district(district).ok_or_else(|| corrupt("district", district))?);
+        let answer = open.unchanged(render(&AreaOutcome { registry, areas, effects }));
+        return Ok(Done { answer, shows: None });
+    }
     let seq = open.seq();
-    let put: Vec<Area> = plan.put.iter().map(|(_, area)| area.clone()).collect();
+    let put: Vec<Area> = plan.changes().map(|(_, area)| area.clone()).collect();
     let removed: Vec<u64> = plan.remove.iter().map(|area| area.code).collect();
     areas::put(conn, district, seq, &put).await?;
     areas::remove(conn, district, seq, &removed).await?;
@@ -207,17 +214,16 @@ async fn edited(
     }
     let moved = moved_orders(context, conn, district, &fresh).await?;
     effects.orders = moved.iter().map(|moved| (moved.after.code, moved.before.order.grid, moved.after.grid)).collect();
-    let mut changes: Vec<Change> = plan.put.iter().map(|(before, area)| change_of(before.as_ref(), area)).collect();
+    let mut changes: Vec<Change> = plan.changes().map(|(before, area)| change_of(before.as_ref(), area)).collect();
     changes.extend(plan.remove.iter().map(|area| {
         let kind = kind_of(area.code, ["subdistrict.removed", "community.removed", "grid.removed"]);
         Change::new(kind, area.code.to_string(), area.version)
     }));
     let last = seq + i64::try_from(changes.len()).unwrap_or(0) - 1;
     fresh.set_change(last.unsigned_abs());
-    let outcome = AreaOutcome { registry: Index::default(), areas: put, effects };
     let fresh = Arc::new(fresh);
-    outcome.registry.replace(Arc::clone(&fresh));
-    let rendered = render(&outcome);
+    registry.replace(Arc::clone(&fresh));
+    let rendered = render(&AreaOutcome { registry, areas, effects });
     let events = (seq, last + i64::try_from(moved.len()).unwrap_or(0));
     let answer = open.finish_with(context, conn, asking, changes, &moved, rendered).await?;
     let orders: Vec<Order> = moved.into_iter().map(|moved| moved.after).collect();

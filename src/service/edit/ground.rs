@@ -1,6 +1,7 @@
 //! The ground of areas that are redrawn: what a plan would leave to nobody, give twice, or put outside.
 
-use geo::{BoundingRect as _, Intersects as _, MultiPolygon};
+use geo::orient::Direction;
+use geo::{BoundingRect as _, CoordsIter as _, Intersects as _, MultiPolygon, Orient as _};
 
 use crate::domain::id::{CommunityCode, DistrictCode, GridCode, OrderCode, SubdistrictCode};
 use crate::domain::partition::{self, Ground};
@@ -32,6 +33,39 @@ pub struct Effects {
 pub(in crate::service) struct Plan {
     pub(in crate::service) put: Vec<(Option<Area>, Area)>,
     pub(in crate::service) remove: Vec<Area>,
+}
+
+impl Plan {
+    /// The same with every area that would be as it is left so, in its version too.
+    pub(super) fn settled(mut self) -> Self {
+        for (before, area) in &mut self.put {
+            if let Some(before) = before.as_ref().filter(|before| same(before, area)) {
+                area.clone_from(before);
+            }
+        }
+        self
+    }
+
+    /// What of a settled plan is to be another than it is.
+    pub(super) fn changes(&self) -> impl Iterator<Item = &(Option<Area>, Area)> {
+        self.put.iter().filter(|(before, area)| before.as_ref() != Some(area))
+    }
+}
+
+/// Whether two states of an area are the same to whoever reads them: rings turn one way there, and degrees are rounded.
+fn same(before: &Area, after: &Area) -> bool {
+    let rings = |area: &Area| {
+        let outline = area.outline.orient(Direction::Default);
+        let ring = |ring: &geo::LineString<f64>| {
+            ring.coords_iter().map(|at| [(at.x * 1e8).round(), (at.y * 1e8).round()]).collect::<Vec<_>>()
+        };
+        let parts =
+            outline.iter().map(|part| std::iter::once(part.exterior()).chain(part.interiors()).map(ring).collect());
+        parts.collect::<Vec<Vec<_>>>()
+    };
+    before.name == after.name
+        && before.supervising_department == after.supervising_department
+        && rings(before) == rings(after)
 }
 
 pub(super) fn level(code: u64) -> Level {
