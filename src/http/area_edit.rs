@@ -11,7 +11,7 @@ use super::area_in::{AreaIn, AreaPatch, RedrawIn, department, outline};
 use super::areas::{AreaOut, GeometryOut, no_area};
 use super::edge::Caller;
 use super::history::{VersionOut, Was, versions};
-use super::openapi::{BodyFaults, EditFaults, Gone, NotFound, RedrawFaults, say};
+use super::openapi::{BodyFaults, EditFaults, Gone, NotFound, RedrawFaults, StaleGrid, say};
 use super::page::Items;
 use super::params::Params;
 use super::problem::Outcome;
@@ -198,7 +198,8 @@ async fn undo(
 /// Several at once: to split one, give it its new outline and a new grid the rest; to merge two, give one the
 /// outline of both and remove the other; to move an edge, give both their new outlines. The ground is shared
 /// without gap or overlap before and after. A grid that is there keeps the supervising department that it has where the
-/// body does not name one; a new one starts without. With `dry_run` nothing changes and the answer says what would.
+/// body does not name one; a new one starts without. A grid that comes with a `version` is redrawn only if that is the present
+/// one; else nothing is, and 412 names it. With `dry_run` nothing changes and the answer says what would.
 #[utoipa::path(
     post, path = "/v1/grids/redraw", operation_id = "redraw_grids", tag = "registry", security(("key" = [])),
     params(
@@ -211,7 +212,7 @@ async fn undo(
     request_body = RedrawIn,
     responses(
         (status = 200, description = "The grids as they are or would be", body = RedrawnOut),
-        BodyFaults, RedrawFaults,
+        BodyFaults, RedrawFaults, StaleGrid,
     ),
 )]
 pub async fn redraw(
@@ -237,7 +238,7 @@ pub async fn redraw(
             outline: outline(&grid.geometry, asked.crs, &at("geometry"))?,
             version: 0,
         };
-        put.push(GridDraft { area, names_department: grid.supervising_department.is_some() });
+        put.push(GridDraft { area, names_department: grid.supervising_department.is_some(), version: grid.version });
     }
     let remove = redraw.remove.iter().enumerate().map(|(n, code)| {
         code.parse::<GridCode>().map_err(|error| ServiceError::invalid(format!("/remove/{n}"), error))

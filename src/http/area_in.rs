@@ -37,7 +37,8 @@ pub struct AreaIn {
     /// Of a person's duty.
     #[schema(value_type = Option<Object>)]
     pub leader: Option<Value>,
-    /// The registry's to give.
+    /// The registry's to give. In a redrawing the version that a grid was redrawn from: if it is no longer the present
+    /// one, nothing is done (412). Of a new grid it is not read.
     pub version: Option<i64>,
 }
 

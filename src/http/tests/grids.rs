@@ -337,3 +337,24 @@ async fn what_changes_nothing_makes_no_version() {
     let items = &feed().await["items"];
     assert_eq!((items.as_array().unwrap().len(), &items[1]["href"]), (2, &json!(grid(EAST))), "{items}");
 }
+
+#[tokio::test]
+async fn a_grid_is_redrawn_from_the_version_that_it_names() {
+    let town = Town::open().await;
+    let before = town.get("/v1/changes").key("demo-admin").get().await.body;
+    let redraw = |query: &str, version: i64| {
+        town.post(&format!("/v1/grids/redraw{query}")).key(PLANNER).json(json!({"grids": [
+            {"code": WEST, "name": "西", "geometry": rect(120.37, 36.11, 120.374, 36.13), "version": 1},
+            {"code": EAST, "name": "东", "geometry": rect(120.374, 36.11, 120.39, 36.13), "version": version},
+        ]}))
+    };
+    for query in ["", "?dry_run=true"] {
+        let stale = redraw(query, 2).await;
+        assert_eq!(stale.fault(), (412, "stale-version", "/grids/1/version".to_owned()), "{}", stale.body);
+        assert_eq!(stale.body["current"], 1);
+    }
+    assert_eq!(town.get("/v1/changes").key("demo-admin").get().await.body, before);
+    assert_eq!(town.grid_at(120.375).await, WEST);
+    let got = redraw("", 1).await;
+    assert_eq!((got.status.as_u16(), &got.body["areas"][1]["version"]), (200, &json!(2)), "{}", got.body);
+}

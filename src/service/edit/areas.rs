@@ -14,7 +14,7 @@ use crate::domain::order::Order;
 use crate::domain::said::{Said, say};
 use crate::index::{DistrictIndex, Index, Regridded};
 use crate::service::command::{Answer, Precondition, Rendered};
-use crate::service::error::{Fault, Result, ServiceError};
+use crate::service::error::{At, Fault, Result, ServiceError};
 use crate::service::writer::{End, Patience};
 use crate::service::{Context, Guli, load, settle};
 use crate::store::areas::{Area, Level};
@@ -65,6 +65,8 @@ pub struct GridDraft {
     pub area: Area,
     /// Else a grid that is there keeps the supervising department that it has.
     pub names_department: bool,
+    /// The version that it was redrawn from, where the request says so.
+    pub version: Option<i64>,
 }
 
 /// Whether it is done, or only said what it would do.
@@ -381,10 +383,13 @@ async fn redraw(
         };
         plan.remove.push(area);
     }
+    let put = match present(conn, district, put).await? {
+        Ok(put) => put,
+        Err(stale) => return Ok(Err(stale)),
+    };
     let mut given: BTreeMap<u64, u64> = BTreeMap::new();
-    for (n, GridDraft { mut area, names_department }) in put.into_iter().enumerate() {
+    for (n, (before, GridDraft { mut area, names_department, .. })) in put.into_iter().enumerate() {
         let pointer = format!("/grids/{n}");
-        let before = areas::known(conn, district, &[area.code]).await?.pop();
         if let Some(before) = before.as_ref().filter(|_| !names_department) {
             area.supervising_department.clone_from(&before.supervising_department);
         }
@@ -398,6 +403,25 @@ async fn redraw(
         plan.put.push((before, area));
     }
     Ok(Ok(plan))
+}
+
+/// Drafts with the grids that there are, if these are those that they were made from.
+async fn present(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    put: Vec<GridDraft>,
+) -> StoreResult<Result<Vec<(Option<Area>, GridDraft)>>> {
+    let mut present = Vec::with_capacity(put.len());
+    for (n, draft) in put.into_iter().enumerate() {
+        let before = areas::known(conn, district, &[draft.area.code]).await?.pop();
+        if let (Some(Area { version: current, .. }), Some(version)) = (&before, draft.version)
+            && version != *current
+        {
+            return Ok(Err(ServiceError::stale(At::Pointer(format!("/grids/{n}/version")), *current)));
+        }
+        present.push((before, draft));
+    }
+    Ok(Ok(present))
 }
 
 /// Gives a new area the next code of the area that it lies in, after those `given` before; the code that one came with
