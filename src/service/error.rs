@@ -12,7 +12,7 @@ use crate::store::StoreError;
 pub enum At {
     /// A member of the body, as a JSON pointer.
     Pointer(String),
-    /// A query parameter.
+    /// A parameter of the query or of the path.
     Parameter(String),
     Header(&'static str),
 }

@@ -358,3 +358,28 @@ async fn a_grid_is_redrawn_from_the_version_that_it_names() {
     let got = redraw("", 1).await;
     assert_eq!((got.status.as_u16(), &got.body["areas"][1]["version"]), (200, &json!(2)), "{}", got.body);
 }
+
+#[tokio::test]
+async fn a_shape_is_at_fault_where_it_was_said() {
+    let town = Town::open().await;
+    let west = |to: f64| json!({"code": WEST, "name": "西", "geometry": rect(120.37, 36.11, to, 36.13)});
+    let east = |from: f64, to: f64| json!({"code": EAST, "name": "东", "geometry": rect(from, 36.11, to, 36.13)});
+    for (body, at) in [
+        (json!({"grids": [west(120.381)]}), "/grids/0/geometry"),
+        (json!({"grids": [east(120.38, 120.39), west(120.381)]}), "/grids/0/geometry"),
+        (json!({"grids": [west(120.38), east(120.38, 120.391)]}), "/grids/1/geometry"),
+        (json!({"grids": [west(120.38), east(120.381, 120.39)]}), "/grids/1/geometry"),
+        (json!({"grids": [west(120.38)], "remove": [EAST]}), "/remove/0"),
+        (
+            json!({"grids": [west(120.38), {"name": "新", "geometry": {"type": "Point", "coordinates": [120.37, 36.11]}}]}),
+            "/grids/1/geometry",
+        ),
+    ] {
+        let got = town.post("/v1/grids/redraw").key(PLANNER).json(body.clone()).await;
+        assert_eq!(got.fault(), (422, "invalid", at.to_owned()), "{body} {}", got.body);
+    }
+    // A removal has no body.
+    let gone = town.ask("DELETE", &grid(WEST)).key(PLANNER).header("if-match", "*").send("").await;
+    assert_eq!(gone.fault(), (422, "invalid", "code".to_owned()), "{}", gone.body);
+    assert_eq!(gone.body["errors"][0]["parameter"], "code", "{}", gone.body);
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::ground::{Effects, Plan, level, measure, parent_of, seamless};
+use super::ground::{Effects, Plan, Says, level, measure, parent_of, seamless};
 use super::{Asking, Begun, Change, Open, check, hold, undo};
 use crate::domain::actor::{self, Action, Resource};
 use crate::domain::id::{DistrictCode, GridCode, OrderCode, OrgCode};
@@ -57,6 +57,16 @@ pub enum AreaEdit {
         put: Vec<GridDraft>,
         remove: Vec<GridCode>,
     },
+}
+
+impl AreaEdit {
+    fn says(&self) -> Says {
+        match self {
+            Self::Create { .. } | Self::Change { .. } => Says::One,
+            Self::Remove { .. } | Self::Undo { .. } => Says::Path,
+            Self::Redraw { .. } => Says::Several,
+        }
+    }
 }
 
 /// A grid as a redrawing says it.
@@ -186,13 +196,14 @@ async fn edited(
         Begun::Answered(answer) => return Ok(Done { answer, shows: None }),
         Begun::Open(open) => open,
     };
+    let says = edit.says();
     let plan = match plan(context, conn, district, edit).await? {
         Ok(plan) => plan.settled(),
         Err(refused) => return Ok(Done::refused(refused)),
     };
     let mut effects = measure(conn, district, &plan).await?;
     if run == Run::Real
-        && let Err(refused) = seamless(&effects)
+        && let Err(refused) = seamless(&plan, &effects, says)
     {
         return Ok(Done::refused(refused));
     }

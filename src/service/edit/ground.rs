@@ -7,7 +7,7 @@ use crate::domain::id::{CommunityCode, DistrictCode, GridCode, OrderCode, Subdis
 use crate::domain::partition::{self, Ground};
 use crate::domain::said::say;
 use crate::index::Regridded;
-use crate::service::error::{Fault, Result, ServiceError};
+use crate::service::error::{At, Fault, Result, ServiceError};
 use crate::store::areas::{self, Area, Level};
 use crate::store::{Conn, Result as StoreResult};
 
@@ -156,13 +156,47 @@ async fn parent(conn: &mut Conn<'_>, district: DistrictCode, code: u64) -> Store
     Ok(areas::known(conn, district, &[parent]).await?.pop().map(|area| area.outline))
 }
 
+/// Where a request says what it makes of the ground.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Says {
+    /// In its body, which is one area.
+    One,
+    /// In its body, which lists areas and what is to be removed, in the order of the plan.
+    Several,
+    /// Only in the path.
+    Path,
+}
+
+impl Says {
+    /// Where it says it of this area.
+    fn at(self, plan: &Plan, code: u64) -> At {
+        let put = || plan.put.iter().position(|(_, area)| area.code == code).map(|n| format!("/grids/{n}/geometry"));
+        let gone = || plan.remove.iter().position(|area| area.code == code).map(|n| format!("/remove/{n}"));
+        match self {
+            Self::One => At::Pointer("/geometry".to_owned()),
+            Self::Several => At::Pointer(put().or_else(gone).unwrap_or_else(|| "/grids".to_owned())),
+            Self::Path => At::Parameter("code".to_owned()),
+        }
+    }
+}
+
+/// Whose the ground was for the most part that a plan leaves to nobody.
+fn loser(plan: &Plan, gap: &Ground) -> u64 {
+    let before = plan.put.iter().filter_map(|(before, _)| before.as_ref()).chain(&plan.remove);
+    let lost = before.filter_map(|area| {
+        let shared = near(&area.outline, &gap.outline).then(|| partition::overlap(&area.outline, &gap.outline))??;
+        Some((area.code, shared.square_metres))
+    });
+    lost.max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(code, _)| code)
+}
+
 /// Whether no ground is left to nobody or given to two.
-pub(super) fn seamless(effects: &Effects) -> Result<()> {
+pub(super) fn seamless(plan: &Plan, effects: &Effects, says: Says) -> Result<()> {
     let mut faults = Vec::new();
     for (code, other, shared) in &effects.overlaps {
         let size = shared.square_metres;
         let detail = say!("{code} would overlap {other} by {size:.2} m²", "{code} 将与 {other} 重叠 {size:.2} 平方米");
-        faults.push(Fault::pointer("/geometry", detail));
+        faults.push(Fault { at: says.at(plan, *code), detail });
     }
     for (code, outside) in &effects.outside {
         let size = outside.square_metres;
@@ -170,7 +204,7 @@ pub(super) fn seamless(effects: &Effects) -> Result<()> {
             "{size:.2} m² of {code} would lie outside the area that it belongs to",
             "{code} 将有 {size:.2} 平方米在所属区域之外"
         );
-        faults.push(Fault::pointer("/geometry", detail));
+        faults.push(Fault { at: says.at(plan, *code), detail });
     }
     if let Some(gap) = &effects.gap {
         let size = gap.square_metres;
@@ -178,7 +212,7 @@ pub(super) fn seamless(effects: &Effects) -> Result<()> {
             "{size:.2} m² would belong to nobody: give them to a neighbour in the same call (POST /v1/grids/redraw)",
             "将有 {size:.2} 平方米无所归属：请在同一次请求中划给相邻网格（POST /v1/grids/redraw）"
         );
-        faults.push(Fault::pointer("/geometry", detail));
+        faults.push(Fault { at: says.at(plan, loser(plan, gap)), detail });
     }
     if faults.is_empty() { Ok(()) } else { Err(ServiceError::Invalid(faults)) }
 }
