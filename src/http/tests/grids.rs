@@ -378,6 +378,10 @@ async fn a_shape_is_at_fault_where_it_was_said() {
         let got = town.post("/v1/grids/redraw").key(PLANNER).json(body.clone()).await;
         assert_eq!(got.fault(), (422, "invalid", at.to_owned()), "{body} {}", got.body);
     }
+    // One that comes along as it is keeps its ground.
+    let same = town.get(&grid(EAST)).key(PLANNER).get().await.body;
+    let got = town.post("/v1/grids/redraw").key(PLANNER).json(json!({"grids": [same, west(120.381)]})).await;
+    assert_eq!(got.fault(), (422, "invalid", "/grids/1/geometry".to_owned()), "{}", got.body);
     // A removal has no body.
     let gone = town.ask("DELETE", &grid(WEST)).key(PLANNER).header("if-match", "*").send("").await;
     assert_eq!(gone.fault(), (422, "invalid", "code".to_owned()), "{}", gone.body);

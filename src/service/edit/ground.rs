@@ -117,8 +117,9 @@ pub(super) async fn measure(conn: &mut Conn<'_>, district: DistrictCode, plan: &
     };
     let level = level(first);
     let present = areas::list(conn, district, None, level.within(district.number()), 0, i64::MAX).await?;
+    // One whose outline stays keeps its ground, be it in the plan or not.
     let changed = |code: u64| {
-        plan.put.iter().any(|(_, area)| area.code == code) || plan.remove.iter().any(|area| area.code == code)
+        redrawn.iter().any(|(_, area)| area.code == code) || plan.remove.iter().any(|area| area.code == code)
     };
     let staying: Vec<&Area> = present.iter().filter(|area| !changed(area.code)).collect();
     for (n, (_, area)) in redrawn.iter().enumerate() {
