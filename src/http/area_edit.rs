@@ -11,7 +11,7 @@ use super::area_in::{AreaIn, AreaPatch, RedrawIn, department, outline};
 use super::areas::{AreaOut, GeometryOut, no_area};
 use super::edge::Caller;
 use super::history::{VersionOut, Was, versions};
-use super::openapi::{BodyFaults, EditFaults, Gone, NotFound, RedrawFaults, say};
+use super::openapi::{BodyFaults, EditFaults, Gone, NotFound, RedrawFaults, StaleGrid, say};
 use super::page::Items;
 use super::params::Params;
 use super::problem::Outcome;
@@ -25,7 +25,7 @@ use crate::domain::said::say;
 use crate::domain::text::Text;
 use crate::service::Guli;
 use crate::service::edit::Asking;
-use crate::service::edit::areas::{AreaEdit, Run};
+use crate::service::edit::areas::{AreaEdit, GridDraft, Run};
 use crate::service::error::{Result, ServiceError};
 use crate::store::areas::{Area, Level};
 
@@ -82,7 +82,7 @@ async fn create(
     let area = Area {
         code: code.map_or(0, |(_, number)| number),
         name: given.name.clone(),
-        supervising_department: department(given.supervising_department.as_ref()),
+        supervising_department: given.department(),
         outline: outline(&given.geometry, asked.crs, "/geometry")?,
         version: 0,
     };
@@ -197,7 +197,9 @@ async fn undo(
 ///
 /// Several at once: to split one, give it its new outline and a new grid the rest; to merge two, give one the
 /// outline of both and remove the other; to move an edge, give both their new outlines. The ground is shared
-/// without gap or overlap before and after. With `dry_run` nothing changes and the answer says what would.
+/// without gap or overlap before and after. A grid that is there keeps the supervising department that it has where the
+/// body does not name one; a new one starts without. A grid that comes with a `version` is redrawn only if that is the present
+/// one; else nothing is, and 412 names it. With `dry_run` nothing changes and the answer says what would.
 #[utoipa::path(
     post, path = "/v1/grids/redraw", operation_id = "redraw_grids", tag = "registry", security(("key" = [])),
     params(
@@ -210,7 +212,7 @@ async fn undo(
     request_body = RedrawIn,
     responses(
         (status = 200, description = "The grids as they are or would be", body = RedrawnOut),
-        BodyFaults, RedrawFaults,
+        BodyFaults, RedrawFaults, StaleGrid,
     ),
 )]
 pub async fn redraw(
@@ -229,19 +231,20 @@ pub async fn redraw(
     for (n, grid) in redraw.grids.iter().enumerate() {
         let at = |member: &str| format!("/grids/{n}/{member}");
         let code = grid.code.as_deref().map(str::parse::<GridCode>).transpose();
-        put.push(Area {
+        let area = Area {
             code: code.map_err(|error| ServiceError::invalid(at("code"), error))?.map_or(0, GridCode::number),
             name: grid.name.clone(),
-            supervising_department: department(grid.supervising_department.as_ref()),
+            supervising_department: grid.department(),
             outline: outline(&grid.geometry, asked.crs, &at("geometry"))?,
             version: 0,
-        });
+        };
+        put.push(GridDraft { area, names_department: grid.supervising_department.is_some(), version: grid.version });
     }
     let remove = redraw.remove.iter().enumerate().map(|(n, code)| {
         code.parse::<GridCode>().map_err(|error| ServiceError::invalid(format!("/remove/{n}"), error))
     });
     let remove: Vec<GridCode> = remove.collect::<Result<_>>()?;
-    let mut codes: Vec<u64> = put.iter().map(|area| area.code).filter(|code| *code > 0).collect();
+    let mut codes: Vec<u64> = put.iter().map(|draft| draft.area.code).filter(|code| *code > 0).collect();
     codes.extend(remove.iter().map(|code| code.number()));
     let district = district_of(&app, &codes, &put)?;
     codes.sort_unstable();
@@ -259,11 +262,12 @@ pub async fn redraw(
 }
 
 /// The one district of grids that are redrawn together.
-fn district_of(app: &App, codes: &[u64], put: &[Area]) -> Result<DistrictCode> {
+fn district_of(app: &App, codes: &[u64], put: &[GridDraft]) -> Result<DistrictCode> {
     let mut districts: Vec<DistrictCode> = codes.iter().filter_map(|code| crate::export::district_of(*code)).collect();
     if districts.is_empty() {
         // Only new ones: the district that the first of them lies in.
-        let first = put.first().and_then(|area| area.outline.0.first()).and_then(|part| part.exterior().0.first());
+        let first =
+            put.first().and_then(|draft| draft.area.outline.0.first()).and_then(|part| part.exterior().0.first());
         let at = first.and_then(|at| crate::domain::position::Position::new(at.x, at.y).ok());
         let hit = at.and_then(|at| app.guli.context.index.grid_at(at).ok());
         districts.extend(hit.map(|hit| hit.grid.code.district()));

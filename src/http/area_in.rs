@@ -1,7 +1,7 @@
 //! An area as it comes: whole, as a patch, or together with others.
 
 use geo::MultiPolygon;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -21,8 +21,10 @@ pub struct AreaIn {
     pub code: Option<String>,
     #[schema(min_length = 1, max_length = 100)]
     pub name: String,
-    /// 责任科室; of grids.
-    pub supervising_department: Option<CodeIn>,
+    /// 责任科室; of grids. In a redrawing what a grid that is there leaves out stays as it is, and `null` takes it away.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<CodeIn>)]
+    pub supervising_department: Option<Option<CodeIn>>,
     /// A `Polygon` or `MultiPolygon` (`GeoJSON`) in `crs`.
     #[schema(value_type = Object)]
     pub geometry: Value,
@@ -35,7 +37,8 @@ pub struct AreaIn {
     /// Of a person's duty.
     #[schema(value_type = Option<Object>)]
     pub leader: Option<Value>,
-    /// The registry's to give.
+    /// The registry's to give. In a redrawing the version that a grid was redrawn from: if it is no longer the present
+    /// one, nothing is done (412). Of a new grid it is not read.
     pub version: Option<i64>,
 }
 
@@ -63,6 +66,12 @@ pub struct RedrawIn {
     pub remove: Vec<String>,
 }
 
+/// What is there, `null` too: what is left out is not read at all.
+#[expect(clippy::option_option, reason = "left out, null or a code are three things to say")]
+fn said<'de, D: Deserializer<'de>>(member: D) -> std::result::Result<Option<Option<CodeIn>>, D::Error> {
+    Option::deserialize(member).map(Some)
+}
+
 pub(super) fn outline(geometry: &Value, crs: Crs, pointer: &str) -> Result<MultiPolygon<f64>> {
     let unreadable = |error| ServiceError::invalid(pointer, say!("{error}", "无法按 GeoJSON 解析：{error}"));
     let geometry: geojson::Geometry =
@@ -76,6 +85,11 @@ pub(super) fn department(code: Option<&CodeIn>) -> Option<String> {
 }
 
 impl AreaIn {
+    /// 责任科室, or none.
+    pub(super) fn department(&self) -> Option<String> {
+        department(self.supervising_department.as_ref().and_then(Option::as_ref))
+    }
+
     /// The area that this makes of the one that is there: what the registry gives may be sent back.
     pub(super) fn redraft(&self, area: &Area, crs: Crs) -> Result<Area> {
         let other = write::not_to_change;
@@ -87,7 +101,7 @@ impl AreaIn {
         }
         Ok(Area {
             name: self.name.clone(),
-            supervising_department: department(self.supervising_department.as_ref()),
+            supervising_department: self.department(),
             outline: outline(&self.geometry, crs, "/geometry")?,
             ..area.clone()
         })

@@ -21,7 +21,7 @@ use super::{
 
 pub use super::refusals::{
     ActFaults, BodyFaults, EditFaults, Forbidden, Gone, ImportFaults, MediaTypes, Moved, NotFound, Outside,
-    RedrawFaults, ReportFaults, RulingFaults, TiedFaults, TokenGone, UndoFaults,
+    RedrawFaults, ReportFaults, RulingFaults, StaleGrid, TiedFaults, TokenGone, UndoFaults,
 };
 
 /// What many parameters and headers say of themselves.

@@ -179,9 +179,9 @@ pub fn problem(error: ServiceError, language: Language) -> (StatusCode, Problem)
         ServiceError::Malformed(fault) | ServiceError::UnknownCrs(fault) => vec![fault],
         ServiceError::Invalid(faults) => faults,
         ServiceError::OutsideServiceArea(at) => vec![Fault { at, detail }],
-        ServiceError::Stale { current } => {
+        ServiceError::Stale { at, current } => {
             problem.current = Some(current);
-            vec![Fault::header("If-Match", say!("the version is no longer current", "该版本已不是最新"))]
+            vec![Fault { at, detail: say!("the version is no longer current", "该版本已不是最新") }]
         }
         ServiceError::Gone { history, .. } => {
             problem.history = history;

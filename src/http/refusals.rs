@@ -85,6 +85,11 @@ fn stale() -> serde_json::Value {
            "errors": [{"header": "If-Match", "detail": "the version is no longer current"}]})
 }
 
+fn stale_grid() -> serde_json::Value {
+    json!({"title": "Changed in the meantime", "detail": "it has changed since", "current": 4,
+           "errors": [{"pointer": "/grids/1/version", "detail": "the version is no longer current"}]})
+}
+
 fn required() -> serde_json::Value {
     json!({"title": "If-Match is needed", "detail": "If-Match is needed",
            "errors": [{"header": "If-Match", "detail": "send If-Match: \"<version>\", or * for any version"}]})
@@ -200,6 +205,8 @@ faults! {
         (409, "in-progress", in_progress)
     ];
     RedrawFaults [FORBIDDEN, NOT_FOUND, INVALID, UNKNOWN_CRS, MISMATCH, (409, "conflict", conflict)];
+    /// A grid was to be redrawn from a version that is past.
+    StaleGrid [(412, "stale-version", stale_grid)];
     /// What stands on a thing keeps it.
     TiedFaults [(409, "conflict", conflict)];
     Gone [(410, "gone", gone)];

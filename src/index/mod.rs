@@ -86,7 +86,8 @@ impl Index {
         self.atlas.rcu(|atlas| atlas.without(code));
     }
 
-    fn district(&self, code: DistrictCode) -> Option<Arc<DistrictIndex>> {
+    /// A district as it is now.
+    pub fn district(&self, code: DistrictCode) -> Option<Arc<DistrictIndex>> {
         self.atlas.load().get(code).cloned()
     }
 

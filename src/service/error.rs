@@ -12,7 +12,7 @@ use crate::store::StoreError;
 pub enum At {
     /// A member of the body, as a JSON pointer.
     Pointer(String),
-    /// A query parameter.
+    /// A parameter of the query or of the path.
     Parameter(String),
     Header(&'static str),
 }
@@ -56,7 +56,9 @@ pub enum ServiceError {
     Unauthorized(Said),
     Forbidden(Said),
     PreconditionRequired,
+    /// The version that a request was made for, where it says so, is not the present one.
     Stale {
+        at: At,
         current: u32,
     },
     Illegal {
@@ -169,6 +171,11 @@ impl ServiceError {
 
     pub fn parameter(name: impl Into<String>, detail: impl Into<Said>) -> Self {
         Self::Invalid(vec![Fault::parameter(name, detail)])
+    }
+
+    /// The version that a request names is not `current`.
+    pub fn stale(at: At, current: i64) -> Self {
+        Self::Stale { at, current: u32::try_from(current).unwrap_or(u32::MAX) }
     }
 
     /// A cover that was taken from the street.

@@ -265,3 +265,125 @@ async fn what_was_redrawn_together_is_undone_together() {
     assert_eq!(kept.fault().1, "conflict", "{}", kept.body);
     assert!(kept.body["detail"].as_str().unwrap().contains(WEST), "{}", kept.body);
 }
+
+#[tokio::test]
+async fn what_a_redrawing_leaves_out_stays() {
+    let town = Town::open().await;
+    let of = async |code: &str| town.get(&grid(code)).get().await.body["supervising_department"]["code"].clone();
+    let body = json!({"grids": [
+        {"code": WEST, "name": "西", "geometry": rect(120.37, 36.11, 120.38, 36.12)},
+        {"name": "北", "geometry": rect(120.37, 36.12, 120.38, 36.13)},
+    ]});
+    let got = town.post("/v1/grids/redraw").key(PLANNER).json(body).await;
+    assert_eq!(got.status, 200, "{}", got.body);
+    assert_eq!(got.body["areas"][0]["supervising_department"]["code"], "370203005-K01", "{}", got.body);
+    assert_eq!((of(WEST).await, of("370203005001003").await), (json!("370203005-K01"), Value::Null));
+    // What is said to be nobody's is.
+    let body = json!({"grids": [{
+        "code": WEST, "name": "西", "supervising_department": null, "geometry": rect(120.37, 36.11, 120.38, 36.12),
+    }]});
+    let got = town.post("/v1/grids/redraw").key(PLANNER).json(body).await;
+    assert_eq!((got.status.as_u16(), of(WEST).await), (200, Value::Null), "{}", got.body);
+}
+
+#[tokio::test]
+async fn covers_of_a_grid_that_goes_say_where_they_were() {
+    let town = Town::open().await;
+    let order = town.report().await;
+    let body = json!({
+        "grids": [{"code": EAST, "name": "东", "geometry": rect(120.37, 36.11, 120.39, 36.13)}], "remove": [WEST],
+    });
+    for query in ["?dry_run=true", ""] {
+        let got = town.post(&format!("/v1/grids/redraw{query}")).key(PLANNER).json(body.clone()).await;
+        let effects = &got.body["effects"];
+        assert_eq!(effects["covers"], json!([{"code": ALONE, "from": WEST, "to": EAST}]), "{}", got.body);
+        assert_eq!(effects["orders"], json!([{"code": order, "from": WEST, "to": EAST}]));
+    }
+}
+
+#[tokio::test]
+async fn what_changes_nothing_makes_no_version() {
+    let town = Town::open().await;
+    let feed = async || town.get("/v1/changes").key("demo-admin").get().await.body;
+    let before = feed().await;
+    for path in [grid(WEST), "/v1/communities/370203005001".to_owned(), "/v1/subdistricts/370203005".to_owned()] {
+        let whole = town.get(&path).key(PLANNER).get().await.body;
+        for (method, body) in [("PATCH", json!({})), ("PATCH", json!({"name": whole["name"]})), ("PUT", whole.clone())]
+        {
+            let ask = || town.ask(method, &path).key(PLANNER).header("if-match", "\"1\"").json(body.clone());
+            let got = ask().await;
+            assert_eq!((got.status.as_u16(), got.header("etag")), (200, "\"1\""), "{method} {path} {}", got.body);
+            assert_eq!((&got.body, got.header("guli-feed")), (&whole, "370203:1"), "{method} {path}");
+        }
+        let dry = town.ask("PATCH", &format!("{path}?dry_run=true")).key(PLANNER).header("if-match", "*");
+        let dry = dry.json(json!({})).await;
+        assert_eq!((&dry.body["areas"][0]["version"], &dry.body["dry_run"]), (&json!(1), &json!(true)), "{}", dry.body);
+        let stale = town.ask("PATCH", &path).key(PLANNER).header("if-match", "\"9\"").json(json!({})).await;
+        assert_eq!(stale.fault().0, 412);
+        let history = town.get(&format!("{path}/history")).key(PLANNER).get().await.body;
+        assert_eq!(history["items"].as_array().unwrap().len(), 1, "{history}");
+    }
+    // Of grids that are redrawn together, those that stay as they are.
+    let whole = async |code: &str| town.get(&grid(code)).key(PLANNER).get().await.body;
+    let (west, mut east) = (whole(WEST).await, whole(EAST).await);
+    let redraw = |grids: Value| town.post("/v1/grids/redraw").key(PLANNER).json(json!({ "grids": grids }));
+    let got = redraw(json!([west, east])).await;
+    assert_eq!((got.status.as_u16(), &got.body["areas"]), (200, &json!([west, east])), "{}", got.body);
+    assert_eq!(feed().await, before);
+    east["name"] = json!("东");
+    let got = redraw(json!([west, east])).await;
+    let versions = [&got.body["areas"][0]["version"], &got.body["areas"][1]["version"]];
+    assert_eq!(versions, [&json!(1), &json!(2)], "{}", got.body);
+    let items = &feed().await["items"];
+    assert_eq!((items.as_array().unwrap().len(), &items[1]["href"]), (2, &json!(grid(EAST))), "{items}");
+}
+
+#[tokio::test]
+async fn a_grid_is_redrawn_from_the_version_that_it_names() {
+    let town = Town::open().await;
+    let before = town.get("/v1/changes").key("demo-admin").get().await.body;
+    let redraw = |query: &str, version: i64| {
+        town.post(&format!("/v1/grids/redraw{query}")).key(PLANNER).json(json!({"grids": [
+            {"code": WEST, "name": "西", "geometry": rect(120.37, 36.11, 120.374, 36.13), "version": 1},
+            {"code": EAST, "name": "东", "geometry": rect(120.374, 36.11, 120.39, 36.13), "version": version},
+        ]}))
+    };
+    for query in ["", "?dry_run=true"] {
+        let stale = redraw(query, 2).await;
+        assert_eq!(stale.fault(), (412, "stale-version", "/grids/1/version".to_owned()), "{}", stale.body);
+        assert_eq!(stale.body["current"], 1);
+    }
+    assert_eq!(town.get("/v1/changes").key("demo-admin").get().await.body, before);
+    assert_eq!(town.grid_at(120.375).await, WEST);
+    let got = redraw("", 1).await;
+    assert_eq!((got.status.as_u16(), &got.body["areas"][1]["version"]), (200, &json!(2)), "{}", got.body);
+}
+
+#[tokio::test]
+async fn a_shape_is_at_fault_where_it_was_said() {
+    let town = Town::open().await;
+    let west = |to: f64| json!({"code": WEST, "name": "西", "geometry": rect(120.37, 36.11, to, 36.13)});
+    let east = |from: f64, to: f64| json!({"code": EAST, "name": "东", "geometry": rect(from, 36.11, to, 36.13)});
+    for (body, at) in [
+        (json!({"grids": [west(120.381)]}), "/grids/0/geometry"),
+        (json!({"grids": [east(120.38, 120.39), west(120.381)]}), "/grids/0/geometry"),
+        (json!({"grids": [west(120.38), east(120.38, 120.391)]}), "/grids/1/geometry"),
+        (json!({"grids": [west(120.38), east(120.381, 120.39)]}), "/grids/1/geometry"),
+        (json!({"grids": [west(120.38)], "remove": [EAST]}), "/remove/0"),
+        (
+            json!({"grids": [west(120.38), {"name": "新", "geometry": {"type": "Point", "coordinates": [120.37, 36.11]}}]}),
+            "/grids/1/geometry",
+        ),
+    ] {
+        let got = town.post("/v1/grids/redraw").key(PLANNER).json(body.clone()).await;
+        assert_eq!(got.fault(), (422, "invalid", at.to_owned()), "{body} {}", got.body);
+    }
+    // One that comes along as it is keeps its ground.
+    let same = town.get(&grid(EAST)).key(PLANNER).get().await.body;
+    let got = town.post("/v1/grids/redraw").key(PLANNER).json(json!({"grids": [same, west(120.381)]})).await;
+    assert_eq!(got.fault(), (422, "invalid", "/grids/1/geometry".to_owned()), "{}", got.body);
+    // A removal has no body.
+    let gone = town.ask("DELETE", &grid(WEST)).key(PLANNER).header("if-match", "*").send("").await;
+    assert_eq!(gone.fault(), (422, "invalid", "code".to_owned()), "{}", gone.body);
+    assert_eq!(gone.body["errors"][0]["parameter"], "code", "{}", gone.body);
+}

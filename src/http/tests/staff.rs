@@ -27,6 +27,13 @@ async fn a_new_leader_stands_beside_the_grid() {
     let whole = town.get(&at).key(ADMIN).get().await.body;
     let same = town.ask("PUT", &at).key(ADMIN).header("if-match", "\"1\"").json(whole).await;
     assert_eq!((same.status.as_u16(), same.header("etag")), (200, "\"1\""), "{}", same.body);
+    let empty = town.ask("PATCH", &at).key(ADMIN).header("if-match", "\"1\"").json(json!({})).await;
+    assert_eq!((empty.status.as_u16(), empty.header("etag")), (200, "\"1\""), "{}", empty.body);
+    let other_order = json!({"duties": [
+        {"kind": "grid_leader", "area": EAST}, {"kind": "patrol", "area": "370203005001"},
+    ]});
+    let same = town.ask("PATCH", &at).key(ADMIN).header("if-match", "\"1\"").json(other_order).await;
+    assert_eq!((same.status.as_u16(), same.header("etag")), (200, "\"1\""), "{}", same.body);
     // Another grid, another phone.
     let change = json!({"phone": "19900005678", "duties": [{"kind": "grid_leader", "area": WEST}]});
     let changed =

@@ -21,6 +21,8 @@ async fn an_organization_gets_a_code_and_a_history() {
     // What was read can be sent back.
     let same = town.ask("PUT", &at).key(ADMIN).header("if-match", "\"1\"").json(made.body.clone()).await;
     assert_eq!((same.status.as_u16(), same.header("etag")), (200, "\"1\""), "{}", same.body);
+    let empty = town.ask("PATCH", &at).key(ADMIN).header("if-match", "\"1\"").json(json!({})).await;
+    assert_eq!((empty.status.as_u16(), empty.header("etag")), (200, "\"1\""), "{}", empty.body);
     let patch = town.ask("PATCH", &format!("{at}?reason=renamed")).key(ADMIN).header("if-match", "\"1\"");
     let patched = patch.json(json!({"name": "热力集团", "credit_code": null})).await;
     assert_eq!((patched.status.as_u16(), patched.header("etag")), (200, "\"2\""), "{}", patched.body);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::ground::{Effects, Plan, level, measure, parent_of, seamless};
+use super::ground::{Effects, Plan, Says, level, measure, parent_of, seamless};
 use super::{Asking, Begun, Change, Open, check, hold, undo};
 use crate::domain::actor::{self, Action, Resource};
 use crate::domain::id::{DistrictCode, GridCode, OrderCode, OrgCode};
@@ -14,7 +14,7 @@ use crate::domain::order::Order;
 use crate::domain::said::{Said, say};
 use crate::index::{DistrictIndex, Index, Regridded};
 use crate::service::command::{Answer, Precondition, Rendered};
-use crate::service::error::{Fault, Result, ServiceError};
+use crate::service::error::{At, Fault, Result, ServiceError};
 use crate::service::writer::{End, Patience};
 use crate::service::{Context, Guli, load, settle};
 use crate::store::areas::{Area, Level};
@@ -54,9 +54,29 @@ pub enum AreaEdit {
     },
     /// Several at once, so that what one gives another can take: what has no code (0) is new.
     Redraw {
-        put: Vec<Area>,
+        put: Vec<GridDraft>,
         remove: Vec<GridCode>,
     },
+}
+
+impl AreaEdit {
+    fn says(&self) -> Says {
+        match self {
+            Self::Create { .. } | Self::Change { .. } => Says::One,
+            Self::Remove { .. } | Self::Undo { .. } => Says::Path,
+            Self::Redraw { .. } => Says::Several,
+        }
+    }
+}
+
+/// A grid as a redrawing says it.
+#[derive(Debug, Clone)]
+pub struct GridDraft {
+    pub area: Area,
+    /// Else a grid that is there keeps the supervising department that it has.
+    pub names_department: bool,
+    /// The version that it was redrawn from, where the request says so.
+    pub version: Option<i64>,
 }
 
 /// Whether it is done, or only said what it would do.
@@ -176,36 +196,47 @@ async fn edited(
         Begun::Answered(answer) => return Ok(Done { answer, shows: None }),
         Begun::Open(open) => open,
     };
+    let says = edit.says();
     let plan = match plan(context, conn, district, edit).await? {
-        Ok(plan) => plan,
+        Ok(plan) => plan.settled(),
         Err(refused) => return Ok(Done::refused(refused)),
     };
     let mut effects = measure(conn, district, &plan).await?;
     if run == Run::Real
-        && let Err(refused) = seamless(&effects)
+        && let Err(refused) = seamless(&plan, &effects, says)
     {
         return Ok(Done::refused(refused));
     }
+    let areas: Vec<Area> = plan.put.iter().map(|(_, area)| area.clone()).collect();
+    let registry = Index::default();
+    if plan.changes().next().is_none() && plan.remove.is_empty() {
+        registry.replace(context.index.district(district).ok_or_else(|| corrupt("district", district))?);
+        let answer = open.unchanged(render(&AreaOutcome { registry, areas, effects }));
+        return Ok(Done { answer, shows: None });
+    }
     let seq = open.seq();
-    let put: Vec<Area> = plan.put.iter().map(|(_, area)| area.clone()).collect();
+    let put: Vec<Area> = plan.changes().map(|(_, area)| area.clone()).collect();
     let removed: Vec<u64> = plan.remove.iter().map(|area| area.code).collect();
     areas::put(conn, district, seq, &put).await?;
     areas::remove(conn, district, seq, &removed).await?;
     let fresh = reload(context, conn, district).await?;
     effects.covers = regrid(conn, &fresh, seq).await?;
+    // The new index does not know a grid that is gone; the present one does.
+    for moved in effects.covers.iter_mut().filter(|moved| moved.from.is_none()) {
+        moved.from = context.index.cover_by_id(moved.id).and_then(|view| Some(view.grid?.code));
+    }
     let moved = moved_orders(context, conn, district, &fresh).await?;
     effects.orders = moved.iter().map(|moved| (moved.after.code, moved.before.order.grid, moved.after.grid)).collect();
-    let mut changes: Vec<Change> = plan.put.iter().map(|(before, area)| change_of(before.as_ref(), area)).collect();
+    let mut changes: Vec<Change> = plan.changes().map(|(before, area)| change_of(before.as_ref(), area)).collect();
     changes.extend(plan.remove.iter().map(|area| {
         let kind = kind_of(area.code, ["subdistrict.removed", "community.removed", "grid.removed"]);
         Change::new(kind, area.code.to_string(), area.version)
     }));
     let last = seq + i64::try_from(changes.len()).unwrap_or(0) - 1;
     fresh.set_change(last.unsigned_abs());
-    let outcome = AreaOutcome { registry: Index::default(), areas: put, effects };
     let fresh = Arc::new(fresh);
-    outcome.registry.replace(Arc::clone(&fresh));
-    let rendered = render(&outcome);
+    registry.replace(Arc::clone(&fresh));
+    let rendered = render(&AreaOutcome { registry, areas, effects });
     let events = (seq, last + i64::try_from(moved.len()).unwrap_or(0));
     let answer = open.finish_with(context, conn, asking, changes, &moved, rendered).await?;
     let orders: Vec<Order> = moved.into_iter().map(|moved| moved.after).collect();
@@ -352,7 +383,7 @@ async fn redraw(
     context: &Context,
     conn: &mut Conn<'_>,
     district: DistrictCode,
-    put: Vec<Area>,
+    put: Vec<GridDraft>,
     remove: Vec<GridCode>,
 ) -> StoreResult<Result<Plan>> {
     let mut plan = Plan::default();
@@ -363,20 +394,45 @@ async fn redraw(
         };
         plan.remove.push(area);
     }
+    let put = match present(conn, district, put).await? {
+        Ok(put) => put,
+        Err(stale) => return Ok(Err(stale)),
+    };
     let mut given: BTreeMap<u64, u64> = BTreeMap::new();
-    for (n, mut area) in put.into_iter().enumerate() {
+    for (n, (before, GridDraft { mut area, names_department, .. })) in put.into_iter().enumerate() {
         let pointer = format!("/grids/{n}");
+        if let Some(before) = before.as_ref().filter(|_| !names_department) {
+            area.supervising_department.clone_from(&before.supervising_department);
+        }
         if let Err(refused) = sound(context, conn, district, &area, &pointer).await? {
             return Ok(Err(refused));
         }
         if let Err(refused) = place(conn, district, Level::Grid, &mut area, &mut given, &pointer).await? {
             return Ok(Err(refused));
         }
-        let before = areas::known(conn, district, &[area.code]).await?.pop();
         area.version = before.as_ref().map_or(1, |before| before.version + 1);
         plan.put.push((before, area));
     }
     Ok(Ok(plan))
+}
+
+/// Drafts with the grids that there are, if these are those that they were made from.
+async fn present(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    put: Vec<GridDraft>,
+) -> StoreResult<Result<Vec<(Option<Area>, GridDraft)>>> {
+    let mut present = Vec::with_capacity(put.len());
+    for (n, draft) in put.into_iter().enumerate() {
+        let before = areas::known(conn, district, &[draft.area.code]).await?.pop();
+        if let (Some(Area { version: current, .. }), Some(version)) = (&before, draft.version)
+            && version != *current
+        {
+            return Ok(Err(ServiceError::stale(At::Pointer(format!("/grids/{n}/version")), *current)));
+        }
+        present.push((before, draft));
+    }
+    Ok(Ok(present))
 }
 
 /// Gives a new area the next code of the area that it lies in, after those `given` before; the code that one came with

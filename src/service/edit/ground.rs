@@ -1,12 +1,13 @@
 //! The ground of areas that are redrawn: what a plan would leave to nobody, give twice, or put outside.
 
-use geo::{BoundingRect as _, Intersects as _, MultiPolygon};
+use geo::orient::Direction;
+use geo::{BoundingRect as _, CoordsIter as _, Intersects as _, MultiPolygon, Orient as _};
 
 use crate::domain::id::{CommunityCode, DistrictCode, GridCode, OrderCode, SubdistrictCode};
 use crate::domain::partition::{self, Ground};
 use crate::domain::said::say;
 use crate::index::Regridded;
-use crate::service::error::{Fault, Result, ServiceError};
+use crate::service::error::{At, Fault, Result, ServiceError};
 use crate::store::areas::{self, Area, Level};
 use crate::store::{Conn, Result as StoreResult};
 
@@ -32,6 +33,39 @@ pub struct Effects {
 pub(in crate::service) struct Plan {
     pub(in crate::service) put: Vec<(Option<Area>, Area)>,
     pub(in crate::service) remove: Vec<Area>,
+}
+
+impl Plan {
+    /// The same with every area that would be as it is left so, in its version too.
+    pub(super) fn settled(mut self) -> Self {
+        for (before, area) in &mut self.put {
+            if let Some(before) = before.as_ref().filter(|before| same(before, area)) {
+                area.clone_from(before);
+            }
+        }
+        self
+    }
+
+    /// What of a settled plan is to be another than it is.
+    pub(super) fn changes(&self) -> impl Iterator<Item = &(Option<Area>, Area)> {
+        self.put.iter().filter(|(before, area)| before.as_ref() != Some(area))
+    }
+}
+
+/// Whether two states of an area are the same to whoever reads them: rings turn one way there, and degrees are rounded.
+fn same(before: &Area, after: &Area) -> bool {
+    let rings = |area: &Area| {
+        let outline = area.outline.orient(Direction::Default);
+        let ring = |ring: &geo::LineString<f64>| {
+            ring.coords_iter().map(|at| [(at.x * 1e8).round(), (at.y * 1e8).round()]).collect::<Vec<_>>()
+        };
+        let parts =
+            outline.iter().map(|part| std::iter::once(part.exterior()).chain(part.interiors()).map(ring).collect());
+        parts.collect::<Vec<Vec<_>>>()
+    };
+    before.name == after.name
+        && before.supervising_department == after.supervising_department
+        && rings(before) == rings(after)
 }
 
 pub(super) fn level(code: u64) -> Level {
@@ -83,8 +117,9 @@ pub(super) async fn measure(conn: &mut Conn<'_>, district: DistrictCode, plan: &
     };
     let level = level(first);
     let present = areas::list(conn, district, None, level.within(district.number()), 0, i64::MAX).await?;
+    // One whose outline stays keeps its ground, be it in the plan or not.
     let changed = |code: u64| {
-        plan.put.iter().any(|(_, area)| area.code == code) || plan.remove.iter().any(|area| area.code == code)
+        redrawn.iter().any(|(_, area)| area.code == code) || plan.remove.iter().any(|area| area.code == code)
     };
     let staying: Vec<&Area> = present.iter().filter(|area| !changed(area.code)).collect();
     for (n, (_, area)) in redrawn.iter().enumerate() {
@@ -122,13 +157,47 @@ async fn parent(conn: &mut Conn<'_>, district: DistrictCode, code: u64) -> Store
     Ok(areas::known(conn, district, &[parent]).await?.pop().map(|area| area.outline))
 }
 
+/// Where a request says what it makes of the ground.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Says {
+    /// In its body, which is one area.
+    One,
+    /// In its body, which lists areas and what is to be removed, in the order of the plan.
+    Several,
+    /// Only in the path.
+    Path,
+}
+
+impl Says {
+    /// Where it says it of this area.
+    fn at(self, plan: &Plan, code: u64) -> At {
+        let put = || plan.put.iter().position(|(_, area)| area.code == code).map(|n| format!("/grids/{n}/geometry"));
+        let gone = || plan.remove.iter().position(|area| area.code == code).map(|n| format!("/remove/{n}"));
+        match self {
+            Self::One => At::Pointer("/geometry".to_owned()),
+            Self::Several => At::Pointer(put().or_else(gone).unwrap_or_else(|| "/grids".to_owned())),
+            Self::Path => At::Parameter("code".to_owned()),
+        }
+    }
+}
+
+/// Whose the ground was for the most part that a plan leaves to nobody.
+fn loser(plan: &Plan, gap: &Ground) -> u64 {
+    let before = plan.put.iter().filter_map(|(before, _)| before.as_ref()).chain(&plan.remove);
+    let lost = before.filter_map(|area| {
+        let shared = near(&area.outline, &gap.outline).then(|| partition::overlap(&area.outline, &gap.outline))??;
+        Some((area.code, shared.square_metres))
+    });
+    lost.max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(code, _)| code)
+}
+
 /// Whether no ground is left to nobody or given to two.
-pub(super) fn seamless(effects: &Effects) -> Result<()> {
+pub(super) fn seamless(plan: &Plan, effects: &Effects, says: Says) -> Result<()> {
     let mut faults = Vec::new();
     for (code, other, shared) in &effects.overlaps {
         let size = shared.square_metres;
         let detail = say!("{code} would overlap {other} by {size:.2} m²", "{code} 将与 {other} 重叠 {size:.2} 平方米");
-        faults.push(Fault::pointer("/geometry", detail));
+        faults.push(Fault { at: says.at(plan, *code), detail });
     }
     for (code, outside) in &effects.outside {
         let size = outside.square_metres;
@@ -136,7 +205,7 @@ pub(super) fn seamless(effects: &Effects) -> Result<()> {
             "{size:.2} m² of {code} would lie outside the area that it belongs to",
             "{code} 将有 {size:.2} 平方米在所属区域之外"
         );
-        faults.push(Fault::pointer("/geometry", detail));
+        faults.push(Fault { at: says.at(plan, *code), detail });
     }
     if let Some(gap) = &effects.gap {
         let size = gap.square_metres;
@@ -144,7 +213,7 @@ pub(super) fn seamless(effects: &Effects) -> Result<()> {
             "{size:.2} m² would belong to nobody: give them to a neighbour in the same call (POST /v1/grids/redraw)",
             "将有 {size:.2} 平方米无所归属：请在同一次请求中划给相邻网格（POST /v1/grids/redraw）"
         );
-        faults.push(Fault::pointer("/geometry", detail));
+        faults.push(Fault { at: says.at(plan, loser(plan, gap)), detail });
     }
     if faults.is_empty() { Ok(()) } else { Err(ServiceError::Invalid(faults)) }
 }

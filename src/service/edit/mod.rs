@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::command::{Answer, Idempotency, Precondition, Rendered};
-use super::error::{Result, ServiceError};
+use super::error::{At, Result, ServiceError};
 use super::{Context, idempotent};
 use crate::domain::actor::Actor;
 use crate::domain::id::{DistrictCode, OrgCode};
@@ -177,7 +177,7 @@ async fn hold(
 fn check(precondition: Precondition, version: i64) -> Result<()> {
     match precondition {
         Precondition::Version(asked) if i64::from(asked) != version => {
-            Err(ServiceError::Stale { current: u32::try_from(version).unwrap_or(u32::MAX) })
+            Err(ServiceError::stale(At::Header("If-Match"), version))
         }
         Precondition::Any | Precondition::Version(_) => Ok(()),
     }

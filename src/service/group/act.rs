@@ -12,7 +12,7 @@ use crate::domain::order::{Action, Assignee, Illegal, Order};
 use crate::domain::said::say;
 use crate::index::CoverView;
 use crate::service::command::{ActCommand, Asked, Precondition};
-use crate::service::error::{Result, ServiceError};
+use crate::service::error::{At, Result, ServiceError};
 use crate::service::reply::Reply;
 use crate::service::settle;
 use crate::store::personal::Purpose;
@@ -77,7 +77,7 @@ impl Group {
         if let Precondition::Version(version) = command.precondition
             && version != order.version
         {
-            return Err(ServiceError::Stale { current: order.version });
+            return Err(ServiceError::Stale { at: At::Header("If-Match"), current: order.version });
         }
         let from = order.status.as_str();
         if !order.allows(kind, self.rules()) {
