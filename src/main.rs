@@ -1,5 +1,7 @@
 //! The command line: opens the parts and runs them.
 
+#![deny(clippy::print_stdout, clippy::print_stderr, reason = "they panic where nobody reads: cli/out.rs does not")]
+
 mod cli;
 
 use std::process::ExitCode;
@@ -13,10 +15,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = cli::args::Arguments::parse();
-    match cli::run(arguments) {
+    match cli::run(arguments).and_then(|code| cli::out::finish().map(|()| code)) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("guli: {error:#}");
+            cli::out::note!("guli: {error:#}");
             ExitCode::FAILURE
         }
     }

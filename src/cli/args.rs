@@ -14,9 +14,9 @@ use guli::store::DatabaseUrl;
     after_help = "Examples:
   guli demo                                   serve the demo district on http://127.0.0.1:8080
   guli serve --database sqlite://city.db      serve a database of your own
-  guli import data/shibei                     bring in what departments handed over
+  guli import data/shibei --keep-going        bring in what departments handed over
   guli export covers --out covers.geojson     a layer for a map or a table
-  guli resolve 120.38 36.12                   which cover is that, and whose?
+  guli resolve 120.33641 36.11537             which cover is that, and whose?
   guli doctor                                 what is wrong with the registry?
   guli copy --from sqlite://guli.db --to postgres://guli@db.example.org/guli
   guli key create --role crew --scope unit:370203-WAT01
@@ -87,9 +87,9 @@ Filters are the parameters of /v1/layers. Without --out the layer goes to standa
     #[command(
         allow_negative_numbers = true,
         after_help = "Examples:
-  guli resolve 120.38 36.12
-  guli resolve 120.3851375 36.1202861 --crs GCJ-02 --accuracy 8 --category 0103
-  guli resolve 534210.3 3998924.8 --crs EPSG:4549 --json"
+  guli resolve 120.33641 36.11537
+  guli resolve 120.3414946 36.1155892 --crs GCJ-02 --accuracy 8
+  guli resolve 530287.8 3998396.5 --crs EPSG:4549 --json"
     )]
     Resolve(ResolveArgs),
     /// What happened to a cover or an area: every version with who, when, why and what changed

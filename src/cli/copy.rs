@@ -15,6 +15,7 @@ use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::args::CopyArgs;
+use super::out::{note, out};
 
 /// Digits of a hash that the table shows.
 const SHOWN: usize = 12;
@@ -42,9 +43,9 @@ pub(crate) fn run(settings: &Settings, args: CopyArgs) -> Result<ExitCode> {
     let copied = copied.map_err(|error| describe(error, args.verify))?;
     let same = copied.tables.iter().all(Comparison::is_same);
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&answer(&copied, same))?);
+        out!("{}", serde_json::to_string_pretty(&answer(&copied, same))?);
     } else {
-        println!("{}", table(&copied.tables));
+        out!("{}", table(&copied.tables));
         conclude(&args, &copied, same, started.elapsed(), key_file);
     }
     Ok(if same { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -71,7 +72,7 @@ fn show(bar: &ProgressBar, event: Event) {
     let (doing, at) = match event {
         Event::Resumed { rows } => {
             let said = format!("going on with a copy that was interrupted: {} rows are there already", digits(rows));
-            return bar.suspend(|| eprintln!("{said}"));
+            return bar.suspend(|| note!("{said}"));
         }
         Event::Copied(at) => ("copy", at),
         Event::Compared(at) => ("compare", at),
@@ -122,25 +123,25 @@ fn conclude(args: &CopyArgs, copied: &Copied, same: bool, took: Duration, key_fi
     let to = &args.to;
     let all: u64 = copied.tables.iter().map(|table| table.source.rows).sum();
     if !args.verify {
-        println!("\ncopied {} rows in {:.1} s", digits(copied.rows), took.as_secs_f64());
+        out!("\ncopied {} rows in {:.1} s", digits(copied.rows), took.as_secs_f64());
     }
     let differing = copied.tables.iter().filter(|table| !table.is_same()).count();
     match (same, args.verify) {
-        (true, _) => println!("{} rows in {} tables, the same in both", digits(all), copied.tables.len()),
-        (false, true) => println!("\n{differing} of {} tables differ", copied.tables.len()),
-        (false, false) => println!(
+        (true, _) => out!("{} rows in {} tables, the same in both", digits(all), copied.tables.len()),
+        (false, true) => out!("\n{differing} of {} tables differ", copied.tables.len()),
+        (false, false) => out!(
             "{differing} of {} tables differ: the source has changed since the copy began, or something wrote to {to}. It \
              is not served; empty it and copy again",
             copied.tables.len()
         ),
     }
     if same && !args.verify {
-        println!(
+        out!(
             "\nNames and phones in it are sealed: only the source's key file opens them, so it must go with the copy."
         );
         match key_file {
-            Some(file) => println!("  guli serve --database {to} --key-file {}", file.display()),
-            None => println!("  guli serve --database {to} --key-file FILE"),
+            Some(file) => out!("  guli serve --database {to} --key-file {}", file.display()),
+            None => out!("  guli serve --database {to} --key-file FILE"),
         }
     }
 }

@@ -12,13 +12,14 @@ use guli::service::Guli;
 use guli::store::DatabaseUrl;
 
 use super::import::bar;
+use super::out::{note, out};
 
 /// `guli demo generate`
 pub(crate) fn generate(seed: u64, out: &Path, covers: u64, districts: u32) -> Result<()> {
     let bar = bar(covers);
     let summary = write_district(out, &Options { seed, covers, districts }, &mut |done, _| bar.set_position(done))?;
     bar.finish_and_clear();
-    println!(
+    out!(
         "{}: {} sub-districts, {} communities, {} grids, {} organisations, {} duties, {} rows of covers of which an import \
          stores {}, {} findings in the answer key",
         out.display(),
@@ -59,7 +60,7 @@ pub(crate) fn load(guli: &Arc<Guli>, files: &Path) -> Result<()> {
     if guli.context.index.cover_count() as u64 >= Options::default().covers {
         return Ok(());
     }
-    eprintln!("making the demo district in {} …", files.display());
+    note!("making the demo district in {} …", files.display());
     write_district(files, &Options::default(), &mut |_, _| {})?;
     let profiles = Profiles::read(&files.join("import.toml"))?;
     let wanted = profiles.profiles.into_iter().map(|profile| (profile.clone(), files.join(&profile.file))).collect();
@@ -79,10 +80,7 @@ pub(crate) fn load(guli: &Arc<Guli>, files: &Path) -> Result<()> {
         .iter()
         .filter(|report| report.kind == "covers")
         .fold((0, 0), |(stored, rejected), r| (stored + r.counts.created, rejected + r.counts.rejected));
-    eprintln!(
-        "{stored} covers imported, {rejected} rows rejected (guli import {} --dry-run shows why)",
-        files.display()
-    );
+    note!("{stored} covers imported, {rejected} rows rejected (guli import {} --dry-run shows why)", files.display());
     Ok(())
 }
 

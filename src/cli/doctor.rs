@@ -11,6 +11,7 @@ use guli::local::Request;
 use serde_json::Value;
 
 use super::args::DoctorArgs;
+use super::out::out;
 
 /// Fails where there is an error that nobody has accepted.
 pub(crate) fn run(config: &Config, args: &DoctorArgs) -> Result<ExitCode> {
@@ -27,7 +28,7 @@ pub(crate) fn run(config: &Config, args: &DoctorArgs) -> Result<ExitCode> {
     query.append_pair("limit", &limit.to_string());
     let answer = super::ask(config, Request::Doctor { query: query.finish() }, &mut |_| true)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&answer)?);
+        out!("{}", serde_json::to_string_pretty(&answer)?);
     } else {
         print(&answer, args.limit);
     }
@@ -64,7 +65,7 @@ fn print(answer: &Value, limit: usize) {
             Cell::new(count).set_alignment(CellAlignment::Right).fg(colour),
         ]);
     }
-    println!("{table}");
+    out!("{table}");
     let items = answer["items"].as_array().map_or(&[][..], Vec::as_slice);
     let shown = &items[..items.len().min(limit)];
     if !shown.is_empty() {
@@ -96,15 +97,15 @@ fn print(answer: &Value, limit: usize) {
                 Cell::new(mend),
             ]);
         }
-        println!("\n{table}");
+        out!("\n{table}");
     }
     let more = all.saturating_sub(shown.len() as u64);
     if more > 0 {
-        println!("… and {more} more: --limit, --rule or --json show them");
+        out!("… and {more} more: --limit, --rule or --json show them");
     }
     match errors(answer) {
-        0 => println!("no errors"),
-        1 => println!("1 error"),
-        errors => println!("{errors} errors"),
+        0 => out!("no errors"),
+        1 => out!("1 error"),
+        errors => out!("{errors} errors"),
     }
 }

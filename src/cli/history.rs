@@ -9,6 +9,7 @@ use guli::local::Request;
 use serde_json::Value;
 
 use super::args::HistoryArgs;
+use super::out::out;
 
 /// Longest value that is shown: a geometry is none to read.
 const SHOWN: usize = 48;
@@ -16,7 +17,7 @@ const SHOWN: usize = 48;
 pub(crate) fn run(config: &Config, args: &HistoryArgs) -> Result<()> {
     let answer = super::ask(config, Request::History { code: args.code.clone() }, &mut |_| true)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&answer)?);
+        out!("{}", serde_json::to_string_pretty(&answer)?);
         return Ok(());
     }
     let coloured = std::io::stdout().is_terminal();
@@ -34,7 +35,7 @@ pub(crate) fn run(config: &Config, args: &HistoryArgs) -> Result<()> {
             Cell::new(what),
         ]);
     }
-    println!("{table}");
+    out!("{table}");
     Ok(())
 }
 

@@ -15,6 +15,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
 use super::args::{ImportAction, ImportArgs};
+use super::out::out;
 
 /// Findings of a file that the table shows.
 const SHOWN: usize = 20;
@@ -69,7 +70,7 @@ pub(crate) fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
     bar.finish_and_clear();
     let answer = answer?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&answer)?);
+        out!("{}", serde_json::to_string_pretty(&answer)?);
     }
     let reports: Vec<Report> = serde_json::from_value(answer)?;
     if !json {
@@ -83,13 +84,13 @@ pub(crate) fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
 fn undo(config: &Config, id: String, reason: Option<String>) -> Result<ExitCode> {
     let answer = super::ask(config, Request::UndoImport { id: id.clone(), reason }, &mut |_| true)?;
     let Undone { kind, removed, restored, kept, .. } = serde_json::from_value(answer)?;
-    println!("import {id} of {kind} was taken back: {removed} removed, {restored} as before");
+    out!("import {id} of {kind} was taken back: {removed} removed, {restored} as before");
     if kind == "people" {
-        println!(
+        out!(
             "names and phones stay as they are, for nothing earlier of them is kept; of {kept} nothing else was changed"
         );
     } else if kept > 0 {
-        println!("{kept} were changed or reported meanwhile, and stay");
+        out!("{kept} were changed or reported meanwhile, and stay");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -104,12 +105,12 @@ fn list(config: &Config, asked: [(&str, Option<String>); 4], json: bool) -> Resu
     }
     let answer = super::ask(config, Request::ListImports { query: query.finish() }, &mut |_| true)?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&answer)?);
+        out!("{}", serde_json::to_string_pretty(&answer)?);
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{}", imports_table(answer["items"].as_array().map_or(&[][..], Vec::as_slice)));
+    out!("{}", imports_table(answer["items"].as_array().map_or(&[][..], Vec::as_slice)));
     if answer["next"].is_string() {
-        println!("… and earlier ones: --limit N shows more");
+        out!("… and earlier ones: --limit N shows more");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -152,18 +153,13 @@ fn imports_table(imports: &[Value]) -> Table {
 
 fn print(reports: &[Report]) {
     let coloured = std::io::stdout().is_terminal();
-    println!("{}", files_table(reports, coloured));
+    out!("{}", files_table(reports, coloured));
     for report in reports.iter().filter(|report| report.findings_total > 0) {
-        println!(
-            "\n{} — {} findings\n{}",
-            report.file,
-            report.findings_total,
-            table(&report.findings, SHOWN, coloured)
-        );
+        out!("\n{} — {} findings\n{}", report.file, report.findings_total, table(&report.findings, SHOWN, coloured));
     }
     let refused: Vec<_> = reports.iter().filter(|report| report.rejected).map(|report| report.file.as_str()).collect();
     if !refused.is_empty() {
-        println!(
+        out!(
             "\nRefused: {}. Correct the rows with errors, or store the good ones with --keep-going; --rows FILE writes \
              what became of each row.",
             refused.join(", ")

@@ -8,16 +8,17 @@ use guli::config::Config;
 use guli::local::Request;
 
 use super::args::KeyCommand;
+use super::out::{note, out};
 
 pub(crate) fn run(config: &Config, command: KeyCommand) -> Result<()> {
     match command {
         KeyCommand::Create { role, scope, name, json } => {
             let made = super::ask(config, Request::CreateKey { role, scopes: scope, name }, &mut |_| true)?;
             if json {
-                println!("{}", serde_json::to_string_pretty(&made)?);
+                out!("{}", serde_json::to_string_pretty(&made)?);
             } else {
-                println!("{}", made["key"].as_str().unwrap_or_default());
-                eprintln!(
+                out!("{}", made["key"].as_str().unwrap_or_default());
+                note!(
                     "This is the only time that the key is shown. Its id, to revoke it: {}",
                     made["id"].as_str().unwrap_or_default()
                 );
@@ -26,14 +27,14 @@ pub(crate) fn run(config: &Config, command: KeyCommand) -> Result<()> {
         KeyCommand::List { json } => {
             let keys = super::ask(config, Request::ListKeys, &mut |_| true)?;
             if json {
-                println!("{}", serde_json::to_string_pretty(&keys)?);
+                out!("{}", serde_json::to_string_pretty(&keys)?);
             } else {
-                println!("{}", table(keys.as_array().map_or(&[][..], Vec::as_slice)));
+                out!("{}", table(keys.as_array().map_or(&[][..], Vec::as_slice)));
             }
         }
         KeyCommand::Revoke { id } => {
             super::ask(config, Request::RevokeKey { id: id.clone() }, &mut |_| true)?;
-            println!("revoked {id}");
+            out!("revoked {id}");
         }
     }
     Ok(())

@@ -6,12 +6,13 @@ use guli::config::Config;
 use guli::store::{PostGis, Store, StoreError, citus};
 
 use super::args::MigrateArgs;
+use super::out::out;
 
 /// Brings the database here and says where it stands.
 pub(crate) fn run(config: &Config, args: &MigrateArgs) -> Result<()> {
     if args.print {
         for handing in citus::statements() {
-            println!("{};", handing.sql);
+            out!("{};", handing.sql);
         }
         return Ok(());
     }
@@ -26,8 +27,8 @@ pub(crate) fn run(config: &Config, args: &MigrateArgs) -> Result<()> {
         if args.citus {
             match store.distribute().await? {
                 None => bail!("{} is a file: Citus spreads PostgreSQL over machines", config.database),
-                Some(handed) if handed.is_empty() => println!("Citus has every table already"),
-                Some(handed) => println!("given to Citus: {}", handed.join(", ")),
+                Some(handed) if handed.is_empty() => out!("Citus has every table already"),
+                Some(handed) => out!("given to Citus: {}", handed.join(", ")),
             }
         }
         say(config, &store).await?;
@@ -43,19 +44,19 @@ async fn say(config: &Config, store: &Store) -> Result<()> {
     for (version, what) in &schema.migrations {
         table.add_row([Cell::new(format!("{version:04}")), Cell::new(what), Cell::new("✓")]);
     }
-    println!("{}: {}", config.database, schema.engine);
-    println!("{table}");
+    out!("{}: {}", config.database, schema.engine);
+    out!("{table}");
     match schema.postgis {
         None => {}
-        Some(PostGis::InUse(version)) => println!(
+        Some(PostGis::InUse(version)) => out!(
             "PostGIS {version}: QGIS, martin and others open the views gis.covers, gis.grids, gis.communities, \
              gis.subdistricts and gis.work_orders"
         ),
-        Some(PostGis::Forbidden) => println!(
+        Some(PostGis::Forbidden) => out!(
             "PostGIS is on the server and not in this database: a superuser may CREATE EXTENSION postgis, and guli migrate \
              then makes its views"
         ),
-        Some(PostGis::Absent) => println!("PostGIS is not on the server; nothing needs it"),
+        Some(PostGis::Absent) => out!("PostGIS is not on the server; nothing needs it"),
     }
     Ok(())
 }

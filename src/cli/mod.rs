@@ -9,6 +9,7 @@ mod history;
 mod import;
 mod keys;
 mod migrate;
+pub(crate) mod out;
 mod resolve;
 mod serve;
 

@@ -9,6 +9,7 @@ use guli::local::Request;
 use serde_json::Value;
 
 use super::args::ResolveArgs;
+use super::out::out;
 
 pub(crate) fn run(config: &Config, args: &ResolveArgs) -> Result<()> {
     let (east, north) = match args.crs.parse::<guli::crs::Crs>().map(guli::crs::Crs::kind) {
@@ -27,7 +28,7 @@ pub(crate) fn run(config: &Config, args: &ResolveArgs) -> Result<()> {
     }
     let answer = super::ask(config, Request::Resolve { query: query.finish() }, &mut |_| true)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&answer)?);
+        out!("{}", serde_json::to_string_pretty(&answer)?);
     } else {
         print(&answer);
     }
@@ -43,16 +44,16 @@ fn named(value: &Value) -> String {
 
 fn print(answer: &Value) {
     let grid = &answer["grid"];
-    println!("grid        {}", named(grid));
-    println!("community   {}   sub-district {}", named(&grid["community"]), named(&grid["subdistrict"]));
-    println!(
+    out!("grid        {}", named(grid));
+    out!("community   {}   sub-district {}", named(&grid["community"]), named(&grid["subdistrict"]));
+    out!(
         "section     {}   leader {}",
         named(&grid["supervising_department"]),
         grid["leader"]["name"].as_str().unwrap_or("—")
     );
     let word = answer["match"].as_str().unwrap_or_default();
     let none = answer["none_confidence"].as_f64().unwrap_or(1.0);
-    println!("match       {word} (none of these: {:.1} %)", none * 100.0);
+    out!("match       {word} (none of these: {:.1} %)", none * 100.0);
     let candidates = answer["candidates"].as_array().map_or(&[][..], Vec::as_slice);
     if candidates.is_empty() {
         return;
@@ -77,5 +78,5 @@ fn print(answer: &Value) {
             Cell::new(named(&cover["responsible_unit"])),
         ]);
     }
-    println!("{table}");
+    out!("{table}");
 }

@@ -87,7 +87,7 @@ bodies! {
     AcceptIn "accept" {} |_| Ok((Asked::Accept, None));
 
     /// 到场
-    #[schema(example = json!({"position": {"lon": 120.38, "lat": 36.12, "accuracy_m": 5}}))]
+    #[schema(example = json!({"position": {"lon": 120.33641, "lat": 36.11537, "accuracy_m": 5}}))]
     ArriveIn "arrive" {
         #[serde(deserialize_with = "body::object")]
         position: PositionIn,

@@ -318,7 +318,7 @@ pub async fn history_of(guli: &Guli, district: DistrictCode, code: u64) -> Resul
 /// A level of areas: what may be done to one of them.
 macro_rules! levels {
     ($($create:ident $level:ident $list:literal $create_doc:literal $put:ident $patch:ident $delete:ident $history:ident $undo:ident $code:ident
-       $path:literal $history_path:literal $undo_path:literal $example:literal
+       $path:literal $history_path:literal $undo_path:literal $example:literal $name:literal
        $put_doc:literal $patch_doc:literal $delete_doc:literal $history_doc:literal $undo_doc:literal;)*) => {$(
         #[doc = $create_doc]
         ///
@@ -333,7 +333,12 @@ macro_rules! levels {
                 ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
                 ("Idempotency-Key" = Option<String>, Header, description = say::IDEMPOTENCY_KEY),
             ),
-            request_body = AreaIn,
+            request_body(content = AreaIn, example = json!({
+                "name": $name,
+                "geometry": {"type": "Polygon", "coordinates": [[
+                    [120.3115, 36.0938], [120.3125, 36.0938], [120.3125, 36.0943], [120.3115, 36.0943], [120.3115, 36.0938],
+                ]]},
+            })),
             responses(
                 (status = 200, description = "With `dry_run`: what would change", body = RedrawnOut),
                 (status = 201, description = "Registered", body = AreaOut, headers(
@@ -361,7 +366,12 @@ macro_rules! levels {
                 ("crs" = Option<String>, Query, description = "Coordinate system of the geometry"),
                 ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
             ),
-            request_body = AreaIn,
+            request_body(content = AreaIn, example = json!({
+                "name": $name,
+                "geometry": {"type": "Polygon", "coordinates": [[
+                    [120.3115, 36.0938], [120.3125, 36.0938], [120.3125, 36.0943], [120.3115, 36.0943], [120.3115, 36.0938],
+                ]]},
+            })),
             responses(
                 (status = 200, description = "The area as it now is; with `dry_run` what would change", body = AreaAnswer),
                 BodyFaults, EditFaults, Gone,
@@ -386,7 +396,7 @@ macro_rules! levels {
                 ("crs" = Option<String>, Query, description = "Coordinate system of the geometry"),
                 ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
             ),
-            request_body(content = AreaPatch, content_type = "application/merge-patch+json"),
+            request_body(content = AreaPatch, content_type = "application/merge-patch+json", example = json!({"name": $name})),
             responses(
                 (status = 200, description = "The area as it now is; with `dry_run` what would change", body = AreaAnswer),
                 BodyFaults, EditFaults, Gone,
@@ -468,17 +478,17 @@ macro_rules! levels {
 
 levels! {
     create_subdistrict Subdistrict "/v1/subdistricts" "Register a sub-district (街道)" put_subdistrict patch_subdistrict delete_subdistrict subdistrict_history undo_subdistrict SubdistrictCode
-        "/v1/subdistricts/{code}" "/v1/subdistricts/{code}/history" "/v1/subdistricts/{code}/history/{version}/undo" "370203005"
+        "/v1/subdistricts/{code}" "/v1/subdistricts/{code}/history" "/v1/subdistricts/{code}/history/{version}/undo" "370203005" "辽宁路街道"
         "Change a sub-district (街道) to this" "Change parts of a sub-district (街道)"
         "Remove a sub-district (街道)" "Read the history of a sub-district (街道)"
         "Undo a change of a sub-district (街道)";
     create_community Community "/v1/communities" "Register a community (社区)" put_community patch_community delete_community community_history undo_community CommunityCode
-        "/v1/communities/{code}" "/v1/communities/{code}/history" "/v1/communities/{code}/history/{version}/undo" "370203005001"
+        "/v1/communities/{code}" "/v1/communities/{code}/history" "/v1/communities/{code}/history/{version}/undo" "370203005001" "海晏社区"
         "Change a community (社区) to this" "Change parts of a community (社区)"
         "Remove a community (社区)" "Read the history of a community (社区)"
         "Undo a change of a community (社区)";
     create_grid Grid "/v1/grids" "Register a grid (责任网格)" put_grid patch_grid delete_grid grid_history undo_grid GridCode
-        "/v1/grids/{code}" "/v1/grids/{code}/history" "/v1/grids/{code}/history/{version}/undo" "370203005001003"
+        "/v1/grids/{code}" "/v1/grids/{code}/history" "/v1/grids/{code}/history/{version}/undo" "370203005001003" "海晏社区第三网格"
         "Change a grid (责任网格) to this" "Change parts of a grid (责任网格)"
         "Remove a grid (责任网格)" "Read the history of a grid (责任网格)"
         "Undo a change of a grid (责任网格)";

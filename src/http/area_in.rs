@@ -45,7 +45,6 @@ pub struct AreaIn {
 /// A patch of an area (RFC 7396).
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"name": "海晏社区第一网格"}))]
 pub struct AreaPatch {
     #[schema(min_length = 1, max_length = 100)]
     pub name: Option<String>,
@@ -58,6 +57,15 @@ pub struct AreaPatch {
 /// Grids redrawn together: what one gives, another takes.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "grids": [{
+        "code": "370203005001003", "name": "海晏社区第三网格", "supervising_department": "370203005-K01",
+        "geometry": {"type": "Polygon", "coordinates": [[
+            [120.3115, 36.0938], [120.3125, 36.0938], [120.3125, 36.0943], [120.3115, 36.0943], [120.3115, 36.0938],
+        ]]},
+    }],
+    "remove": [],
+}))]
 pub struct RedrawIn {
     /// Grids as they are to be.
     pub grids: Vec<AreaIn>,

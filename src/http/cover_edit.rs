@@ -148,7 +148,7 @@ pub async fn put(
     ),
     request_body(
         content = serde_json::Value, content_type = "application/merge-patch+json",
-        example = json!({"owner": "370203-DRA02", "spec": {"load_class": "D400", "material": null}}),
+        example = json!({"owner": "370203-DRN02", "spec": {"load_class": "D400", "material": null}}),
     ),
     responses(
         (status = 200, description = "The cover as it now is", body = CoverOut),

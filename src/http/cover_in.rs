@@ -64,8 +64,8 @@ pub struct SpecIn {
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
-    "category": "0103", "owner": "370203-DRA01", "responsible_unit": "370203-DRA01", "status": "in_service",
-    "accuracy": "A", "position": {"lon": 120.38, "lat": 36.12}, "spec": {"shape": "round", "opening_mm": 700},
+    "category": "0103", "owner": "370203-DRN01", "responsible_unit": "370203-DRN01", "status": "in_service",
+    "accuracy": "A", "position": {"lon": 120.33641, "lat": 36.11537}, "spec": {"shape": "round", "opening_mm": 700},
 }))]
 pub struct CoverIn {
     /// The registry's to give; on creation it may be said which.

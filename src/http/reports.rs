@@ -38,7 +38,7 @@ use crate::service::tracking::{Tracked, untracked};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
-    "position": {"lon": 120.385_137_5, "lat": 36.120_286_1, "crs": "GCJ-02", "accuracy_m": 8},
+    "position": {"lon": 120.341_494_6, "lat": 36.115_589_2, "crs": "GCJ-02", "accuracy_m": 8},
     "damage": "missing", "category": "0103", "description": "井盖不见了", "channel": "wechat",
     "reporter": {"name": "王女士", "phone": "13800000000", "language": "zh-CN"}
 }))]

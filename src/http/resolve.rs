@@ -173,8 +173,8 @@ const KNOWN: &str = "lon, lat, x, y, crs, out_crs, accuracy_m, category, limit, 
 #[utoipa::path(
     get, path = "/v1/resolve", operation_id = "resolve", tag = "resolve",
     params(
-        ("lon" = Option<f64>, Query, description = "East, with the geographic systems", example = 120.38),
-        ("lat" = Option<f64>, Query, description = "North, with the geographic systems", example = 36.12),
+        ("lon" = Option<f64>, Query, description = "East, with the geographic systems", example = 120.33641),
+        ("lat" = Option<f64>, Query, description = "North, with the geographic systems", example = 36.11537),
         ("x" = Option<f64>, Query, description = "East, with the projected systems"),
         ("y" = Option<f64>, Query, description = "North, with the projected systems"),
         ("crs" = Option<String>, Query, description = "Coordinate system of the pin; EPSG:4326 unless said"),
@@ -263,7 +263,7 @@ pub struct BatchAnswer {
     params(("out_crs" = Option<String>, Query, description = say::OUT_CRS)),
     request_body(
         content = BatchLine, content_type = "application/x-ndjson", description = "One object on each line",
-        example = json!({"id": 1, "position": {"lon": 120.38, "lat": 36.12}}),
+        example = json!({"id": 1, "position": {"lon": 120.33641, "lat": 36.11537}}),
     ),
     responses(
         (

@@ -21,7 +21,7 @@ use crate::service::error::{At, Fault, Result, ServiceError};
 /// A position as it comes: `lon`/`lat` with the geographic systems, `x`/`y` with the projected ones.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"lon": 120.385_137_5, "lat": 36.120_286_1, "crs": "GCJ-02", "accuracy_m": 8}))]
+#[schema(example = json!({"lon": 120.341_494_6, "lat": 36.115_589_2, "crs": "GCJ-02", "accuracy_m": 8}))]
 pub struct PositionIn {
     pub lon: Option<f64>,
     pub lat: Option<f64>,

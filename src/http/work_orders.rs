@@ -155,7 +155,7 @@ fn asked(mut params: Params<'_>) -> Result<(ListOrders, Option<Timestamp>, Out)>
 #[utoipa::path(
     get, path = "/v1/work-orders", operation_id = "work_orders", tag = "work orders", security(("key" = [])),
     params(
-        ("near" = Option<String>, Query, description = "east,north in `crs`", example = "120.38,36.12"),
+        ("near" = Option<String>, Query, description = "east,north in `crs`", example = "120.33641,36.11537"),
         (
             "radius_m" = Option<f64>, Query, minimum = 1, maximum = 20000,
             description = "Around `near`; 500 unless said otherwise",

@@ -69,6 +69,8 @@ impl Served {
 /// What the checks need to know of the registry. The codes that a run brings are added as it goes.
 pub struct World<'a> {
     pub district: Option<Served>,
+    /// The district that is asked for, which may not be here.
+    pub wanted: Option<DistrictCode>,
     pub subdistricts: HashSet<SubdistrictCode>,
     pub communities: HashSet<CommunityCode>,
     pub grids: HashSet<GridCode>,
@@ -154,6 +156,23 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// What is missing before a row can be placed: which district, and what says that it is that one.
+    pub(super) fn no_district(&self, profile: &Profile) -> Said {
+        match (self.world.wanted, &profile.source) {
+            (Some(code), Some(source)) if source.district() == code => say!(
+                "district {code} of the source {source} is not here yet: import its outline first, or correct the source",
+                "数据来源 {source} 所属的行政区 {code} 尚未导入：请先导入它的边界，或更正数据来源"
+            ),
+            (Some(code), _) => {
+                say!(
+                    "there is no district {code} yet: import its outline first",
+                    "还没有行政区 {code}：请先导入它的边界"
+                )
+            }
+            (None, _) => say!("there is no district yet: import its outline first", "还没有行政区：请先导入它的边界"),
+        }
+    }
+
     pub(super) fn inside(&self, at: Option<Position<Wgs84>>) -> bool {
         matches!((&self.world.district, at), (Some(district), Some(at)) if district.covers(at))
     }
@@ -173,7 +192,7 @@ impl<'a> Checker<'a> {
     fn table_line(&mut self, code: &str, faults: &mut Faults<'_>) {
         self.seen.text(code, Field::Code, faults);
         if self.world.district.is_none() {
-            faults.add(FindingCode::ParentMissing, Field::Code, no_district());
+            faults.add(FindingCode::ParentMissing, Field::Code, self.no_district(faults.profile));
         }
     }
 
@@ -280,10 +299,6 @@ impl<'a> Checker<'a> {
 /// What is said of swapped axes.
 pub(super) fn exchanged() -> Said {
     say!("inside the district if the two numbers are exchanged", "两个数对调后就在本行政区内")
-}
-
-pub(super) fn no_district() -> Said {
-    say!("there is no district yet: import its outline first", "还没有行政区：请先导入它的边界")
 }
 
 fn not_served(code: DistrictCode) -> Said {

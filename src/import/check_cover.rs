@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::check::{Checker, Faults, Holder, Near, exchanged, no_district};
+use super::check::{Checker, Faults, Holder, Near, exchanged};
 use super::draft::CoverDraft;
 use super::field::Field;
-use super::finding::FindingCode;
+use super::finding::{Finding, FindingCode};
 use super::neighbours::{Neighbours, Seen};
 use super::profile::Profile;
 use super::seen::SeenKeys;
@@ -131,7 +131,9 @@ fn place(checker: &Checker<'_>, draft: &CoverDraft, faults: &mut Faults<'_>) -> 
             say!("lon {lon}, lat {lat} lies outside district {code}", "lon {lon}、lat {lat} 在行政区 {code} 之外");
         faults.add(FindingCode::OutsideDistrict, east, detail);
     } else {
-        faults.add(FindingCode::ParentMissing, east, no_district());
+        // The position is not at fault.
+        let detail = checker.no_district(faults.profile);
+        faults.findings.push(Finding::new(faults.at, FindingCode::ParentMissing, None, detail));
     }
     false
 }

@@ -12,6 +12,7 @@ fn square(west: f64, south: f64, east: f64, north: f64) -> MultiPolygon<f64> {
 fn world<'a>(holder: &'a (dyn Fn(CoverCode) -> Option<Holder> + Sync), nearest: &'a Nearest<'a>) -> World<'a> {
     World {
         district: Some(Served::new("370203".parse().unwrap(), square(120.3, 36.06, 120.43, 36.17))),
+        wanted: Some("370203".parse().unwrap()),
         subdistricts: ["370203033".parse().unwrap()].into(),
         communities: ["370203033002".parse().unwrap()].into(),
         grids: ["370203033002005".parse().unwrap()].into(),

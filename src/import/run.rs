@@ -121,7 +121,8 @@ pub fn run(guli: &Arc<Guli>, request: &Request, progress: &mut dyn FnMut(&Progre
         (|code| lookup.holder(code), |category, at, source: Option<&_>| lookup.nearest(category, at, source));
     let takes = |column: &str| lookup.takes(column);
     let asks = Asks { holder: &holder, nearest: &nearest, takes: &takes };
-    let world = handle.block_on(world(guli, district, asks))?;
+    let mut world = handle.block_on(world(guli, district, asks))?;
+    world.wanted = wanted(request);
     let crs = CrsService::new();
     let checker = match request.mode {
         Mode::Apply => Checker::new(world, crs),
@@ -152,10 +153,15 @@ pub fn run(guli: &Arc<Guli>, request: &Request, progress: &mut dyn FnMut(&Progre
     Ok(reports)
 }
 
-/// The district that is imported into: the one named, else the sources' own, else the only one.
+/// The district that is asked for: the one named, else the sources' own.
+fn wanted(request: &Request) -> Option<DistrictCode> {
+    let source = || request.files.iter().find_map(|(profile, _)| Some(profile.source.as_ref()?.district()));
+    request.district.or_else(source)
+}
+
+/// The district that is imported into: the one asked for, else the only one.
 fn district_of(served: &[DistrictCode], request: &Request) -> Result<Option<DistrictCode>, RunError> {
-    let source = request.files.iter().find_map(|(profile, _)| Some(profile.source.as_ref()?.district()));
-    match (request.district.or(source), served) {
+    match (wanted(request), served) {
         (Some(code), _) => Ok(Some(code).filter(|code| served.contains(code))),
         (None, []) => Ok(None),
         (None, [only]) => Ok(Some(*only)),
@@ -166,6 +172,7 @@ fn district_of(served: &[DistrictCode], request: &Request) -> Result<Option<Dist
 async fn world<'a>(guli: &Guli, district: Option<DistrictCode>, asks: Asks<'a>) -> Result<World<'a>, ServiceError> {
     let mut world = World {
         district: None,
+        wanted: None,
         subdistricts: HashSet::default(),
         communities: HashSet::default(),
         grids: HashSet::default(),

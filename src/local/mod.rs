@@ -33,7 +33,7 @@ use crate::import::run::{self, Mode, OnError, Progress, Report};
 use crate::service::Guli;
 use crate::service::command::{Answer, Render, Rendered};
 use crate::service::edit::Asking;
-use crate::service::error::ServiceError;
+use crate::service::error::{Fault, ServiceError};
 use crate::service::import::OPERATOR;
 use crate::service::import::undo::Undone;
 
@@ -158,6 +158,9 @@ pub fn handle(guli: &Arc<Guli>, request: Request, tell: &mut dyn FnMut(Message) 
             serde_json::to_value(history).map_err(|error| error.to_string())
         }
         Request::Doctor { query } => {
+            if guli.districts().is_empty() {
+                return Err("there is no district to look at; import one first (guli import --help)".to_owned());
+            }
             let owner = owner();
             let answer = crate::http::quality::answer(guli, &owner, Some(&query), usize::MAX, Language::English);
             let answer = runtime.block_on(answer).map_err(failed)?;
@@ -217,7 +220,18 @@ async fn history(guli: &Guli, text: &str) -> crate::service::error::Result<Items
             let code: GridCode = text.parse().map_err(unknown)?;
             area_edit::history_of(guli, code.district(), code.number()).await
         }
-        _ => {
+        digits => {
+            let is_code = text.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '-'));
+            if !is_code || !matches!(digits, 16 | 17) {
+                return Err(ServiceError::Invalid(vec![Fault::parameter(
+                    "code",
+                    say!(
+                        "{text:?} is no code of a district (6 digits), sub-district (9), community (12), grid (15) or cover \
+                         (16 digits or 17)",
+                        "{text:?} 不是行政区（6 位）、街道（9 位）、社区（12 位）、责任网格（15 位）或井盖（16 位或 17 位）的编码"
+                    ),
+                )]));
+            }
             let code: CoverCode = text.parse().map_err(unknown)?;
             // A code that the cover once had leads to it.
             let present = guli.present_code(&owner(), code).await?.unwrap_or(code);

@@ -84,7 +84,10 @@ pub enum StoreError {
     Database(#[source] sqlx::Error),
     #[error("the database holds {what} that cannot be read: {value}")]
     Corrupt { what: &'static str, value: String },
-    #[error("{0} is held by another process; stop it, or talk to it")]
+    #[error(
+        "{0} is held by another process, mostly a server: stop it, or leave it running and use it (guli import, export, \
+             resolve, history, doctor and key ask it by themselves)"
+    )]
     Locked(PathBuf),
     #[error("{0}")]
     Setup(String),

@@ -146,6 +146,27 @@ test('a key that is wrong is refused in words', async () => {
   });
 });
 
+for (const language of ['en-GB', 'zh-CN']) {
+  test(`nothing reaches beyond its side, ${language}`, async () => {
+    await browse({ language }, async (page) => {
+      await page.locator('#header .chip').last().click();
+      await page.locator('[name=key]').fill('demo-dispatcher');
+      await page.locator('dialog .first').click();
+      await page.locator('.figures').waitFor();
+      for (const width of [320, 390, 1440]) {
+        await page.setViewportSize({ width, height: 844 });
+        for (const way of await page.locator('.ways button').all()) {
+          await way.click();
+          if (/Findings|质检/.test(await way.innerText())) await page.locator('.findings li').first().waitFor();
+          const wide = await page.evaluate(() => [document.scrollingElement, ...document.querySelectorAll('#header, #panel, .figure')]
+            .filter((part) => part.scrollWidth > part.clientWidth).map((part) => `${part.id || part.className || part.tagName} ${part.scrollWidth} > ${part.clientWidth}`));
+          assert.deepEqual(wide, [], `${width}: ${await way.innerText()}`);
+        }
+      }
+    });
+  });
+}
+
 test('in English', async () => {
   await browse({ language: 'en-GB' }, async (page) => {
     await page.getByRole('heading', { name: 'Click on the map' }).waitFor();

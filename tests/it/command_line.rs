@@ -280,6 +280,7 @@ fn a_second_server_on_the_same_database_is_refused_with_the_reason() {
     let server = home.serve();
     let second = home.guli(&["serve", "--listen", "127.0.0.1:0"]).refused();
     assert!(second.err().contains("guli.db is held by another process"), "{}", second.err());
+    assert!(second.err().contains("ask it by themselves"), "{}", second.err());
     assert!(!second.out().contains("listening"));
     assert_eq!(server.stop().code(), Some(0));
     // Ended, it has let go.

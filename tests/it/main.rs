@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod command_line;
+mod command_line_said;
 mod copy;
 mod demo_data;
 mod durability;

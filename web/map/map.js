@@ -17,8 +17,10 @@ export let map = null;
 /** @type {number[] | undefined} */
 let extent;
 
-/** Room for what lies over the map's lower edge. */
-const PADDING = { top: 24, right: 24, bottom: innerWidth > 760 ? 64 : 32, left: 24 };
+const WIDE = innerWidth > 760;
+
+/** Room for what lies over the map's edges: the legend below, on a phone the buttons above. */
+const PADDING = { top: WIDE ? 24 : 64, right: 24, bottom: WIDE ? 64 : 32, left: 24 };
 
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 

@@ -228,10 +228,12 @@ async fn an_import_of_grids_is_taken_back() {
     let order = town.post("/v1/reports").json(json!({"cover": TWINS[1], "damage": "missing"})).await.body;
     let order = order["work_order"]["code"].as_str().unwrap().to_owned();
     // Somebody stands for it.
-    let people = town.send_file(PEOPLE, "people.csv", &person("1", "张三", "", &[("patrol", THIRD)])).await;
+    let people = town
+        .send_file(PEOPLE, "people.csv", &person("1", "张三", "", &[("patrol", THIRD), ("grid_leader", THIRD)]))
+        .await;
     let stands = town.undo(&report).await;
     let detail = stands.body["detail"].as_str().unwrap();
-    assert!(detail.contains("people stand for areas that it brought: 370203005001003"), "{detail}");
+    assert!(detail.ends_with("people stand for areas that it brought: 370203005001003"), "{detail}");
     assert_eq!(town.undo(&people).await.body["removed"], 1);
     // The open order goes with its ground.
     let before_undoing = town.guli.context.clock.now();

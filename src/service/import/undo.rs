@@ -409,8 +409,10 @@ impl Undoing {
     }
 }
 
-/// Codes in a refusal: the first few.
+/// Codes in a refusal: the first few, each once, whatever stands for it.
 pub(super) fn named(mut codes: Vec<String>) -> String {
+    let mut seen = HashSet::new();
+    codes.retain(|code| seen.insert(code.clone()));
     let more = if codes.len() > NAMED { ", …" } else { "" };
     codes.truncate(NAMED);
     format!("{}{more}", codes.join(", "))
