@@ -56,7 +56,7 @@ impl What {
     /// Names it by another.
     pub(super) fn set_cover(&mut self, code: CoverCode) {
         match self {
-            Self::Report(report) => report.report.place = report.report.place.clone().with_cover(code),
+            Self::Report(report) => report.report.place = report.report.place.with_cover(code),
             Self::Act(act) => {
                 if let Asked::Identify { cover, .. } = &mut act.asked {
                     *cover = Some(code);
