@@ -1,5 +1,5 @@
 //! The tasks that write: one for a file, one for each district of `PostgreSQL`. Each takes the commands that wait, up
-//! to [`GROUP`] of them, decides and commits them as one transaction per district, applies the change to the index,
+//! to [`GROUP`](lane::GROUP) of them, decides and commits them as one transaction per district, applies the change to the index,
 //! and only then answers.
 //!
 //! They are tasks of their own, so a request that is cancelled never drops a transaction. Any error
