@@ -12,6 +12,8 @@ use crate::domain::said::say;
 impl Run<'_> {
     /// Whose records they are stands in each of them for good: it must be somebody whom the registry knows.
     pub(super) fn unknown_source(&self, profile: &Profile) -> Option<Row> {
+        // Where its district is not here, that is what is said.
+        self.district?;
         let source = profile.source.as_ref().filter(|_| matches!(profile.kind, Kind::Covers | Kind::People))?;
         let detail = say!("organization {source} does not exist", "单位 {source} 不存在");
         let finding = Finding::new((0, 1), FindingCode::ParentMissing, Some("source"), detail);

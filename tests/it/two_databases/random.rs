@@ -155,10 +155,6 @@ async fn look_back(story: &mut Story, Seen { instant, key, path, answer }: &Seen
     let mut again = story.get(key, &as_of).await;
     let number = story.told.len() - 1;
     story.told[number].0 = format!("{number}: as it was");
-    // A layer's has the instant in it.
-    if path.starts_with("/v1/layers/") {
-        story.told[number].1["etag"] = Value::Null;
-    }
     let mut answer = answer.clone();
     for answer in [&mut answer, &mut again] {
         forget_seconds(answer);
