@@ -186,6 +186,11 @@ enum Stage {
     Done,
 }
 
+/// Bytes that are held of a layer before the first goes out, so that it can be named by its content: what is larger goes out
+/// as it is made, and is named by the state of its districts. Kept pieces are shared by all who read them.
+const GATHERED: usize = 4 << 20;
+const GATHERED_SHARED: usize = 32 << 20;
+
 /// A layer on its way out.
 #[derive(Debug)]
 pub struct Export {
@@ -219,8 +224,9 @@ impl Export {
         &self.stamp
     }
 
-    /// The first pieces, and what names the content, if that is all of them: no more than `most` bytes.
-    pub async fn gather(&mut self, most: usize) -> Result<(VecDeque<Piece>, Option<String>)> {
+    /// The first pieces, and what names the content, if that is all of them.
+    pub async fn gather(&mut self) -> Result<(VecDeque<Piece>, Option<String>)> {
+        let most = if self.cached.is_some() { GATHERED_SHARED } else { GATHERED };
         let (mut pieces, mut size, mut hasher) = (VecDeque::new(), 0, DefaultHasher::new());
         while size <= most {
             let Some(piece) = self.next().await? else {

@@ -164,7 +164,7 @@ pub async fn get(
         return Ok(response);
     }
     // Something has, perhaps in no feature of this layer.
-    let (first, name) = export.gather(NAMED).await?;
+    let (first, name) = export.gather().await?;
     if let Some(name) = &name {
         app.layers.put_name(export.stamp(), name);
     }
@@ -181,10 +181,6 @@ pub async fn get(
     *response.body_mut() = body(export, first, gzip);
     Ok(response)
 }
-
-/// Bytes of a layer that is named by its content: what is larger goes out as it is made, and is named by the state of its
-/// districts.
-const NAMED: usize = 32 << 20;
 
 /// The pieces as they are made; one that cannot be breaks the connection off, so that nobody takes a part for the whole.
 fn body(export: Export, first: VecDeque<Piece>, gzip: bool) -> Body {
