@@ -14,6 +14,7 @@ use super::run::{Mode, OnError, Request, Tally};
 use crate::domain::grid::District;
 use crate::domain::id::DistrictCode;
 use crate::domain::organization::Organization;
+use crate::domain::partition::lost;
 use crate::domain::said::say;
 use crate::domain::seams::seams;
 use crate::service::Guli;
@@ -94,13 +95,18 @@ impl Few<'_> {
 
     /// Rejects grids that would have ground in common with another; of two in the file the one with the higher code.
     async fn reject_overlaps(&mut self, district: DistrictCode, changed: Vec<Area>) -> Result<(), ServiceError> {
-        let records = self.guli.district_records().await?;
-        let Some(record) = records.into_iter().find(|record| record.code == district) else { return Ok(()) };
-        let ours: HashSet<u64> = changed.iter().map(|area| area.code).collect();
         let present = self.guli.all_areas(district).await?.grids;
         let mut grids: BTreeMap<u64, MultiPolygon<f64>> =
             present.into_iter().map(|grid| (grid.code.number(), grid.outline)).collect();
-        grids.extend(changed.into_iter().map(|area| (area.code, area.outline)));
+        // A grid that is only named otherwise keeps the ground that it has, be it another's too.
+        let keeps = |area: &Area| grids.get(&area.code).is_some_and(|before| is_same_ground(before, &area.outline));
+        let redrawn = changed.into_iter().filter(|area| !keeps(area));
+        let redrawn: Vec<_> = redrawn.map(|area| (area.code, area.outline)).collect();
+        let ours: HashSet<u64> = redrawn.iter().map(|(code, _)| *code).collect();
+        let records = self.guli.district_records().await?;
+        let record = records.into_iter().find(|record| record.code == district);
+        let Some(record) = record.filter(|_| !ours.is_empty()) else { return Ok(()) };
+        grids.extend(redrawn);
         let (codes, outlines): (Vec<u64>, Vec<_>) = grids.into_iter().unzip();
         for (a, b, ground) in seams(&record.outline, &outlines).overlaps {
             let (keeps, gives) = if ours.contains(&codes[b]) { (codes[a], codes[b]) } else { (codes[b], codes[a]) };
@@ -173,6 +179,10 @@ fn finding(row: &Row, note: &Note, profile: &Profile) -> Finding {
         None => "geometry",
     });
     Finding::new((row.row, row.line), code, label, detail)
+}
+
+fn is_same_ground(a: &MultiPolygon<f64>, b: &MultiPolygon<f64>) -> bool {
+    a == b || (lost(a, b).is_none() && lost(b, a).is_none())
 }
 
 /// The column of an area's outline, which is no field of its own.

@@ -375,3 +375,13 @@ async fn a_grid_on_anothers_ground_is_not_imported() {
     let passed = town.send_file("?kind=grids", "grids.geojson", &file).await;
     assert_eq!((&passed["counts"]["created"], &passed["findings"]), (&json!(1), &json!([])), "{passed}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_only_names_grids_is_not_to_blame_for_their_ground() {
+    let town = super::quality::broken().await;
+    // They overlap already; WEST gets another name on the ground that it has.
+    let named = town.send_file("?kind=grids", "grids.geojson", &grids(&[(WEST, "一号", [120.37, 120.381])])).await;
+    assert_eq!((&named["counts"]["updated"], &named["findings"]), (&json!(1), &json!([])), "{named}");
+    let redrawn = town.send_file("?kind=grids", "grids.geojson", &grids(&[(WEST, "一号", [120.37, 120.382])])).await;
+    assert_eq!(redrawn["findings"][0]["code"], "grid_overlaps", "{redrawn}");
+}
