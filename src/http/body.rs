@@ -11,6 +11,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use tokio::sync::Semaphore;
 
+use super::json_fault;
 use crate::domain::said::{Said, say};
 use crate::service::error::{Fault, Result, ServiceError};
 
@@ -156,68 +157,12 @@ pub fn maybe_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     check_depth(bytes)?;
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let Object(value) = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let inner = error.inner();
-        let detail = without_place(&inner.to_string());
-        let fault = Fault::pointer(pointer(error.path(), &detail), said(&detail));
-        if inner.is_data() { ServiceError::Invalid(vec![fault]) } else { ServiceError::Malformed(fault) }
-    })?;
+    let Object(value) = serde_path_to_error::deserialize(&mut reader).map_err(|error| json_fault::of(&error))?;
     reader.end().map_err(|_| {
         let detail = say!("something follows the JSON", "JSON 之后还有内容");
         ServiceError::Malformed(Fault::pointer("", detail))
     })?;
     Ok(value)
-}
-
-/// The JSON pointer (RFC 6901) of what failed; an unknown or repeated member is named itself.
-fn pointer(path: &serde_path_to_error::Path, detail: &str) -> String {
-    use serde_path_to_error::Segment;
-    let mut pointer = String::new();
-    let mut last = None;
-    for segment in path {
-        let name = match segment {
-            Segment::Seq { index } => index.to_string(),
-            Segment::Map { key } => key.replace('~', "~0").replace('/', "~1"),
-            Segment::Enum { .. } | Segment::Unknown => continue,
-        };
-        pointer.push('/');
-        pointer.push_str(&name);
-        last = Some(name);
-    }
-    let about_member = ["unknown", "duplicate", "missing"].iter().find_map(|how| member(detail, how));
-    if let Some(member) = about_member.filter(|member| last.as_deref() != Some(*member)) {
-        pointer.push('/');
-        pointer.push_str(&member.replace('~', "~0").replace('/', "~1"));
-    }
-    pointer
-}
-
-/// The member that the library says is missing, unknown or there twice.
-fn member<'d>(detail: &'d str, how: &str) -> Option<&'d str> {
-    detail.strip_prefix(how)?.strip_prefix(" field `")?.split('`').next()
-}
-
-/// What the library says, in its own words and, as far as they are known, in Chinese.
-fn said(detail: &str) -> Said {
-    if let Some(member) = member(detail, "missing") {
-        say!("{detail}", "缺少成员 {member}")
-    } else if let Some(member) = member(detail, "duplicate") {
-        say!("{detail}", "成员 {member} 出现了不止一次")
-    } else if let Some(member) = member(detail, "unknown") {
-        let known = detail.rsplit_once(", expected ").map_or("`无`", |(_, known)| known);
-        let known = known.split('`').skip(1).step_by(2).collect::<Vec<_>>().join(", ");
-        say!("{detail}", "未知的成员 {member}，此处可用的有：{known}")
-    } else {
-        say!("{detail}", "JSON 不合要求：{detail}")
-    }
-}
-
-/// A position in the text is of no use to who sent a value.
-fn without_place(detail: &str) -> String {
-    match detail.rfind(" at line ") {
-        Some(at) => detail[..at].to_owned(),
-        None => detail.to_owned(),
-    }
 }
 
 fn check_depth(bytes: &[u8]) -> Result<()> {

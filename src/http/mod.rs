@@ -17,6 +17,7 @@ pub mod import_list;
 pub mod import_made;
 pub mod import_out;
 pub mod imports;
+mod json_fault;
 pub mod layers;
 pub mod me;
 mod misdirected;

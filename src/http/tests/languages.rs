@@ -76,7 +76,8 @@ async fn a_refusal_is_said_in_the_language_that_is_asked_for() {
         assert_eq!((&got["detail"], &got["errors"][0]["detail"]), (&json!(said), &json!(said)), "{accept}");
     }
     for (body, at, said) in [
-        ("{", "", "JSON 不合要求：EOF while parsing an object"),
+        ("{", "", "JSON 没有写完（第 1 行第 1 列）"),
+        (r#"{"damage": 7}"#, "/damage", "应为字符串，收到整数 `7`"),
         ("{}", "/damage", "缺少成员 damage"),
         (r#"{"damage": "missing", "damage": "loose"}"#, "/damage", "成员 damage 出现了不止一次"),
         (
