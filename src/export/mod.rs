@@ -186,8 +186,8 @@ enum Stage {
     Done,
 }
 
-/// Bytes that are held of a layer before the first goes out, so that it can be named by its content: what is larger goes out
-/// as it is made, and is named by the state of its districts. Kept pieces are shared by all who read them.
+/// Bytes that are held of a layer before the first goes out, so that it can be named by its content: of what is larger the
+/// features are looked through first, and it goes out as it is made. Kept pieces are shared by all who read them.
 const GATHERED: usize = 4 << 20;
 const GATHERED_SHARED: usize = 32 << 20;
 
@@ -195,6 +195,8 @@ const GATHERED_SHARED: usize = 32 << 20;
 #[derive(Debug)]
 pub struct Export {
     guli: Arc<Guli>,
+    actor: Arc<Actor>,
+    districts: Vec<DistrictCode>,
     ask: Ask,
     moment: Moment,
     source: Source,
@@ -214,9 +216,9 @@ impl Export {
         // Before anything is read: what is read later is this or newer, so no copy goes by too new a stamp.
         let stamp = stamp(&guli, &moment, &actor, &ask, &districts);
         let cached = cache.filter(|_| ask.is_kept()).map(|cache| Cached::new(cache, ask.format, districts.clone()));
-        let source = Source::new(&ask, actor, districts);
+        let source = Source::new(&ask, Arc::clone(&actor), districts.clone());
         let (stage, extent) = (Stage::Head, encode::Extent::default());
-        Ok(Self { guli, ask, moment, source, cached, stamp, stage, extent, features: 0 })
+        Ok(Self { guli, actor, districts, ask, moment, source, cached, stamp, stage, extent, features: 0 })
     }
 
     /// Changes when the layer's content did, and perhaps when something else of its districts did.
@@ -224,9 +226,13 @@ impl Export {
         &self.stamp
     }
 
-    /// The first pieces, and what names the content, if that is all of them.
+    /// The first pieces, and what names the content. A large layer that changes while it is looked through has no name.
     pub async fn gather(&mut self) -> Result<(VecDeque<Piece>, Option<String>)> {
-        let most = if self.cached.is_some() { GATHERED_SHARED } else { GATHERED };
+        self.gather_up_to(if self.cached.is_some() { GATHERED_SHARED } else { GATHERED }).await
+    }
+
+    /// The same, with as many bytes held.
+    pub(crate) async fn gather_up_to(&mut self, most: usize) -> Result<(VecDeque<Piece>, Option<String>)> {
         let (mut pieces, mut size, mut hasher) = (VecDeque::new(), 0, DefaultHasher::new());
         while size <= most {
             let Some(piece) = self.next().await? else {
@@ -236,7 +242,21 @@ impl Export {
             size += piece.bytes.len();
             pieces.push_back(piece);
         }
-        Ok((pieces, None))
+        Ok((pieces, self.survey().await?))
+    }
+
+    /// Names the content by what its features are made of: much quicker than writing them.
+    async fn survey(&self) -> Result<Option<String>> {
+        let mut hasher = DefaultHasher::new();
+        (env!("CARGO_PKG_VERSION"), format!("{:?}", self.ask)).hash(&mut hasher);
+        let mut source = Source::new(&self.ask, Arc::clone(&self.actor), self.districts.clone());
+        while let Some(rows) = source.next(&self.guli, &self.moment).await? {
+            rows.iter().for_each(|row| row.mark(&mut hasher));
+            tokio::task::yield_now().await;
+        }
+        // Pieces that were made before a change may not go by the name of what is after it.
+        let is_same = stamp(&self.guli, &self.moment, &self.actor, &self.ask, &self.districts) == self.stamp;
+        Ok(is_same.then(|| format!("{:016x}", hasher.finish())))
     }
 
     pub fn format(&self) -> Format {

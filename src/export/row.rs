@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Display;
+use std::hash::{Hash, Hasher};
 
 use geo::MultiPolygon;
 
@@ -24,6 +25,19 @@ pub(super) enum Cell<'a> {
     Integer(i64),
     Number(f64),
     Flag(bool),
+}
+
+impl Hash for Cell<'_> {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        std::mem::discriminant(self).hash(hasher);
+        match self {
+            Self::Null => {}
+            Self::Text(text) => text.hash(hasher),
+            Self::Integer(number) => number.hash(hasher),
+            Self::Number(number) => number.to_bits().hash(hasher),
+            Self::Flag(is_so) => is_so.hash(hasher),
+        }
+    }
 }
 
 impl<'a> Cell<'a> {
@@ -286,6 +300,22 @@ impl Row {
             Self::Area(row) => At::Area(&row.area.outline),
             Self::Cover(cover) => At::Point(cover.position),
             Self::Order(row) => At::Point(row.order.position),
+        }
+    }
+
+    /// Hashes what the feature follows from. A version stands for what was edited with it, but not for the names beside it,
+    /// which others may change.
+    pub(super) fn mark(&self, hasher: &mut impl Hasher) {
+        match self {
+            Self::Area(row) => row.cells().hash(hasher),
+            Self::Cover(cover) => {
+                (cover.code, cover.version, &cover.category_name).hash(hasher);
+                for unit in [&cover.owner, &cover.responsible_unit] {
+                    unit.as_ref().map(|unit| (unit.code.as_str(), &unit.name)).hash(hasher);
+                }
+                cover.grid.as_ref().map(|grid| (grid.code, &grid.name)).hash(hasher);
+            }
+            Self::Order(row) => row.cells().hash(hasher),
         }
     }
 

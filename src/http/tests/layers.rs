@@ -3,6 +3,7 @@
 use std::io::Read as _;
 
 use super::*;
+use crate::export::{Ask, Export, Format, Layer};
 
 fn codes(collection: &Value) -> Vec<&str> {
     let features = collection["features"].as_array().unwrap_or_else(|| panic!("{collection}"));
@@ -83,6 +84,47 @@ async fn a_layer_that_others_changes_leave_as_it_is_keeps_its_tag() {
         assert_eq!(town.get(&path).key("demo-admin").header("if-none-match", tag).get().await.status, 304, "{path}");
     }
     assert_ne!(get("covers.geojson").await.header("etag"), whole.header("etag"));
+}
+
+#[tokio::test]
+async fn a_layer_too_large_to_be_held_is_named_by_its_features() {
+    let town = Town::open().await;
+    town.report().await;
+    let actor = Arc::new(demo_keys().into_iter().find(|(key, _)| *key == "demo-admin").unwrap().1);
+    let name = async |layer: Layer, category: Option<&str>| {
+        let mut ask = Ask::whole(layer, Format::Csv);
+        ask.covers.categories = category.map(|code| code.parse().unwrap()).into_iter().collect();
+        let mut export = Export::new(Arc::clone(&town.guli), Arc::clone(&actor), ask, None).await.unwrap();
+        let (pieces, name) = export.gather_up_to(0).await.unwrap();
+        assert_eq!(pieces.len(), 1, "{layer:?}");
+        name.unwrap()
+    };
+    let all = [
+        (Layer::Covers, None),
+        (Layer::Covers, Some("0103")),
+        (Layer::Covers, Some("0102")),
+        (Layer::Grids, None),
+        (Layer::WorkOrders, None),
+    ];
+    let edits = [
+        ("PATCH", format!("/v1/covers/{ALONE}"), json!({"accuracy": "B"}), vec![0, 1]),
+        ("PATCH", "/v1/organizations/370203-WAT01".to_owned(), json!({"name": "水务"}), vec![]),
+        ("PATCH", "/v1/organizations/370203005-K01".to_owned(), json!({"name": "城管科"}), vec![3]),
+        // The names of grids stand beside covers and orders.
+        ("PATCH", format!("/v1/grids/{WEST}"), json!({"name": "西"}), vec![0, 1, 3, 4]),
+    ];
+    for (method, uri, body, changed) in edits {
+        let mut before = Vec::new();
+        for (layer, category) in all {
+            before.push(name(layer, category).await);
+        }
+        let edited = town.ask(method, &uri).key("demo-admin").header("if-match", "*").json(body).await;
+        assert_eq!(edited.status, 200, "{}", edited.body);
+        for (n, (layer, category)) in all.into_iter().enumerate() {
+            let is_other = name(layer, category).await != before[n];
+            assert_eq!(is_other, changed.contains(&n), "{uri}: {layer:?} {category:?}");
+        }
+    }
 }
 
 #[tokio::test]
