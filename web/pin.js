@@ -66,10 +66,21 @@ export function drop(lon, lat, accuracy = CLICKED) {
   return resolve({ lon: lon.toFixed(8), lat: lat.toFixed(8), accuracy_m });
 }
 
+/** What was typed, with the digits and signs of ASCII: Chinese keyboards have full-width ones (１２０．３，). */
+const ascii = (/** @type {string} */ text) => text.normalize('NFKC').trim();
+
+/** The two numbers in a text such as "120.33641, 36.11537". */
+export function pairIn(/** @type {string} */ text) {
+  const numbers = ascii(text).split(/[\s,;、]+/).filter(Boolean);
+  const [east, north] = numbers;
+  const isPair = numbers.length === 2 && numbers.every((number) => Number.isFinite(Number(number)));
+  return isPair ? /** @type {[string, string]} */ ([east, north]) : undefined;
+}
+
 /** Drops the pin where the fields say. */
 export function dropTyped() {
   const [east, north] = isProjected(state.crs) ? ['x', 'y'] : ['lon', 'lat'];
-  return resolve({ [east]: state.east.trim(), [north]: state.north.trim(), crs: state.crs, accuracy_m: String(CLICKED) });
+  return resolve({ [east]: ascii(state.east), [north]: ascii(state.north), crs: state.crs, accuracy_m: String(CLICKED) });
 }
 
 /** @param {string} crs */

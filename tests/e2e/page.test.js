@@ -129,6 +129,18 @@ test('a pin in the system of a phone map lies where it belongs, and its numbers 
     await page.getByText('输入坐标').click();
     await page.getByLabel('坐标系').selectOption('EPSG:4549');
     await page.waitForFunction(() => /^5\d{5}\.\d{3}$/.test(document.querySelector('[name=east]').value));
+    // As another map copies it, and as a Chinese keyboard writes it.
+    await page.getByLabel('坐标系').selectOption('GCJ-02');
+    await page.evaluate(() => {
+      const clipboardData = new DataTransfer();
+      clipboardData.setData('text/plain', '１２０.3414946，36.1155892 ');
+      document.querySelector('[name=north]').dispatchEvent(new ClipboardEvent('paste', { clipboardData, cancelable: true }));
+    });
+    await page.waitForFunction(() => document.querySelector('[name=north]').value === '36.1155892');
+    await page.getByRole('button', { name: '定位', exact: true }).click();
+    await page.getByRole('radio', { name: ALONE.cover }).waitFor();
+    await page.getByLabel('坐标系').selectOption('EPSG:4549');
+    await page.waitForFunction(() => /^5\d{5}\.\d{3}$/.test(document.querySelector('[name=east]').value));
     await page.getByLabel('东坐标').fill('1');
     await page.getByRole('button', { name: '定位', exact: true }).click();
     await page.getByRole('alert').waitFor();

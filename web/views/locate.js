@@ -3,18 +3,26 @@ import { html, nothing } from '../vendor/lit-html/lit-html.js';
 import { distance, percent } from '../format.js';
 import { t, tOr } from '../i18n.js';
 import { LETTERS } from '../map/pin-layer.js';
-import { SYSTEMS, chooseSystem, dropHere, dropTyped, isProjected, lift } from '../pin.js';
+import { SYSTEMS, chooseSystem, dropHere, dropTyped, isProjected, lift, pairIn } from '../pin.js';
 import { begin } from '../report.js';
 import { set, state } from '../state.js';
 import { icon, refusal } from './pieces.js';
 
 const value = (/** @type {Event} */ event) => /** @type {HTMLInputElement} */ (event.target).value;
 
+/** Both numbers may be pasted into either field. */
+const pasted = (/** @type {ClipboardEvent} */ event) => {
+  const pair = pairIn(event.clipboardData?.getData('text') ?? '');
+  if (!pair) return;
+  event.preventDefault();
+  set({ east: pair[0], north: pair[1] });
+};
+
 /** @param {'east' | 'north'} member @param {string} label */
 const number = (member, label) => html`<label class="field">
   <span>${label}</span>
   <input name=${member} inputmode="decimal" autocomplete="off" required .value=${state[member]}
-    @input=${(/** @type {Event} */ e) => (state[member] = value(e))}>
+    @input=${(/** @type {Event} */ e) => (state[member] = value(e))} @paste=${pasted}>
 </label>`;
 
 const coordinates = () => {
