@@ -92,10 +92,11 @@ Filters are the parameters of /v1/layers. Without --out the layer goes to standa
   guli resolve 530287.8 3998396.5 --crs EPSG:4549 --json"
     )]
     Resolve(ResolveArgs),
-    /// What happened to a cover or an area: every version with who, when, why and what changed
+    /// What happened to a cover, an area, an organization or a person: every version with who, when, why and what changed
     #[command(after_help = "Examples:
   guli history 3702030101001370               a cover, by its code of 2013 or 2026
   guli history 370203026003005                a grid; other areas by their codes
+  guli history 370203-WAT01                   an organization; a person by their identity
   guli history 3702030101001370 --json")]
     History(HistoryArgs),
     /// What is wrong with the registry, and what would mend it?
@@ -308,7 +309,7 @@ pub(crate) struct ResolveArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct HistoryArgs {
-    /// Code of a cover, grid, community or sub-district
+    /// Code of a cover, area or organization, or a person's identity
     pub(crate) code: String,
     /// Print JSON
     #[arg(long)]

@@ -1,4 +1,4 @@
-//! `guli history`: what happened to a cover or an area.
+//! `guli history`: what happened to a cover, an area, an organisation or a person.
 
 use std::io::IsTerminal as _;
 
@@ -27,6 +27,7 @@ pub(crate) fn run(config: &Config, args: &HistoryArgs) -> Result<()> {
         let changes: Vec<String> = changes.iter().map(change).collect();
         let first = if version["version"] == 1 { "registered" } else { "" };
         let what = if changes.is_empty() { first.to_owned() } else { changes.join("\n") };
+        let what = version["undoes"].as_i64().map_or(what.clone(), |undone| format!("undoes {undone}\n{what}"));
         table.add_row([
             Cell::new(&version["version"]).set_alignment(CellAlignment::Right),
             Cell::new(version["at"].as_str().unwrap_or("—")),
@@ -44,10 +45,12 @@ fn by(version: &Value) -> String {
     match (&version["source"]["import"], &version["source"]["row"]) {
         (Value::String(import), Value::Number(row)) => format!("import {import} row {row}"),
         (Value::String(import), _) => format!("import {import}"),
-        _ => match (version["by"]["role"].as_str(), version["by"]["unit"]["code"].as_str()) {
-            (Some(role), Some(unit)) => format!("{role} {unit}"),
-            (role, _) => role.unwrap_or("—").to_owned(),
-        },
+        _ => {
+            let by = &version["by"];
+            let known = [&by["role"], &by["unit"]["code"], &by["name"]].map(Value::as_str);
+            let known: Vec<&str> = known.into_iter().flatten().collect();
+            if known.is_empty() { "—".to_owned() } else { known.join(" ") }
+        }
     }
 }
 

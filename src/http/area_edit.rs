@@ -20,6 +20,7 @@ use super::wire::{self, Out, Source};
 use super::write::{self, InPath};
 use super::{App, body, json as answer};
 use crate::crs::Crs;
+use crate::domain::actor::Actor;
 use crate::domain::id::{CodeError, CommunityCode, DistrictCode, GridCode, SubdistrictCode};
 use crate::domain::said::say;
 use crate::domain::text::Text;
@@ -297,11 +298,11 @@ pub(super) async fn history(app: App, caller: Caller, code: Named, query: Option
     // Boundaries are public; who drew them, and why, is not.
     caller.known()?;
     let (district, code) = named(code)?;
-    answer(StatusCode::OK, &history_of(&app.guli, district, code).await?)
+    answer(StatusCode::OK, &history_of(&app.guli, &caller.0, district, code).await?)
 }
 
 /// Every version of an area, for whoever asks, over HTTP or at the command line.
-pub async fn history_of(guli: &Guli, district: DistrictCode, code: u64) -> Result<Items<VersionOut>> {
+pub async fn history_of(guli: &Guli, reader: &Actor, district: DistrictCode, code: u64) -> Result<Items<VersionOut>> {
     let (states, events) = guli.area_history(district, code).await?;
     let states = states.iter().map(|state| {
         Ok(Was {
@@ -312,7 +313,7 @@ pub async fn history_of(guli: &Guli, district: DistrictCode, code: u64) -> Resul
         })
     });
     let states = states.collect::<Result<Vec<_>>>()?;
-    Ok(Items { items: versions(guli, states.into_iter(), &events), next: None })
+    Ok(Items { items: versions(guli, reader, states.into_iter(), &events), next: None })
 }
 
 /// A level of areas: what may be done to one of them.

@@ -104,9 +104,7 @@ impl AreaIn {
         if self.code.as_ref().is_some_and(|code| *code != area.code.to_string()) {
             return Err(other("/code"));
         }
-        if self.version.is_some_and(|version| version != area.version) {
-            return Err(other("/version"));
-        }
+        write::still_current(self.version, area.version)?;
         Ok(Area {
             name: self.name.clone(),
             supervising_department: self.department(),

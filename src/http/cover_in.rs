@@ -192,9 +192,7 @@ impl CoverIn {
         if self.grid.as_ref().is_some_and(|given| Some(given.text()) != grid.as_deref()) {
             return Err(other("/grid"));
         }
-        if self.version.is_some_and(|version| version != cover.version) {
-            return Err(other("/version"));
-        }
+        write::still_current(self.version, cover.version)?;
         self.draft(Some(cover.code))
     }
 }

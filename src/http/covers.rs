@@ -80,8 +80,8 @@ fn words(params: &mut Params<'_>) -> Result<Vec<String>> {
     params(
         (
             "q" = Option<String>, Query, max_length = 100, example = "雨水",
-            description = "Words that are all said of the cover: the beginning of its code or its whole code of 2026, \
-                its number at a department, its category, owner or responsible unit",
+            description = "Words that are all said of the cover: the beginning of its code, its whole code of 2026 or \
+                one that it once had, its number at a department, its category, owner or responsible unit",
         ),
         ("category" = Option<String>, Query, description = "Categories", example = "0103,0104"),
         ("owner" = Option<String>, Query, description = "Codes of owners (产权单位)"),

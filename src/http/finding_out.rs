@@ -6,8 +6,7 @@ use utoipa::ToSchema;
 
 use super::areas::{GeometryOut, pair};
 use super::feed::ChangeOut;
-use super::history::by;
-use super::order_out::ByOut;
+use super::history::{EditorOut, by};
 use super::problem::Language;
 use super::wire::Out;
 use super::words;
@@ -122,7 +121,7 @@ pub struct RulingOut {
 pub struct MendedOut {
     pub at: jiff::Timestamp,
     /// Who made the change.
-    pub by: Option<ByOut>,
+    pub by: Option<EditorOut>,
     /// The last change of its subjects, or else of the registry, before it was no longer found; null where the registry
     /// did not change.
     pub change: Option<ChangeOut>,
@@ -131,10 +130,10 @@ pub struct MendedOut {
 }
 
 impl MendedOut {
-    fn new(guli: &Guli, found: &Found, Mended { at, change, .. }: &Mended) -> Self {
+    fn new(guli: &Guli, reader: &Actor, found: &Found, Mended { at, change, .. }: &Mended) -> Self {
         Self {
             at: *at,
-            by: change.as_ref().map(|event| by(guli, event)),
+            by: change.as_ref().map(|event| by(guli, reader, event)),
             change: change.clone().map(|event| ChangeOut::new(found.district, event)),
             undo: guli.to_undo(found).map(MendOut::undo),
         }
@@ -188,7 +187,7 @@ impl FindingOut {
             detail: detail.to_owned(),
             mend: finding.mend.as_ref().map(MendOut::new).transpose()?,
             ruling: ruling.as_ref().map(|ruling| RulingOut { at: ruling.at, reason: ruling.reason.clone() }),
-            mended: mended.as_ref().map(|mended| MendedOut::new(guli, found, mended)),
+            mended: mended.as_ref().map(|mended| MendedOut::new(guli, actor, found, mended)),
             may: guli.may(actor, found).into_iter().map(Deed::as_str).collect(),
         })
     }

@@ -5,8 +5,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::cover_in::differences;
-use super::order_out::ByOut;
 use super::refs::Ref;
+use super::words;
+use crate::domain::actor::{Actor, Role};
+use crate::domain::id::KeyId;
 use crate::service::Guli;
 use crate::store::events::Event;
 
@@ -28,32 +30,61 @@ pub struct DeliveryOut {
     pub row: Option<i64>,
 }
 
+/// Who made a change.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EditorOut {
+    #[schema(schema_with = words::role)]
+    pub role: String,
+    /// The unit that the key acts for.
+    pub unit: Option<Ref<'static>>,
+    /// For administrators: the key. null: whoever runs the service, at the machine itself.
+    pub key: Option<String>,
+    /// For administrators: what the key is or was called.
+    pub name: Option<String>,
+}
+
 /// A version of something in the registry, and the change that made it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct VersionOut {
     pub version: i64,
     pub at: Option<jiff::Timestamp>,
-    pub by: Option<ByOut>,
+    pub by: Option<EditorOut>,
     pub reason: Option<String>,
     /// What changed it: an edit (`cover.updated`, …), `import.applied`, `import.undone`.
     #[schema(examples("cover.updated"))]
     pub change: Option<String>,
+    /// The version that was taken back; null where none was.
+    pub undoes: Option<i64>,
     /// The import that brought it, or that was taken back.
     pub source: Option<DeliveryOut>,
     /// Of the first version: none.
     pub changes: Vec<FieldChangeOut>,
 }
 
-/// Who made a change, as its event says.
-pub(super) fn by(guli: &Guli, event: &Event) -> ByOut {
-    let data: Value = serde_json::from_str(&event.data).unwrap_or_default();
+/// Who made a change, as its event says, and as far as `reader` may know.
+pub(super) fn by(guli: &Guli, reader: &Actor, event: &Event) -> EditorOut {
+    let data = data(event);
     let unit = data["unit"].as_str().and_then(|code| code.parse().ok());
     let unit = unit.and_then(|code| guli.context.index.organization(&code));
-    ByOut {
+    // Keys are the administrators' to know.
+    let key = event.actor.strip_prefix("key:").filter(|_| reader.role == Role::Admin).map(str::to_owned);
+    let holder = key.as_deref().and_then(|key| key.parse().ok()).and_then(|id| guli.keys.holder(KeyId(id)));
+    EditorOut {
         // Imports are the operator's, who needs no key.
         role: data["role"].as_str().unwrap_or("admin").to_owned(),
         unit: unit.map(|unit| Ref::organization(&unit).into_owned()),
+        key,
+        name: holder.map(|holder| holder.name.clone()),
     }
+}
+
+fn data(event: &Event) -> Value {
+    serde_json::from_str(&event.data).unwrap_or_default()
+}
+
+/// The version that a change took back: that before the one it made, since only the last can be.
+pub(super) fn undoes(event: &Event, version: i64) -> Option<i64> {
+    (data(event)["undo"] == true).then(|| version - 1)
 }
 
 /// Something as it was, from one event until another.
@@ -72,8 +103,18 @@ pub(super) fn delivery(event: &Event) -> Option<DeliveryOut> {
 }
 
 /// Every state as a version, and the removal that ended the last.
-pub(super) fn versions(guli: &Guli, states: impl Iterator<Item = Was>, events: &[Event]) -> Vec<VersionOut> {
+pub(super) fn versions(
+    guli: &Guli,
+    reader: &Actor,
+    states: impl Iterator<Item = Was>,
+    events: &[Event],
+) -> Vec<VersionOut> {
     let event = |seq: i64| events.iter().find(|event| event.seq == seq);
+    let version = |number, event, changes| version(guli, reader, number, event, changes);
+    let removal = |gone: &Was| {
+        let change = (String::new(), gone.document.clone(), Value::Null);
+        version(gone.version + 1, gone.seq_to.and_then(event), vec![change])
+    };
     let mut items = Vec::new();
     let mut before: Option<Was> = None;
     for state in states {
@@ -81,30 +122,30 @@ pub(super) fn versions(guli: &Guli, states: impl Iterator<Item = Was>, events: &
         match &before {
             // It was removed, and came again.
             Some(gone) if gone.seq_to.is_some_and(|seq| seq != state.seq_from) => {
-                items.push(removal(guli, gone, &event));
+                items.push(removal(gone));
                 changed.push((String::new(), Value::Null, state.document.clone()));
             }
             Some(before) => differences("", &before.document, &state.document, &mut changed),
             None => {}
         }
-        items.push(version(guli, state.version, event(state.seq_from), changed));
+        items.push(version(state.version, event(state.seq_from), changed));
         before = Some(state);
     }
     // The last state ended without another: it was removed.
     if let Some(gone) = before.filter(|last| last.seq_to.is_some()) {
-        items.push(removal(guli, &gone, &event));
+        items.push(removal(&gone));
     }
     items
 }
 
-/// The end of something, as a version.
-fn removal<'e>(guli: &Guli, gone: &Was, event: &impl Fn(i64) -> Option<&'e Event>) -> VersionOut {
-    let change = (String::new(), gone.document.clone(), Value::Null);
-    version(guli, gone.version + 1, gone.seq_to.and_then(event), vec![change])
-}
-
-fn version(guli: &Guli, number: i64, event: Option<&Event>, changes: Vec<(String, Value, Value)>) -> VersionOut {
-    let data: Value = event.and_then(|event| serde_json::from_str(&event.data).ok()).unwrap_or_default();
+fn version(
+    guli: &Guli,
+    reader: &Actor,
+    number: i64,
+    event: Option<&Event>,
+    changes: Vec<(String, Value, Value)>,
+) -> VersionOut {
+    let data = event.map(data).unwrap_or_default();
     // Of personal data it is kept that it changed, not what it was.
     let personal = data["personal"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let personal = personal.map(|pointer| (pointer.to_owned(), Value::Null, Value::Null));
@@ -112,9 +153,10 @@ fn version(guli: &Guli, number: i64, event: Option<&Event>, changes: Vec<(String
     VersionOut {
         version: number,
         at: event.map(Event::at),
-        by: event.map(|event| by(guli, event)),
+        by: event.map(|event| by(guli, reader, event)),
         reason: event.and_then(|event| event.reason.clone()),
         change: event.map(|event| event.kind.clone()),
+        undoes: event.and_then(|event| undoes(event, number)),
         source: event.and_then(delivery),
         changes: changes.map(|(pointer, from, to)| FieldChangeOut { pointer, from, to }).collect(),
     }

@@ -52,7 +52,7 @@ impl Stage {
 pub struct SenderOut {
     /// null: whoever runs the service, at the machine itself.
     pub key: Option<String>,
-    /// What the key is called; null when it is no longer in force.
+    /// What the key is or was called.
     pub name: Option<String>,
     #[schema(examples("admin"))]
     pub role: Option<String>,

@@ -18,9 +18,11 @@ use super::params::{self, Params};
 use super::problem::Outcome;
 use super::write::{self, Edit, InPath, Undoing, reason};
 use super::{App, body, cover_in, json as answer, to_bytes, words};
+use crate::domain::actor::Actor;
 use crate::domain::id::{CodeError, DistrictCode, OrgCode};
 use crate::domain::organization::{OrgKind, Organization};
 use crate::domain::said::say;
+use crate::service::Guli;
 use crate::service::command::{Render, Rendered};
 use crate::service::edit::Asking;
 use crate::service::edit::organizations::{Draft, OrganizationEdit};
@@ -55,8 +57,13 @@ impl From<&Organization> for OrganizationOut {
 #[utoipa::path(
     get, path = "/v1/organizations", tag = "registry", security(("key" = [])),
     params(
+        (
+            "district" = Option<String>, Query, example = "370203",
+            description = "Only those whose codes this district, its city or its province has given",
+        ),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = say::LIMIT),
         ("cursor" = Option<String>, Query, description = say::CURSOR),
+        ("as_of" = Option<jiff::Timestamp>, Query, description = say::AS_OF),
     ),
     responses((status = 200, description = "A page, by code", body = Items<OrganizationOut>), Forbidden, NotFound),
 )]
@@ -64,8 +71,10 @@ pub async fn organizations(State(app): State<App>, caller: Caller, RawQuery(quer
     let mut params = Params::read(query.as_deref())?;
     let limit = params.limit(DEFAULT_LIMIT, MOST)?;
     let after = after(&mut params)?.unwrap_or_default();
-    params.finish("limit, cursor")?;
-    let found = app.guli.organizations(&caller.0, &after, limit + 1).await?;
+    let district = params.parse::<DistrictCode>("district")?;
+    let as_of = params.as_of()?;
+    params.finish("district, limit, cursor, as_of")?;
+    let found = app.guli.organizations(&caller.0, as_of, district, &after, limit + 1).await?;
     let found = found.iter().map(OrganizationOut::from).collect();
     answer(StatusCode::OK, &page(found, limit, |organization: &OrganizationOut| organization.code.clone()))
 }
@@ -73,7 +82,10 @@ pub async fn organizations(State(app): State<App>, caller: Caller, RawQuery(quer
 /// Read an organisation
 #[utoipa::path(
     get, path = "/v1/organizations/{code}", tag = "registry", security(("key" = [])),
-    params(("code" = String, Path, description = "Its code", example = "370203-WAT01")),
+    params(
+        ("code" = String, Path, description = "Its code", example = "370203-WAT01"),
+        ("as_of" = Option<jiff::Timestamp>, Query, description = say::AS_OF),
+    ),
     responses(
         (status = 200, description = "The organisation", body = OrganizationOut, headers(
             ("ETag" = String, description = "Its version, in quotes"),
@@ -87,9 +99,11 @@ pub async fn organization(
     InPath(path): InPath<String>,
     RawQuery(query): RawQuery,
 ) -> Outcome {
-    Params::read(query.as_deref())?.finish("none")?;
+    let mut params = Params::read(query.as_deref())?;
+    let as_of = params.as_of()?;
+    params.finish("as_of")?;
     caller.known()?;
-    let organization = app.guli.organization(&caller.0, &code(&path)?).await?;
+    let organization = app.guli.organization(&caller.0, as_of, &code(&path)?).await?;
     versioned(organization.version, &OrganizationOut::from(&*organization))
 }
 
@@ -135,9 +149,7 @@ impl OrganizationIn {
         if self.code.as_ref().is_some_and(|code| code != before.code.as_str()) {
             return Err(other("/code"));
         }
-        if self.version.is_some_and(|version| version != before.version) {
-            return Err(other("/version"));
-        }
+        write::still_current(self.version, before.version)?;
         Ok(self.draft()?.of(before.code.clone(), before.version))
     }
 }
@@ -316,14 +328,19 @@ pub async fn history(
 ) -> Outcome {
     Params::read(query.as_deref())?.finish("none")?;
     caller.known()?;
-    let (states, events) = app.guli.organization_history(&caller.0, &code(&path)?).await?;
+    answer(StatusCode::OK, &history_of(&app.guli, &caller.0, &code(&path)?).await?)
+}
+
+/// Every version of an organisation, for whoever asks, over HTTP or at the command line.
+pub async fn history_of(guli: &Guli, reader: &Actor, code: &OrgCode) -> Result<Items<VersionOut>> {
+    let (states, events) = guli.organization_history(reader, code).await?;
     let states = states.iter().map(|state| Was {
         version: state.organization.version,
         document: document(&state.organization),
         seq_from: state.seq_from,
         seq_to: state.seq_to,
     });
-    answer(StatusCode::OK, &Items { items: versions(&app.guli, states, &events), next: None })
+    Ok(Items { items: versions(guli, reader, states, &events), next: None })
 }
 
 /// Undo a change of an organisation

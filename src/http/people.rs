@@ -20,6 +20,7 @@ use super::problem::Outcome;
 use super::refs::Ref;
 use super::write::{self, Edit, InPath, Undoing};
 use super::{App, body, json as answer, to_bytes, words};
+use crate::domain::actor::Actor;
 use crate::domain::grid::DutyKind;
 use crate::domain::id::{DistrictCode, OrgCode, PersonId};
 use crate::domain::organization::Organization;
@@ -30,6 +31,7 @@ use crate::service::command::{Render, Rendered};
 use crate::service::edit::Asking;
 use crate::service::edit::people::{Draft, PersonEdit, removed};
 use crate::service::error::{Result, ServiceError};
+use crate::service::moment::{Moment, Reach};
 use crate::service::registry::{Contact, PersonRecord};
 
 /// What a person does for an area (职责).
@@ -62,9 +64,9 @@ impl std::fmt::Debug for PersonOut {
 }
 
 impl PersonOut {
-    fn new(guli: &Guli, person: PersonRecord) -> Self {
+    fn new(guli: &Guli, moment: &Moment, person: PersonRecord) -> Self {
         let duties = person.duties.into_iter().map(|duty| DutyOut { kind: duty.kind.as_str(), area: duty.area });
-        let unit = |code: OrgCode| match guli.context.index.organization(&code) {
+        let unit = |code: OrgCode| match moment.organization(guli, &code) {
             Some(unit) => Ref::organization(&unit).into_owned(),
             None => Ref::organization(&Organization::nameless(code)).into_owned(),
         };
@@ -81,7 +83,8 @@ impl PersonOut {
 
 /// List people with duties
 ///
-/// Whoever has the whole district sees those without a duty too. Names and phones are personal data: reading them is logged.
+/// Whoever has the whole district sees those without a duty too. Names and phones are personal data: reading them is logged,
+/// and `as_of`, which tells units and duties as they were, shows them as they are.
 #[utoipa::path(
     get, path = "/v1/people", tag = "registry", security(("key" = [])),
     params(
@@ -91,6 +94,7 @@ impl PersonOut {
         ("grid" = Option<String>, Query, description = say::IN_DUTY),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = say::LIMIT),
         ("cursor" = Option<String>, Query, description = say::CURSOR),
+        ("as_of" = Option<jiff::Timestamp>, Query, description = say::AS_OF),
     ),
     responses((status = 200, description = "A page, by code", body = Items<PersonOut>), Forbidden, NotFound),
 )]
@@ -99,13 +103,18 @@ pub async fn people(State(app): State<App>, caller: Caller, RawQuery(query): Raw
     let limit = params.limit(DEFAULT_LIMIT, MOST)?;
     let after = after(&mut params)?.unwrap_or_default();
     let parent = parent(&mut params, &["district", "subdistrict", "community", "grid"])?;
-    params.finish("district, subdistrict, community, grid, limit, cursor")?;
+    let as_of = params.as_of()?;
+    params.finish("district, subdistrict, community, grid, limit, cursor, as_of")?;
     let within = parent.map(|code| code.to_string()).unwrap_or_default();
-    let found = app.guli.people(&caller.0, None).await?.into_iter();
+    // Before anything of the past is read.
+    let districts = app.guli.people_districts(&caller.0)?;
+    let asked = parent.and_then(crate::export::district_of);
+    let moment = app.guli.moment(as_of, asked.map_or(Reach::Districts(&districts), Reach::District)).await?;
+    let found = app.guli.people(&caller.0, &moment, None).await?.into_iter();
     let found = found.filter(|person| person.id > after);
     let found =
         found.filter(|person| within.is_empty() || person.duties.iter().any(|duty| duty.area.starts_with(&within)));
-    let found = found.take(limit + 1).map(|person| PersonOut::new(&app.guli, person)).collect();
+    let found = found.take(limit + 1).map(|person| PersonOut::new(&app.guli, &moment, person)).collect();
     answer(StatusCode::OK, &page(found, limit, |person: &PersonOut| person.code.clone()))
 }
 
@@ -114,6 +123,7 @@ pub async fn people(State(app): State<App>, caller: Caller, RawQuery(query): Raw
     get, path = "/v1/people/{code}", tag = "registry", security(("key" = [])),
     params(
         ("code" = String, Path, description = "Identity", example = "01890a5d-ac96-774b-bcce-b302099a8057"),
+        ("as_of" = Option<jiff::Timestamp>, Query, description = say::AS_OF),
     ),
     responses(
         (status = 200, description = "The person", body = PersonOut, headers(
@@ -128,22 +138,22 @@ pub async fn person(
     InPath(path): InPath<String>,
     RawQuery(query): RawQuery,
 ) -> Outcome {
-    Params::read(query.as_deref())?.finish("none")?;
+    let mut params = Params::read(query.as_deref())?;
+    let as_of = params.as_of()?;
+    params.finish("as_of")?;
     caller.known()?;
     let id = identity(&path)?;
-    let person = match app.guli.people(&caller.0, Some(id)).await?.pop() {
+    app.guli.people_districts(&caller.0)?;
+    let moment = match as_of {
+        None => Moment::Now,
+        Some(_) => app.guli.moment(as_of, Reach::District(app.guli.district_of_person(id).await?)).await?,
+    };
+    let person = match app.guli.people(&caller.0, &moment, Some(id)).await?.pop() {
         Some(person) => person,
-        None if app
-            .guli
-            .person_history(&caller.0, id)
-            .await
-            .is_ok_and(|(states, _)| states.last().is_some_and(|last| last.seq_to.is_some())) =>
-        {
-            return Err(removed(id).into());
-        }
+        None if app.guli.person_had_gone(&caller.0, &moment, id).await => return Err(removed(id).into()),
         None => return Err(no_person().into()),
     };
-    versioned(person.version, &PersonOut::new(&app.guli, person))
+    versioned(person.version, &PersonOut::new(&app.guli, &moment, person))
 }
 
 /// The person that a path names.
@@ -249,7 +259,7 @@ fn render(guli: &Arc<Guli>, status: StatusCode) -> Render<PersonRecord> {
     let guli = Arc::clone(guli);
     let rendered = move |person: &PersonRecord| -> Result<Rendered> {
         let location = (status == StatusCode::CREATED).then(|| format!("/v1/people/{}", person.id));
-        let body = to_bytes(&PersonOut::new(&guli, person.clone()))?;
+        let body = to_bytes(&PersonOut::new(&guli, &Moment::Now, person.clone()))?;
         Ok(Rendered { status: status.as_u16(), location, etag: Some(format!("\"{}\"", person.version)), body })
     };
     Render(Arc::new(move |person: &PersonRecord| write::rendered(rendered(person))))
@@ -320,8 +330,9 @@ pub async fn put(
     if whole.code.as_deref().is_some_and(|code| code != id.to_string()) {
         return Err(write::not_to_change("/code").into());
     }
-    let draft = whole.draft()?;
-    let edit = PersonEdit::Change { id, precondition, redraft: Arc::new(move |_: &Draft| Ok(draft.clone())) };
+    let (draft, sent) = (whole.draft()?, whole.version);
+    let redraft = move |_: &Draft, version| write::still_current(sent, version).map(|()| draft.clone());
+    let edit = PersonEdit::Change { id, precondition, redraft: Arc::new(redraft) };
     write::respond(app.guli.edit_person(edit, asking, render(&app.guli, StatusCode::OK)).await)
 }
 
@@ -352,7 +363,7 @@ pub async fn patch(
     let id = identity(&path)?;
     let patch: Map<String, Value> = body::parse(&body::patch_bytes(&headers, body).await?)?;
     write::no_read_only(&patch, &["code", "version"])?;
-    let redraft = move |before: &Draft| {
+    let redraft = move |before: &Draft, _| {
         let duties = before.duties.iter().map(|(kind, area)| json!({"kind": kind.as_str(), "area": area.to_string()}));
         let mut whole = json!({
             "name": before.contact.name, "phone": before.contact.phone,
@@ -406,7 +417,12 @@ pub async fn history(
 ) -> Outcome {
     Params::read(query.as_deref())?.finish("none")?;
     caller.known()?;
-    let (states, events) = app.guli.person_history(&caller.0, identity(&path)?).await?;
+    answer(StatusCode::OK, &history_of(&app.guli, &caller.0, identity(&path)?).await?)
+}
+
+/// Every version of a person, for whoever asks, over HTTP or at the command line.
+pub async fn history_of(guli: &Guli, reader: &Actor, id: PersonId) -> Result<Items<VersionOut>> {
+    let (states, events) = guli.person_history(reader, id).await?;
     let states = states.iter().map(|state| Was {
         version: state.version,
         document: json!({
@@ -415,7 +431,7 @@ pub async fn history(
         seq_from: state.seq_from,
         seq_to: state.seq_to,
     });
-    answer(StatusCode::OK, &Items { items: versions(&app.guli, states, &events), next: None })
+    Ok(Items { items: versions(guli, reader, states, &events), next: None })
 }
 
 /// Undo a change of a person

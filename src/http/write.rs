@@ -18,7 +18,7 @@ use crate::domain::text::Text;
 use crate::service::command::{Answer, Idempotency, Precondition, Rendered};
 use crate::service::edit::Asking;
 use crate::service::edit::areas::no_name;
-use crate::service::error::{Fault, Result, ServiceError};
+use crate::service::error::{At, Fault, Result, ServiceError};
 use crate::service::keys::hash;
 use crate::store::idempotency::Slot;
 
@@ -66,6 +66,14 @@ pub fn no_read_only(patch: &Map<String, Value>, members: &[&str]) -> Result<()> 
 pub fn not_to_change(pointer: &str) -> ServiceError {
     let detail = say!("is the registry's to give and cannot be changed", "由登记库给定，不能修改");
     ServiceError::invalid(pointer, detail)
+}
+
+/// Whether what was sent back is of the present version; it need not say so.
+pub fn still_current(sent: Option<i64>, present: i64) -> Result<()> {
+    match sent.filter(|sent| *sent != present) {
+        Some(_) => Err(ServiceError::stale(At::Pointer("/version".to_owned()), present)),
+        None => Ok(()),
+    }
 }
 
 /// `If-Match`: a version, or any.

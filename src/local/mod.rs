@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::crs::UnknownCrs;
 use crate::domain::actor::{Actor, Role, Scope, ScopeError};
 use crate::domain::id::{
-    CodeError, CommunityCode, CoverCode, DistrictCode, GridCode, ImportId, KeyId, SubdistrictCode,
+    CodeError, CommunityCode, CoverCode, DistrictCode, GridCode, ImportId, KeyId, OrgCode, PersonId, SubdistrictCode,
 };
 use crate::domain::said::{english, say};
 use crate::domain::text::Text;
@@ -26,7 +26,7 @@ use crate::http::page::Items;
 use crate::http::params::Params;
 use crate::http::problem::Language;
 use crate::http::wire::Audience;
-use crate::http::{area_edit, cover_edit, import_list};
+use crate::http::{area_edit, cover_edit, import_list, organizations, people};
 use crate::import::field::Kind;
 use crate::import::profile::{Profile, Profiles};
 use crate::import::run::{self, Mode, OnError, Progress, Report};
@@ -203,22 +203,28 @@ pub fn handle(guli: &Arc<Guli>, request: Request, tell: &mut dyn FnMut(Message) 
 /// Every version of what has this code: its digits say what that is.
 async fn history(guli: &Guli, text: &str) -> crate::service::error::Result<Items<VersionOut>> {
     let unknown = |why: CodeError| ServiceError::NotFound(say!("{text} ({why})", "{text}（{why}）", why = why));
+    if let Ok(code) = text.parse::<OrgCode>() {
+        return organizations::history_of(guli, &owner(), &code).await;
+    }
+    if let Ok(id) = text.parse() {
+        return people::history_of(guli, &owner(), PersonId(id)).await;
+    }
     match text.chars().filter(char::is_ascii_digit).count() {
         6 => {
             let code: DistrictCode = text.parse().map_err(unknown)?;
-            area_edit::history_of(guli, code, code.number()).await
+            area_edit::history_of(guli, &owner(), code, code.number()).await
         }
         9 => {
             let code: SubdistrictCode = text.parse().map_err(unknown)?;
-            area_edit::history_of(guli, code.district(), code.number()).await
+            area_edit::history_of(guli, &owner(), code.district(), code.number()).await
         }
         12 => {
             let code: CommunityCode = text.parse().map_err(unknown)?;
-            area_edit::history_of(guli, code.district(), code.number()).await
+            area_edit::history_of(guli, &owner(), code.district(), code.number()).await
         }
         15 => {
             let code: GridCode = text.parse().map_err(unknown)?;
-            area_edit::history_of(guli, code.district(), code.number()).await
+            area_edit::history_of(guli, &owner(), code.district(), code.number()).await
         }
         digits => {
             let is_code = text.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '-'));
@@ -226,9 +232,10 @@ async fn history(guli: &Guli, text: &str) -> crate::service::error::Result<Items
                 return Err(ServiceError::Invalid(vec![Fault::parameter(
                     "code",
                     say!(
-                        "{text:?} is no code of a district (6 digits), sub-district (9), community (12), grid (15) or cover \
-                         (16 digits or 17)",
-                        "{text:?} 不是行政区（6 位）、街道（9 位）、社区（12 位）、责任网格（15 位）或井盖（16 位或 17 位）的编码"
+                        "{text:?} is no code of a district (6 digits), sub-district (9), community (12), grid (15), cover \
+                         (16 digits or 17) or organization (370203-WAT01), and no person's identity",
+                        "{text:?} 不是行政区（6 位）、街道（9 位）、社区（12 位）、责任网格（15 位）、井盖（16 位或 17 位）\
+                         或单位（370203-WAT01）的编码，也不是人员标识"
                     ),
                 )]));
             }

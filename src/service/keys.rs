@@ -20,34 +20,44 @@ pub fn hash(secret: &[u8]) -> [u8; 32] {
     Sha256::digest(secret).into()
 }
 
-/// The keys in force, in memory: looked up by hash, so that nothing secret is compared.
+/// The keys in memory: those in force are looked up by hash, so that nothing secret is compared.
 #[derive(Debug, Default)]
 pub struct KeyRing {
-    by_hash: ArcSwap<HashMap<[u8; 32], Arc<Actor>>>,
+    in_force: ArcSwap<HashMap<[u8; 32], Arc<Actor>>>,
+    /// Revoked ones too: what was done under them stays theirs.
+    holders: ArcSwap<HashMap<KeyId, Arc<Actor>>>,
 }
 
 impl KeyRing {
-    /// Replaces the keys in force.
+    /// Replaces the keys.
     pub fn set(&self, keys: &[StoredKey], fixed: &[(&str, Actor)]) {
-        let stored =
-            keys.iter().filter(|key| key.revoked_at.is_none()).map(|key| (key.hash, Arc::new(key.actor.clone())));
-        let fixed = fixed.iter().map(|(secret, actor)| (hash(secret.as_bytes()), Arc::new(actor.clone())));
-        self.by_hash.store(Arc::new(stored.chain(fixed).collect()));
+        let (mut in_force, mut holders) = (HashMap::new(), HashMap::new());
+        let stored = keys.iter().map(|key| (key.hash, &key.actor, key.revoked_at.is_none()));
+        let fixed = fixed.iter().map(|(secret, actor)| (hash(secret.as_bytes()), actor, true));
+        for (hash, actor, opens) in stored.chain(fixed) {
+            let actor = Arc::new(actor.clone());
+            holders.extend(actor.key.map(|id| (id, Arc::clone(&actor))));
+            if opens {
+                in_force.insert(hash, actor);
+            }
+        }
+        self.in_force.store(Arc::new(in_force));
+        self.holders.store(Arc::new(holders));
     }
 
     /// Whether a key of this identity is in force.
     pub fn is_in_force(&self, id: KeyId) -> bool {
-        self.holder(id).is_some()
+        self.in_force.load().values().any(|actor| actor.key == Some(id))
     }
 
-    /// Who holds the key of this identity, if it is in force.
+    /// Who holds or held the key of this identity.
     pub fn holder(&self, id: KeyId) -> Option<Arc<Actor>> {
-        self.by_hash.load().values().find(|actor| actor.key == Some(id)).cloned()
+        self.holders.load().get(&id).cloned()
     }
 
     /// Who holds this key.
     pub fn find(&self, secret: &str) -> Option<Arc<Actor>> {
-        self.by_hash.load().get(&hash(secret.as_bytes())).cloned()
+        self.in_force.load().get(&hash(secret.as_bytes())).cloned()
     }
 }
 

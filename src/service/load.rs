@@ -18,7 +18,7 @@ pub(super) async fn district(context: &Context, conn: &mut Conn<'_>, district: D
 }
 
 /// The index of one district as it is, or as it was after the event `as_of`. Names of people, whose past
-/// is not kept, and of other districts' organisations are always today's.
+/// is not kept, unlike that of their duties, and of other districts' organisations are always today's.
 pub(super) async fn district_at(
     context: &Context,
     conn: &mut Conn<'_>,
@@ -27,7 +27,7 @@ pub(super) async fn district_at(
 ) -> Result<DistrictIndex> {
     let code = district.code;
     let parts = areas::all(conn, code, as_of).await?;
-    let leaders = leaders(context, conn, &district).await?;
+    let leaders = leaders(context, conn, code, as_of).await?;
     let mut organizations = organizations::of_district(conn, code, as_of).await?;
     // Of other districts' only those that are named here: of a thousand districts each would hold a thousand's.
     let supervising = parts.grids.iter().filter_map(|grid| grid.supervising_department.as_ref());
@@ -106,13 +106,21 @@ pub(super) fn seal(
 }
 
 /// Names of the grid leaders, unsealed.
-async fn leaders(context: &Context, conn: &mut Conn<'_>, district: &District) -> Result<HashMap<GridCode, String>> {
-    let sealed: HashMap<String, Vec<u8>> =
-        personal::all(conn, district.code, Purpose::Duty).await?.into_iter().collect();
+async fn leaders(
+    context: &Context,
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    as_of: Option<i64>,
+) -> Result<HashMap<GridCode, String>> {
+    let sealed: HashMap<String, Vec<u8>> = personal::all(conn, district, Purpose::Duty).await?.into_iter().collect();
+    let duties = match as_of {
+        None => people::duties(conn, district).await?,
+        Some(seq) => people::at(conn, district, seq).await?.1,
+    };
     let mut leaders = HashMap::new();
-    for duty in people::duties(conn, district.code).await? {
+    for duty in duties {
         let (DutyKind::GridLeader, Ok(grid)) = (duty.kind, duty.area.parse::<GridCode>()) else { continue };
-        if let Some(name) = unseal(context, district.code, duty.person, &sealed)?.name {
+        if let Some(name) = unseal(context, district, duty.person, &sealed)?.name {
             leaders.insert(grid, name);
         }
     }

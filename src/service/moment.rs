@@ -98,6 +98,13 @@ impl Moment {
         }
     }
 
+    /// Whether something had been there and was removed, by the first and last change of each of its states.
+    pub(super) fn had_gone(&self, district: DistrictCode, states: impl Iterator<Item = (i64, Option<i64>)>) -> bool {
+        let by = self.change(district).unwrap_or(i64::MAX);
+        let last = states.take_while(|(from, _)| *from <= by).last();
+        last.and_then(|(_, to)| to).is_some_and(|to| to <= by)
+    }
+
     /// The instant; `None` now.
     pub fn instant(&self) -> Option<Timestamp> {
         match self {

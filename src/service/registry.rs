@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Result, ServiceError};
-use super::moment::Moment;
+use super::moment::{Moment, Reach};
 use super::{Guli, load};
 use crate::domain::actor::{self, Action, Actor, Privacy, Resource};
 use crate::domain::catalog::Category;
@@ -19,7 +20,7 @@ use crate::store::areas::{self, Area, Level};
 use crate::store::cover_history::{self, CoverState};
 use crate::store::covers::{self, Wanted, Word};
 use crate::store::events::{self, Event};
-use crate::store::people::{self, Person};
+use crate::store::people::{self, Person, Standing};
 use crate::store::personal::{self, Purpose};
 use crate::store::{Conn, Result as StoreResult, organizations};
 
@@ -83,16 +84,25 @@ pub struct CoverVersion {
 }
 
 /// A person as the caller may see them, without duties yet.
-pub(super) fn record_of(actor: &Actor, id: PersonId, person: Option<Person>, record: &Contact) -> PersonRecord {
+pub(super) fn record_of(
+    actor: &Actor,
+    id: PersonId,
+    (version, organization): Standing,
+    record: &Contact,
+) -> PersonRecord {
     let privacy = Privacy::of(actor.role);
     PersonRecord {
         id: id.to_string(),
         name: record.name.as_deref().and_then(|name| privacy.name(name)),
         phone: record.phone.as_deref().and_then(|phone| privacy.phone(phone)),
-        version: person.as_ref().map_or(1, |person| person.version),
-        organization: person.and_then(|person| person.organization),
+        version,
+        organization,
         duties: Vec::new(),
     }
+}
+
+fn standing(person: Person) -> Standing {
+    (person.version, person.organization)
 }
 
 impl Guli {
@@ -164,23 +174,56 @@ impl Guli {
         Ok(with_version.collect())
     }
 
-    /// Organisations by code.
-    pub async fn organizations(&self, actor: &Actor, after: &str, limit: usize) -> Result<Vec<Organization>> {
+    /// Organisations by code: now all of them; those of then as their districts had them, with those of cities and
+    /// provinces as they are.
+    pub async fn organizations(
+        &self,
+        actor: &Actor,
+        as_of: Option<Timestamp>,
+        district: Option<DistrictCode>,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Organization>> {
         self.authorize_anywhere(actor, Action::ReadOrganizations, || say!("organizations", "单位"))?;
+        if let Some(district) = district {
+            self.serves(district)?;
+        }
+        let moment = self.moment(as_of, district.map_or(Reach::Everywhere, Reach::District)).await?;
         let mut reader = self.store.read().await?;
-        Ok(organizations::list(&mut reader.conn(), after, i64::try_from(limit).unwrap_or(i64::MAX)).await?)
+        let conn = &mut reader.conn();
+        if let (Moment::Now, None) = (&moment, district) {
+            return Ok(organizations::list(conn, after, i64::try_from(limit).unwrap_or(i64::MAX)).await?);
+        }
+        let mut found = BTreeMap::new();
+        for district in district.map_or_else(|| self.districts(), |district| vec![district]) {
+            let known = organizations::of_district(conn, district, moment.change(district)).await?.into_iter();
+            found.extend(known.map(|organization| (organization.code.to_string(), organization)));
+        }
+        Ok(found.into_values().filter(|organization| organization.code.as_str() > after).take(limit).collect())
     }
 
     /// One organisation.
-    pub async fn organization(&self, actor: &Actor, code: &OrgCode) -> Result<std::sync::Arc<Organization>> {
+    pub async fn organization(
+        &self,
+        actor: &Actor,
+        as_of: Option<Timestamp>,
+        code: &OrgCode,
+    ) -> Result<std::sync::Arc<Organization>> {
         self.authorize_anywhere(actor, Action::ReadOrganizations, || say!("organizations", "单位"))?;
-        if let Some(organization) = self.context.index.organization(code) {
+        let moment = self.moment(as_of, Reach::District(code.district())).await?;
+        if let Some(organization) = moment.organization(self, code) {
             return Ok(organization);
         }
         let mut reader = self.store.read().await?;
-        let was = !organizations::states(&mut reader.conn(), code).await?.is_empty();
+        let states = organizations::states(&mut reader.conn(), code).await?;
+        // Of a district that is not served here memory holds only those that something here names.
+        if let (Moment::Now, Some(last)) = (&moment, states.last().filter(|last| last.seq_to.is_none())) {
+            return Ok(std::sync::Arc::new(last.organization.clone()));
+        }
+        let states = states.iter().map(|state| (state.seq_from, state.seq_to));
+        let had_gone = moment.had_gone(code.district(), states);
         let hidden = || ServiceError::NotFound(say!("organization {code}", "单位 {code}"));
-        Err(if was { super::edit::organizations::removed(code) } else { hidden() })
+        Err(if had_gone { super::edit::organizations::removed(code) } else { hidden() })
     }
 
     fn authorize_anywhere(&self, actor: &Actor, action: Action, what: fn() -> Said) -> Result<Vec<DistrictCode>> {
@@ -202,22 +245,26 @@ impl Guli {
     }
 
     /// People with duties in the caller's areas, unsealed for who may read them; for whoever has the whole
-    /// district also those without a duty. `only` asks for one of them.
-    pub async fn people(&self, actor: &Actor, only: Option<PersonId>) -> Result<Vec<PersonRecord>> {
-        let districts = self.authorize_anywhere(actor, Action::ReadPeople, || say!("people", "人员"))?;
+    /// district also those without a duty. `only` asks for one of them. Of then are units and duties; names and phones
+    /// have no past.
+    pub async fn people(&self, actor: &Actor, moment: &Moment, only: Option<PersonId>) -> Result<Vec<PersonRecord>> {
+        let districts = self.people_districts(actor)?;
         let mut reader = self.store.read().await?;
         let conn = &mut reader.conn();
         let mut found: BTreeMap<String, PersonRecord> = BTreeMap::new();
         for district in districts {
             let sealed: HashMap<_, _> = personal::all(conn, district, Purpose::Duty).await?.into_iter().collect();
-            let mut persons: HashMap<PersonId, Person> =
-                people::of_district(conn, district).await?.into_iter().map(|person| (person.id, person)).collect();
+            let (mut persons, duties) = if let Some(change) = moment.change(district) {
+                people::at(conn, district, change).await?
+            } else {
+                let people = people::of_district(conn, district).await?.into_iter();
+                (people.map(|person| (person.id, standing(person))).collect(), people::duties(conn, district).await?)
+            };
             persons.retain(|id, _| only.is_none_or(|only| only == *id));
             let mut held: BTreeMap<PersonId, Vec<Duty>> = BTreeMap::new();
             // Whoever stands for one grid has no business with the phones of all others.
-            let duties = people::duties(conn, district).await?.into_iter();
             let mut on_duty = HashSet::new();
-            for duty in duties.filter(|duty| only.is_none_or(|only| only == duty.person)) {
+            for duty in duties.into_iter().filter(|duty| only.is_none_or(|only| only == duty.person)) {
                 on_duty.insert(duty.person);
                 if duty.area.parse().is_ok_and(|area| actor.meets(area)) {
                     held.entry(duty.person).or_default().push(duty);
@@ -228,18 +275,23 @@ impl Guli {
             }
             for (id, duties) in held {
                 // Of another district, with a duty in this one.
-                let person = match persons.remove(&id) {
-                    Some(person) => Some(person),
-                    None => people::known(conn, id).await?,
+                let stands = match persons.remove(&id) {
+                    Some(stands) => stands,
+                    None => people::known(conn, id).await?.map_or((1, None), standing),
                 };
                 let record = load::unseal(&self.context, district, id, &sealed)?;
-                let shown = record_of(actor, id, person, &record);
+                let shown = record_of(actor, id, stands, &record);
                 found.entry(id.to_string()).or_insert(shown).duties.extend(duties);
             }
         }
         // Personal data is read by a person with a key: that is worth a line.
         tracing::info!(key = %actor.log_name(), people = found.len(), "people's names and phones were read");
         Ok(found.into_values().collect())
+    }
+
+    /// The districts whose people the caller may read of.
+    pub fn people_districts(&self, actor: &Actor) -> Result<Vec<DistrictCode>> {
+        self.authorize_anywhere(actor, Action::ReadPeople, || say!("people", "人员"))
     }
 
     /// The districts whose covers the caller may list: the one asked for, or all that are not hidden.
@@ -260,6 +312,7 @@ impl Guli {
         Ok(Word {
             external_id: word.to_owned(),
             codes: CoverCode::beginning_with(word),
+            former: word.parse().ok(),
             categories: catalog.categories.values().filter(named).map(|category| category.code).collect(),
             units: organizations::named(conn, district, word, UNITS_NAMED).await?,
         })

@@ -173,6 +173,8 @@ pub struct Word {
     pub external_id: String,
     /// Codes that begin so.
     pub codes: Option<(u64, u64)>,
+    /// A code that covers may once have had.
+    pub former: Option<CoverCode>,
     /// Categories that are called so.
     pub categories: Vec<CategoryCode>,
     /// Owners and responsible units that are called so.
@@ -214,6 +216,10 @@ pub async fn list(
             for (first, last) in categories.chain(word.codes) {
                 sql.push(" OR code BETWEEN ").push_bind(first.cast_signed());
                 sql.push(" AND ").push_bind(last.cast_signed());
+            }
+            if let Some(former) = word.former {
+                sql.push(" OR id IN (SELECT id FROM cover_version WHERE district = ").push_bind(district.as_i64());
+                sql.push(" AND code = ").push_bind(former.number().cast_signed()).push(")");
             }
             for unit in &word.units {
                 sql.push(" OR owner = ").push_bind(unit.as_str());

@@ -85,6 +85,49 @@ pub async fn known(conn: &mut Conn<'_>, id: PersonId) -> Result<Option<Person>> 
     row.map(Row::read).transpose()
 }
 
+#[derive(Debug, sqlx::FromRow)]
+struct ThenRow {
+    id: Vec<u8>,
+    organization: Option<String>,
+    version: i64,
+    duties: Option<String>,
+    seq_from: i64,
+}
+
+/// Whom a person belongs to, and the version that says so.
+pub type Standing = (i64, Option<OrgCode>);
+
+/// The people of a district as they were after its event `seq`, and their duties then. Those of other districts have their
+/// past there: of them it is the duties that they have.
+pub async fn at(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    seq: i64,
+) -> Result<(HashMap<PersonId, Standing>, Vec<Duty>)> {
+    const SQL: &str = "SELECT id, organization, version, duties, seq_from FROM person_version \
+        WHERE district = $1 AND seq_from <= $2 AND seq_to > $2 UNION ALL \
+        SELECT id, organization, version, NULL, seq_from FROM person WHERE district = $1 ORDER BY id";
+    let rows: Vec<ThenRow> =
+        each!(&mut *conn, c => sqlx::query_as(SQL).bind(district.as_i64()).bind(seq).fetch_all(c).await?);
+    let (mut standing, mut held, mut changed) = (HashMap::with_capacity(rows.len()), Vec::new(), HashSet::new());
+    for ThenRow { id, organization, version, duties, seq_from } in rows {
+        let person = identity(&id)?;
+        if let Some(text) = duties {
+            let duties: Value = serde_json::from_str(&text).map_err(|e| corrupt("duties", e))?;
+            let duties = duties_in(&duties).into_iter();
+            held.extend(duties.map(|(kind, area)| Duty { person, kind, area: area.to_string() }));
+        } else if seq_from > seq {
+            changed.insert(person);
+            continue;
+        }
+        standing.insert(person, (version, unit(organization)?));
+    }
+    let today = duties(conn, district).await?.into_iter();
+    held.extend(today.filter(|duty| !changed.contains(&duty.person)));
+    held.sort_unstable_by(|a, b| (&a.area, a.kind.as_str(), a.person).cmp(&(&b.area, b.kind.as_str(), b.person)));
+    Ok((standing, held))
+}
+
 /// A person's duties as they are kept in the past and shown in histories.
 fn duties_text(duties: &[Duty]) -> String {
     let duties: Vec<_> = duties.iter().map(|duty| json!({"kind": duty.kind.as_str(), "area": duty.area})).collect();
@@ -107,10 +150,14 @@ pub struct PersonState {
 impl PersonState {
     /// The duties: kind and number of the area.
     pub fn duties(&self) -> Vec<(DutyKind, u64)> {
-        let duty =
-            |duty: &Value| Some((DutyKind::parse(duty["kind"].as_str()?)?, duty["area"].as_str()?.parse().ok()?));
-        self.duties.as_array().into_iter().flatten().filter_map(duty).collect()
+        duties_in(&self.duties)
     }
+}
+
+/// What [`duties_text`] wrote.
+fn duties_in(duties: &Value) -> Vec<(DutyKind, u64)> {
+    let duty = |duty: &Value| Some((DutyKind::parse(duty["kind"].as_str()?)?, duty["area"].as_str()?.parse().ok()?));
+    duties.as_array().into_iter().flatten().filter_map(duty).collect()
 }
 
 #[derive(Debug, sqlx::FromRow)]

@@ -343,6 +343,13 @@ async fn what_happened_to_a_cover_is_told_on_the_command_line_as_over_http() {
     assert_eq!(over_http, alone);
     let table = home.guli(&["history", "370203026003005"]).ok().out();
     assert!(table.contains("registered") && table.contains("import "), "{table}");
+    let (unit, admin) = ("/v1/organizations/370203-WAT01", server.with("demo-admin"));
+    admin.patch(unit, &[("If-Match", "*")], &json!({"name": "供水集团"})).await.expect(200);
+    let table = home.guli(&["history", "370203-WAT01"]).ok().out();
+    assert!(table.contains("供水集团") && table.contains("admin demo-admin"), "{table}");
+    let people = admin.get("/v1/people?limit=1").await.expect(200);
+    let person = people["items"][0]["code"].as_str().unwrap();
+    assert!(home.guli(&["history", person]).ok().out().contains("registered"));
     for (code, said) in [("370203026003099", "does not exist"), ("12", "16 digits")] {
         let refused = home.guli(&["history", code]).refused();
         assert!(refused.err().contains(said), "{}", refused.err());

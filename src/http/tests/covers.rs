@@ -3,6 +3,7 @@
 use super::*;
 
 const ADMIN: &str = "demo-admin";
+const LEADER: &str = "/v1/people/00000000-0000-0000-0000-000000000007";
 
 fn path(code: &str) -> String {
     format!("/v1/covers/{code}")
@@ -59,7 +60,12 @@ async fn a_change_is_a_version_with_who_when_and_why() {
         (&second["version"], &second["reason"], &second["by"]["role"]),
         (&json!(2), &json!("survey"), &json!("admin"))
     );
-    assert!(second["at"].is_string() && second["source"].is_null());
+    assert!(second["at"].is_string() && second["source"].is_null() && second["undoes"].is_null());
+    // Which key it was is the administrators' to know.
+    assert_eq!((&second["by"]["name"], &second["by"]["key"]), (&Value::Null, &Value::Null), "{second}");
+    let own = town.get(&format!("{}/history", path(ALONE))).key(ADMIN).get().await.body;
+    assert_eq!(own["items"][1]["by"]["name"], ADMIN, "{own}");
+    assert!(own["items"][1]["by"]["key"].is_string() && own["items"][0]["by"]["key"].is_null(), "{own}");
     assert_eq!(
         second["changes"],
         json!([
@@ -73,6 +79,8 @@ async fn a_change_is_a_version_with_who_when_and_why() {
     assert_eq!((undone.status.as_u16(), undone.header("etag")), (200, "\"3\""), "{}", undone.body);
     assert_eq!(undone.body["position"], whole["position"]);
     assert_eq!(undone.body["spec"], whole["spec"]);
+    let history = town.get(&format!("{}/history", path(ALONE))).key(ADMIN).get().await.body;
+    assert_eq!((&history["items"][2]["undoes"], &history["items"][1]["undoes"]), (&json!(2), &Value::Null));
     let stands = town.post(&format!("{}/history/2/undo", path(ALONE))).key(ADMIN).send("").await;
     assert_eq!(stands.fault().1, "conflict");
 }
@@ -121,6 +129,11 @@ async fn another_category_is_another_code_and_the_old_one_leads_to_it() {
         let asked = asked.json(json!({"accuracy": "B"})).await;
         let way = format!("{}{rest}?reason=seen", path(&code));
         assert_eq!((asked.status.as_u16(), asked.header("location")), (308, &*way), "{method} {}", asked.body);
+    }
+    // So is what is looked for.
+    for words in [ALONE.to_owned(), format!("{}%20上水", "37020301003000001")] {
+        let found = town.get(&format!("/v1/covers?q={words}")).key(ADMIN).get().await.body;
+        assert_eq!(found["items"][0]["code"], code, "{words}: {found}");
     }
     // The plate in the street still bears the old one.
     let report = town.post("/v1/reports").key(ADMIN).json(json!({"cover": ALONE, "damage": "broken"})).await;
@@ -212,6 +225,17 @@ async fn what_cannot_be_is_refused_and_nothing_is_stored() {
     let stale = patch().header("if-match", "\"7\"").json(json!({"accuracy": "B"})).await;
     assert_eq!((stale.fault().0, &stale.body["current"]), (412, &json!(1)));
     assert_eq!(patch().header("if-match", "*").send("{}").await.fault().0, 415);
+    // What was read of an earlier version does not go over a later one, whatever the header says.
+    for at in [path(ALONE), format!("/v1/grids/{WEST}")] {
+        let mut whole = town.get(&at).key(ADMIN).get().await.body;
+        if at.contains("grids") {
+            whole = json!({"name": whole["name"], "geometry": whole["geometry"]});
+        }
+        whole["version"] = json!(7);
+        let stale = town.ask("PUT", &at).key(ADMIN).header("if-match", "*").json(whole).await;
+        assert_eq!(stale.fault(), (412, "stale-version", "/version".to_owned()), "{}", stale.body);
+        assert_eq!(stale.body["current"], 1);
+    }
     let missing = town.ask("PATCH", &path("3702030103009999")).key(ADMIN).header("if-match", "*");
     assert_eq!(missing.json(json!({})).await.fault().0, 404);
     let mut moved = new_cover();
@@ -238,13 +262,26 @@ async fn what_was_answered_then_is_answered_again() {
         "/v1/grids".to_owned(),
         "/v1/layers/covers.geojson".to_owned(),
         "/v1/layers/grids.csv".to_owned(),
+        "/v1/organizations?district=370203".to_owned(),
+        "/v1/organizations/370203005-K01".to_owned(),
+        "/v1/organizations/370203-U0001".to_owned(),
+        "/v1/people".to_owned(),
+        format!("/v1/people?grid={WEST}"),
+        LEADER.to_owned(),
     ];
     let edits = [
         ("PATCH", path(ALONE), json!({"position": {"lon": 120.3751}, "owner": "370203-WAT01"})),
         ("PATCH", path(TWINS[0]), json!({"category": "0103"})),
         ("POST", "/v1/covers".to_owned(), new_cover()),
         ("DELETE", path(ALONE), json!({})),
+        ("PATCH", "/v1/organizations/370203005-K01".to_owned(), json!({"name": "城管科"})),
+        ("PATCH", LEADER.to_owned(), json!({"duties": [], "organization": "370203-WAT01"})),
+        ("POST", "/v1/organizations".to_owned(), json!({"name": "热力公司", "kind": "utility"})),
+        ("DELETE", "/v1/organizations/370203-U0001".to_owned(), json!({})),
     ];
+    // Of names no past is kept.
+    let named = town.ask("PATCH", LEADER).key(ADMIN).header("if-match", "*").json(json!({"name": "赵"})).await;
+    assert_eq!(named.status, 200, "{}", named.body);
     let mut told: Vec<(String, String, StatusCode, String)> = Vec::new();
     for (method, uri, body) in edits.iter().map(Some).chain([None]).map(|edit| edit.cloned().unwrap_or_default()) {
         let instant = now();
@@ -270,6 +307,9 @@ async fn what_was_answered_then_is_answered_again() {
         (format!("{}?as_of=1999-01-01T00:00:00Z", path(ALONE)), "as_of"),
         ("/v1/covers?as_of=1999-01-01T00:00:00Z".to_owned(), "as_of"),
         ("/v1/grids?as_of=yesterday".to_owned(), "as_of"),
+        ("/v1/organizations?as_of=1999-01-01T00:00:00Z".to_owned(), "as_of"),
+        ("/v1/people?as_of=2999-01-01T00:00:00Z".to_owned(), "as_of"),
+        (format!("{LEADER}?as_of=1999-01-01T00:00:00Z"), "as_of"),
     ] {
         assert_eq!(town.get(&uri).key(ADMIN).get().await.fault(), (422, "invalid", parameter.to_owned()), "{uri}");
     }

@@ -95,6 +95,7 @@ async fn a_bad_edit_of_a_person_changes_nothing() {
         ("PATCH", LEADER, ADMIN, "\"7\"", json!({"phone": "1"}), (412, "stale-version", "If-Match")),
         ("PATCH", "/v1/people/nobody", ADMIN, "*", json!({"phone": "1"}), (404, "not-found", "")),
         ("PATCH", LEADER, ADMIN, "*", json!({"name": null}), (422, "invalid", "/name")),
+        ("PUT", LEADER, ADMIN, "*", with("version", json!(3)), (412, "stale-version", "/version")),
         ("PATCH", LEADER, ADMIN, "*", json!({"version": 3}), (422, "invalid", "/version")),
         ("POST", "/v1/people", ADMIN, "", with("code", json!("x")), (422, "invalid", "/code")),
         ("POST", "/v1/people", ADMIN, "", with("phone", json!("1".repeat(33))), (422, "invalid", "/phone")),
@@ -162,6 +163,8 @@ async fn duties_are_given_back_and_names_are_not() {
     let back = undo(2).await;
     assert_eq!((back.status.as_u16(), &back.body["version"]), (200, &json!(3)), "{}", back.body);
     assert_eq!(back.body["duties"], made.body["duties"]);
+    let history = town.get(&format!("{at}/history")).key(ADMIN).get().await.body;
+    assert_eq!(history["items"][2]["undoes"], 2, "{history}");
     assert_eq!(town.get(&grid).key("demo-dispatcher").get().await.body["leader"]["name"], "王海");
     // Of a name no past is kept.
     assert_eq!(patch(json!({"name": "王小海"})).await, 200);

@@ -196,7 +196,7 @@ async fn edited(
         Begun::Answered(answer) => return Ok(Done { answer, shows: None }),
         Begun::Open(open) => open,
     };
-    let says = edit.says();
+    let (says, is_undo) = (edit.says(), matches!(edit, AreaEdit::Undo { .. }));
     let plan = match plan(context, conn, district, edit).await? {
         Ok(plan) => plan.settled(),
         Err(refused) => return Ok(Done::refused(refused)),
@@ -232,6 +232,7 @@ async fn edited(
         let kind = kind_of(area.code, ["subdistrict.removed", "community.removed", "grid.removed"]);
         Change::new(kind, area.code.to_string(), area.version)
     }));
+    let changes: Vec<Change> = changes.into_iter().map(|change| change.undoing(is_undo)).collect();
     let last = seq + i64::try_from(changes.len()).unwrap_or(0) - 1;
     fresh.set_change(last.unsigned_abs());
     let fresh = Arc::new(fresh);

@@ -115,6 +115,7 @@ async fn run(
         Begun::Answered(answer) => return Ok((answer, None)),
         Begun::Open(open) => open,
     };
+    let is_undo = matches!(edit, CoverEdit::Undo { .. });
     let decided = match edit {
         CoverEdit::Create { district, code, draft } => create(context, conn, asking, district, code, *draft).await?,
         CoverEdit::Change { code, precondition, redraft } => {
@@ -147,7 +148,7 @@ async fn run(
             (if removed { "cover.removed" } else { "cover.updated" }, after)
         }
     };
-    let change = Change::new(kind, after.cover.code.to_string(), after.cover.version);
+    let change = Change::new(kind, after.cover.code.to_string(), after.cover.version).undoing(is_undo);
     let answer = open.finish(context, conn, asking, change, rendered).await?;
     Ok((answer, Some(after)))
 }

@@ -42,11 +42,17 @@ struct Change {
     version: i64,
     /// Members that hold personal data and changed: of these it is kept that, not what.
     personal: Vec<&'static str>,
+    /// Whether it takes back the version before it.
+    is_undo: bool,
 }
 
 impl Change {
     fn new(kind: &'static str, subject: String, version: i64) -> Self {
-        Self { kind, subject, version, personal: Vec::new() }
+        Self { kind, subject, version, personal: Vec::new(), is_undo: false }
+    }
+
+    fn undoing(self, is_undo: bool) -> Self {
+        Self { is_undo, ..self }
     }
 }
 
@@ -121,6 +127,9 @@ impl Open {
             let mut data = by.clone();
             if !change.personal.is_empty() {
                 data["personal"] = json!(change.personal);
+            }
+            if change.is_undo {
+                data["undo"] = json!(true);
             }
             log.push(Event {
                 seq,

@@ -167,6 +167,7 @@ async fn run(
         Begun::Open(open) => open,
     };
     let seq = open.seq();
+    let is_undo = matches!(edit, OrganizationEdit::Undo { .. });
     let (kind, organization, rendered) = match decide(conn, edit).await? {
         Err(refused) => return Ok((Answer::Refused(refused), None)),
         Ok(Decision::Unchanged(organization)) => {
@@ -183,7 +184,7 @@ async fn run(
             ("organization.removed", organization, rendered)
         }
     };
-    let change = Change::new(kind, organization.code.to_string(), organization.version);
+    let change = Change::new(kind, organization.code.to_string(), organization.version).undoing(is_undo);
     let answer = open.finish(context, conn, asking, change, rendered).await?;
     let organization =
         if kind == "organization.removed" { Organization::nameless(organization.code) } else { organization };

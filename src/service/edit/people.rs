@@ -14,6 +14,7 @@ use crate::service::command::{Answer, Precondition, Render, Rendered};
 use crate::service::error::{Fault, Result, ServiceError};
 use crate::service::import::people::forget_name;
 use crate::service::load;
+use crate::service::moment::Moment;
 use crate::service::registry::{Contact, PersonRecord, record_of};
 use crate::service::{Context, Guli};
 use crate::store::events::{self, Event};
@@ -30,8 +31,8 @@ pub struct Draft {
     pub duties: Vec<(DutyKind, u64)>,
 }
 
-/// Says what a person is to be, from what they are.
-pub type Redraft = Arc<dyn Fn(&Draft) -> Result<Draft> + Send + Sync>;
+/// Says what a person is to be, from what they are and the version of that.
+pub type Redraft = Arc<dyn Fn(&Draft, i64) -> Result<Draft> + Send + Sync>;
 
 /// What is to be done to a person.
 #[derive(Clone)]
@@ -108,6 +109,21 @@ impl Guli {
         })
     }
 
+    /// The district in whose feed a person is or was.
+    pub async fn district_of_person(&self, id: PersonId) -> Result<DistrictCode> {
+        let mut reader = self.store.read().await?;
+        let states = people::states(&mut reader.conn(), id).await?;
+        let district = states.last().and_then(|last| last.district);
+        district.ok_or_else(|| ServiceError::NotFound(say!("person {id}", "人员 {id}")))
+    }
+
+    /// Whether a person had been there and was removed by then, as far as whoever asks may know.
+    pub async fn person_had_gone(&self, actor: &actor::Actor, moment: &Moment, id: PersonId) -> bool {
+        let Ok((states, _)) = self.person_history(actor, id).await else { return false };
+        let Some(district) = states.last().and_then(|last| last.district) else { return false };
+        moment.had_gone(district, states.iter().map(|state| (state.seq_from, state.seq_to)))
+    }
+
     /// Every state of a person, with the events that began and ended them.
     pub async fn person_history(&self, actor: &actor::Actor, id: PersonId) -> Result<(Vec<PersonState>, Vec<Event>)> {
         let mut reader = self.store.read().await?;
@@ -161,6 +177,7 @@ async fn run(
         Begun::Answered(answer) => return Ok((answer, None)),
         Begun::Open(open) => open,
     };
+    let is_undo = matches!(edit, PersonEdit::Undo { .. });
     let plan = match decide(context, conn, district, edit, asking).await? {
         Ok(plan) => plan,
         Err(refused) => return Ok((Answer::Refused(refused), None)),
@@ -193,6 +210,7 @@ async fn run(
     };
     let change = Change {
         personal: personal_changes(before.as_ref(), after.as_ref()),
+        is_undo,
         ..Change::new(kind, record.id.clone(), record.version)
     };
     let rendered = if after.is_some() { (render.0)(&record) } else { Rendered::gone(record.version) };
@@ -203,7 +221,7 @@ async fn run(
 /// The person as whoever asked may see them.
 fn shown(asking: &Asking, person: &Person, draft: Option<&Draft>) -> PersonRecord {
     let contact = draft.map(|draft| draft.contact.clone()).unwrap_or_default();
-    let mut record = record_of(&asking.actor, person.id, Some(person.clone()), &contact);
+    let mut record = record_of(&asking.actor, person.id, (person.version, person.organization.clone()), &contact);
     let duties = draft.map_or(&[][..], |draft| &draft.duties);
     let duty = |&(kind, area): &(DutyKind, u64)| Duty { person: person.id, kind, area: area.to_string() };
     record.duties = duties.iter().map(duty).collect();
@@ -246,7 +264,7 @@ async fn decide(
                 Ok(present) => present,
                 Err(refused) => return Ok(Err(refused)),
             };
-            let after = match redraft(&before) {
+            let after = match redraft(&before, person.version) {
                 Ok(after) => unmasked(asking, &before.contact, after),
                 Err(refused) => return Ok(Err(refused)),
             };
