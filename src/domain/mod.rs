@@ -10,6 +10,7 @@ pub mod actor;
 pub mod catalog;
 pub mod cover;
 pub mod deadline;
+mod edges;
 pub mod finding;
 pub mod grid;
 pub mod id;

@@ -1,7 +1,12 @@
 //! Areas that share their ground without gap or overlap (网格无缝划分): what a change of outlines would leave.
 
-use geo::{Area as _, BooleanOps as _, Euclidean, GeodesicArea as _, Length as _, MapCoords as _, MultiPolygon, coord};
+use geo::orient::Direction;
+use geo::{
+    Area as _, BooleanOps as _, Euclidean, GeodesicArea as _, Length as _, LineString, MapCoords as _, MultiPolygon,
+    Orient as _, Polygon, Validation as _, coord,
+};
 
+use super::edges::Edges;
 use super::position::Metres;
 
 /// Thinner than this on the average, in metres, is what rounding to 1e-8° leaves along an edge.
@@ -35,7 +40,7 @@ impl Ground {
     }
 }
 
-fn is_wide(polygon: &geo::Polygon<f64>) -> bool {
+fn is_wide(polygon: &Polygon<f64>) -> bool {
     let Some(first) = polygon.exterior().0.first() else { return false };
     let metres = Metres::at(first.y);
     let (x0, y0) = (first.x, first.y);
@@ -68,6 +73,40 @@ pub fn union<'a>(outlines: impl IntoIterator<Item = &'a MultiPolygon<f64>>) -> M
     outlines.into_iter().fold(MultiPolygon::new(Vec::new()), |all, outline| all.union(outline))
 }
 
+/// An outline that gives some areas and takes some, of the same ground perhaps; `None` where it is left as it was.
+pub fn exchange(
+    outline: &MultiPolygon<f64>,
+    given: &[&MultiPolygon<f64>],
+    taken: &[&MultiPolygon<f64>],
+) -> Option<MultiPolygon<f64>> {
+    let after = outline.difference(&union(given.iter().copied())).union(&union(taken.iter().copied()));
+    // Slivers that rounding leaves are no ground, and no holes.
+    let wide = after.into_iter().filter(is_wide).map(|polygon| {
+        let (exterior, holes) = polygon.into_inner();
+        let holes = holes.into_iter().map(|hole| Polygon::new(hole, Vec::new())).filter(is_wide);
+        Polygon::new(exact(exterior), holes.map(|hole| exact(hole.into_inner().0)).collect())
+    });
+    let after = MultiPolygon::new(wide.collect()).orient(Direction::Default);
+    let is_same = |a: &MultiPolygon<f64>, b: &MultiPolygon<f64>| lost(a, b).is_none() && lost(b, a).is_none();
+    if is_same(outline, &after) {
+        return None;
+    }
+    // Where all of them fit vertex by vertex, so does what they come to.
+    let mut edges = Edges::default();
+    edges.add(outline, 1);
+    given.iter().for_each(|area| edges.add(area, -1));
+    taken.iter().for_each(|area| edges.add(area, 1));
+    Some(edges.outline().filter(|exact| exact.is_valid() && is_same(exact, &after)).unwrap_or(after))
+}
+
+/// A ring to 1e-8°, as outlines are kept.
+fn exact(ring: LineString<f64>) -> LineString<f64> {
+    let round = |degrees: f64| (degrees * 1e8).round() / 1e8;
+    let mut ring = ring.map_coords(|at| coord! { x: round(at.x), y: round(at.y) });
+    ring.0.dedup();
+    ring
+}
+
 #[cfg(test)]
 mod tests {
     use geo::{BoundingRect as _, Rect};
@@ -85,6 +124,20 @@ mod tests {
         assert_eq!(lost(&union([&west, &east]), &rect(120.37, 36.11, 120.39, 36.13)), None);
         // An edge that is a millimetre off.
         assert_eq!(overlap(&west, &rect(120.379_999_99, 36.11, 120.39, 36.13)), None);
+    }
+
+    #[test]
+    fn an_outline_gives_and_takes() {
+        let whole = rect(120.37, 36.11, 120.39, 36.13);
+        let (before, after) = (rect(120.38, 36.11, 120.39, 36.12), rect(120.38, 36.11, 120.385, 36.12));
+        let less = exchange(&whole, &[&before], &[&after]).unwrap();
+        assert!(lost(&whole, &less).is_some() && lost(&less, &whole).is_none());
+        assert_eq!(lost(&whole, &union([&less, &rect(120.385, 36.11, 120.39, 36.12)])), None);
+        // Its vertices stay where they are.
+        assert_eq!(less.0[0].exterior().0.len(), 7);
+        // An edge within it is none of its own.
+        let (west, east) = (rect(120.38, 36.11, 120.386, 36.12), rect(120.386, 36.11, 120.39, 36.12));
+        assert_eq!(exchange(&whole, &[&before], &[&west, &east]), None);
     }
 
     /// Rounding of the overlay moves corners by less than a micrometre.

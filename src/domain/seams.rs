@@ -3,11 +3,10 @@
 //! Areas that share it out have every inner edge twice, once in each direction, and every outer one as the outline
 //! has it. Where edges do not cancel out, and nowhere else, something may be wrong; only there is ground measured.
 
-use std::collections::HashMap;
-
 use geo::algorithm::orient::{Direction, Orient as _};
 use geo::{BooleanOps as _, MultiPolygon, Rect, coord, unary_union};
 
+use super::edges::{Edges, degrees};
 use super::partition::{Ground, lost, overlap};
 
 /// What is wrong with a set of areas.
@@ -18,9 +17,6 @@ pub struct Seams {
     /// Ground of the outline in no area, one connected piece each.
     pub gaps: Vec<Ground>,
 }
-
-/// A vertex in units of 1e-8°, as exact as outlines are kept.
-type Vertex = (i64, i64);
 
 /// Room around a window, in degrees, so that nothing ends at its edge; a decimetre.
 const ROOM: f64 = 1e-6;
@@ -57,46 +53,14 @@ pub fn seams(outline: &MultiPolygon<f64>, areas: &[MultiPolygon<f64>]) -> Seams 
     found
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "at most 180e8")]
-fn vertex(at: geo::Coord<f64>) -> Vertex {
-    ((at.x * 1e8).round() as i64, (at.y * 1e8).round() as i64)
-}
-
-/// The edges of an outline with its ground on their left.
-fn edges(outline: &MultiPolygon<f64>) -> impl Iterator<Item = (Vertex, Vertex)> {
-    let rings = outline.iter().flat_map(|polygon| {
-        std::iter::once((polygon.exterior(), true)).chain(polygon.interiors().iter().map(|ring| (ring, false)))
-    });
-    rings.flat_map(|(ring, outer)| {
-        let mut vertices: Vec<Vertex> = ring.coords().copied().map(vertex).collect();
-        vertices.dedup();
-        let twice_area: i128 = vertices
-            .windows(2)
-            .map(|pair| {
-                let ((ax, ay), (bx, by)) = (pair[0], pair[1]);
-                i128::from(ax) * i128::from(by) - i128::from(bx) * i128::from(ay)
-            })
-            .sum();
-        if (twice_area > 0) != outer {
-            vertices.reverse();
-        }
-        (1..vertices.len()).map(|k| (vertices[k - 1], vertices[k])).collect::<Vec<_>>()
-    })
-}
-
 /// Boxes that hold every place whose number of areas is wrong, none meeting another. The border of such a place is made
 /// of edges that nothing cancels, each meeting the next, so a box around edges that meet holds all of it.
 fn windows(outline: &MultiPolygon<f64>, areas: &[MultiPolygon<f64>]) -> Vec<Rect> {
-    let mut sums: HashMap<(Vertex, Vertex), i32> = HashMap::new();
-    let mut add = |(a, b): (Vertex, Vertex), times: i32| {
-        let (edge, times) = if a < b { ((a, b), times) } else { ((b, a), -times) };
-        *sums.entry(edge).or_default() += times;
-    };
-    areas.iter().flat_map(edges).for_each(|edge| add(edge, 1));
-    edges(outline).for_each(|edge| add(edge, -1));
+    let mut sum = Edges::default();
+    areas.iter().for_each(|area| sum.add(area, 1));
+    sum.add(outline, -1);
     let mut windows: Vec<Rect> = Vec::new();
-    for ((a, b), _) in sums.into_iter().filter(|(_, sum)| *sum != 0) {
-        let degrees = |(x, y): Vertex| coord! { x: x as f64 / 1e8, y: y as f64 / 1e8 };
+    for (a, b, _) in sum.left() {
         let mut window = Rect::new(degrees(a), degrees(b));
         while let Some(at) = windows.iter().position(|other| meet(other, &window)) {
             window = around(&windows.swap_remove(at), &window);

@@ -72,6 +72,9 @@ pub struct RedrawIn {
     /// Grids that are to be no more.
     #[serde(default)]
     pub remove: Vec<String>,
+    /// Whether communities and sub-districts give and take ground with their grids (社区、街道边界随网格移动).
+    #[serde(default)]
+    pub move_parents: bool,
 }
 
 /// What is there, `null` too: what is left out is not read at all.

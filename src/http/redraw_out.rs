@@ -106,7 +106,7 @@ fn effects_out(effects: &Effects, out: Out) -> Result<EffectsOut> {
         sizes: sizes.collect(),
         overlaps: overlaps.collect::<Result<_>>()?,
         outside: outside.collect::<Result<_>>()?,
-        gaps: effects.gap.iter().map(|gap| ground(None, None, gap)).collect::<Result<_>>()?,
+        gaps: effects.gaps.iter().map(|gap| ground(None, None, gap)).collect::<Result<_>>()?,
     })
 }
 

@@ -110,6 +110,18 @@ fn staged(row: u64, (code, lon, lat, status, grid): (&str, f64, f64, Status, &st
 }
 
 async fn seed(writer: &mut WriteConn) {
+    let outline = square(120.37, 36.11, 120.39, 36.13);
+    let parts = [
+        area(370_203_005, "辽宁路街道", outline.clone()),
+        area(370_203_005_001, "海晏社区", outline),
+        area(WEST.parse().unwrap(), "海晏社区第一网格", square(120.37, 36.11, 120.38, 36.13)),
+        area(EAST.parse().unwrap(), "海晏社区第二网格", square(120.38, 36.11, 120.39, 36.13)),
+    ];
+    seed_areas(writer, &parts).await;
+}
+
+/// The town with these areas.
+async fn seed_areas(writer: &mut WriteConn, parts: &[Area]) {
     let code: DistrictCode = "370203".parse().unwrap();
     let outline = square(120.37, 36.11, 120.39, 36.13);
     let conn = &mut writer.conn();
@@ -124,13 +136,7 @@ async fn seed(writer: &mut WriteConn) {
         organization("370203005-K01", "城市管理办公室", OrgKind::Section),
     ];
     organizations::put(conn, 1, &units).await.unwrap();
-    let parts = [
-        area(370_203_005, "辽宁路街道", outline.clone()),
-        area(370_203_005_001, "海晏社区", outline),
-        area(WEST.parse().unwrap(), "海晏社区第一网格", square(120.37, 36.11, 120.38, 36.13)),
-        area(EAST.parse().unwrap(), "海晏社区第二网格", square(120.38, 36.11, 120.39, 36.13)),
-    ];
-    areas::put(conn, code, 1, &parts).await.unwrap();
+    areas::put(conn, code, 1, parts).await.unwrap();
     let person = PersonId(Uuid::from_u128(7));
     let (source, external_id) = ("town".to_owned(), "1".to_owned());
     let record = Person { id: person, district: code, source, external_id, organization: None, version: 1 };

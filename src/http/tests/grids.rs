@@ -387,3 +387,74 @@ async fn a_shape_is_at_fault_where_it_was_said() {
     assert_eq!(gone.fault(), (422, "invalid", "code".to_owned()), "{}", gone.body);
     assert_eq!(gone.body["errors"][0]["parameter"], "code", "{}", gone.body);
 }
+
+/// The town with its halves in two sub-districts, each of one community and one grid.
+async fn halves() -> Town {
+    Town::seeded(async |writer| {
+        let (west, east) = (square(120.37, 36.11, 120.38, 36.13), square(120.38, 36.11, 120.39, 36.13));
+        let parts = [
+            area(370_203_005, "辽宁路街道", west.clone()),
+            area(370_203_005_001, "海晏社区", west.clone()),
+            area(WEST.parse().unwrap(), "海晏社区第一网格", west),
+            area(370_203_006, "延安路街道", east.clone()),
+            area(370_203_006_001, "永康社区", east.clone()),
+            area(BEYOND.parse().unwrap(), "永康社区第一网格", east),
+        ];
+        seed_areas(writer, &parts).await;
+    })
+    .await
+}
+
+const BEYOND: &str = "370203006001001";
+
+#[tokio::test]
+async fn the_edge_of_a_community_moves_with_its_grids_when_it_is_asked_to() {
+    let town = halves().await;
+    let mut body = json!({"grids": [
+        {"code": WEST, "name": "西", "geometry": rect(120.37, 36.11, 120.384, 36.13)},
+        {"code": BEYOND, "name": "东", "geometry": rect(120.384, 36.11, 120.39, 36.13)},
+    ]});
+    let redraw = async |query: &str, body: &Value| {
+        town.post(&format!("/v1/grids/redraw{query}")).key(PLANNER).json(body.clone()).await
+    };
+    let refused = redraw("", &body).await;
+    assert_eq!(refused.fault(), (422, "invalid", "/grids/0/geometry".to_owned()), "{}", refused.body);
+    assert!(refused.body["detail"].as_str().unwrap().contains("move_parents"), "{}", refused.body);
+    body["move_parents"] = json!(true);
+    let dry = redraw("?dry_run=true", &body).await;
+    assert_eq!((dry.status.as_u16(), &dry.body["effects"]["outside"]), (200, &json!([])), "{}", dry.body);
+    assert_eq!(town.grid_at(120.382).await, BEYOND);
+    let done = redraw("?reason=road", &body).await;
+    let codes: Vec<_> = done.body["areas"].as_array().unwrap().iter().map(|area| &area["code"]).collect();
+    let parents = ["370203005001", "370203006001", "370203005", "370203006"];
+    assert_eq!(json!(codes), json!([&[WEST, BEYOND][..], &parents].concat()), "{}", done.body);
+    assert_eq!(town.grid_at(120.382).await, WEST);
+    for (level, code) in ["communities", "communities", "subdistricts", "subdistricts"].into_iter().zip(parents) {
+        let now = town.get(&format!("/v1/{level}/{code}")).get().await;
+        assert_eq!(now.header("etag"), "\"2\"", "{code}");
+        let points = now.body["geometry"]["coordinates"][0][0].as_array().unwrap();
+        assert!(points.iter().any(|at| at[0] == 120.384) && points.iter().all(|at| at[0] != 120.38), "{}", now.body);
+    }
+    let wrong = town.get("/v1/quality?rule=grids-gap,grids-overlap,cover-outside-grids").key(PLANNER).get().await;
+    assert_eq!(wrong.body["items"], json!([]), "{}", wrong.body);
+    // An edge within a community is none of its own.
+    let inner = json!({"move_parents": true, "grids": [
+        {"code": WEST, "name": "西", "geometry": rect(120.37, 36.11, 120.384, 36.12)},
+        {"name": "北", "geometry": rect(120.37, 36.12, 120.384, 36.13)},
+    ]});
+    let split = redraw("?dry_run=true", &inner).await;
+    assert_eq!(split.body["areas"].as_array().unwrap().len(), 2, "{}", split.body);
+    // Nothing follows beyond the district, and what nobody takes is lost at no level.
+    for (west, east) in [(120.36, 120.384), (120.37, 120.383)] {
+        body["grids"][0]["geometry"] = rect(west, 36.11, east, 36.13);
+        let refused = redraw("", &body).await;
+        assert_eq!(refused.fault().0, 422, "{}", refused.body);
+    }
+    // All of it is taken back at once.
+    let undo = town.post(&format!("/v1/communities/{}/history/2/undo", parents[1])).key(PLANNER).send("").await;
+    assert_eq!(undo.status, 200, "{}", undo.body);
+    assert_eq!(town.grid_at(120.382).await, BEYOND);
+    let back = town.get("/v1/subdistricts/370203005").get().await;
+    let points = back.body["geometry"]["coordinates"][0][0].as_array().unwrap();
+    assert!(back.header("etag") == "\"3\"" && points.iter().all(|at| at[0].as_f64() <= Some(120.38)), "{}", back.body);
+}

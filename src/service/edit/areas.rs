@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::ground::{Effects, Plan, Says, level, measure, parent_of, seamless};
-use super::{Asking, Begun, Change, Open, check, hold, undo};
+use super::{Asking, Begun, Change, Open, check, hold, parents, undo};
 use crate::domain::actor::{self, Action, Resource};
 use crate::domain::id::{DistrictCode, GridCode, OrderCode, OrgCode};
 use crate::domain::order::Order;
@@ -56,6 +56,8 @@ pub enum AreaEdit {
     Redraw {
         put: Vec<GridDraft>,
         remove: Vec<GridCode>,
+        /// Whether the areas above give and take the ground with them.
+        parents_follow: bool,
     },
 }
 
@@ -376,7 +378,13 @@ async fn plan(
             Ok(Ok(Plan { put: Vec::new(), remove: vec![area] }))
         }
         AreaEdit::Undo { code, version } => undo::areas(context, conn, district, code, version).await,
-        AreaEdit::Redraw { put, remove } => redraw(context, conn, district, put, remove).await,
+        AreaEdit::Redraw { put, remove, parents_follow } => {
+            let mut plan = redraw(context, conn, district, put, remove).await?;
+            if let (Ok(plan), true) = (&mut plan, parents_follow) {
+                parents::follow(conn, district, plan).await?;
+            }
+            Ok(plan)
+        }
     }
 }
 

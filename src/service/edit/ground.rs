@@ -22,8 +22,8 @@ pub struct Effects {
     pub sizes: Vec<(u64, f64, f64)>,
     /// Ground that two areas of a level would have: of the changed one and another.
     pub overlaps: Vec<(u64, u64, Ground)>,
-    /// Ground that no area of the level would have any more.
-    pub gap: Option<Ground>,
+    /// Ground that no area of its level would have any more.
+    pub gaps: Vec<Ground>,
     /// Ground outside the area that a changed one lies in.
     pub outside: Vec<(u64, Ground)>,
 }
@@ -101,26 +101,39 @@ fn near(a: &MultiPolygon<f64>, b: &MultiPolygon<f64>) -> bool {
     a.bounding_rect().zip(b.bounding_rect()).is_some_and(|(a, b)| a.intersects(&b))
 }
 
-/// What the plan does to the ground of its level.
+/// What the plan does to the ground of each level.
 pub(super) async fn measure(conn: &mut Conn<'_>, district: DistrictCode, plan: &Plan) -> StoreResult<Effects> {
     let mut effects = Effects::default();
-    let redrawn =
-        |(before, after): &&(Option<Area>, Area)| before.as_ref().is_none_or(|before| before.outline != after.outline);
-    let redrawn: Vec<&(Option<Area>, Area)> = plan.put.iter().filter(redrawn).collect();
     for (before, after) in &plan.put {
         let size = before.as_ref().map_or(0.0, |before| partition::square_metres(&before.outline));
         effects.sizes.push((after.code, size, partition::square_metres(&after.outline)));
     }
     effects.sizes.extend(plan.remove.iter().map(|area| (area.code, partition::square_metres(&area.outline), 0.0)));
-    let Some(first) = redrawn.first().map(|(_, area)| area.code).or(plan.remove.first().map(|area| area.code)) else {
-        return Ok(effects);
+    for level in [Level::Grid, Level::Community, Level::Subdistrict] {
+        measure_level(conn, district, plan, level, &mut effects).await?;
+    }
+    Ok(effects)
+}
+
+async fn measure_level(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    plan: &Plan,
+    of: Level,
+    effects: &mut Effects,
+) -> StoreResult<()> {
+    let redrawn = |(before, after): &&(Option<Area>, Area)| {
+        level(after.code) == of && before.as_ref().is_none_or(|before| before.outline != after.outline)
     };
-    let level = level(first);
-    let present = areas::list(conn, district, None, level.within(district.number()), 0, i64::MAX).await?;
+    let redrawn: Vec<&(Option<Area>, Area)> = plan.put.iter().filter(redrawn).collect();
+    let removed: Vec<&Area> = plan.remove.iter().filter(|area| level(area.code) == of).collect();
+    if redrawn.is_empty() && removed.is_empty() {
+        return Ok(());
+    }
+    let present = areas::list(conn, district, None, of.within(district.number()), 0, i64::MAX).await?;
     // One whose outline stays keeps its ground, be it in the plan or not.
-    let changed = |code: u64| {
-        redrawn.iter().any(|(_, area)| area.code == code) || plan.remove.iter().any(|area| area.code == code)
-    };
+    let changed =
+        |code: u64| redrawn.iter().any(|(_, area)| area.code == code) || removed.iter().any(|area| area.code == code);
     let staying: Vec<&Area> = present.iter().filter(|area| !changed(area.code)).collect();
     for (n, (_, area)) in redrawn.iter().enumerate() {
         let others = staying.iter().copied().chain(redrawn[n + 1..].iter().map(|(_, other)| other));
@@ -129,22 +142,27 @@ pub(super) async fn measure(conn: &mut Conn<'_>, district: DistrictCode, plan: &
                 effects.overlaps.push((area.code, other.code, shared));
             }
         }
-        if let Some(parent) = parent(conn, district, area.code).await?
+        if let Some(parent) = parent(conn, district, plan, area.code).await?
             && let Some(outside) = partition::lost(&area.outline, &parent)
         {
             effects.outside.push((area.code, outside));
         }
     }
-    let before = redrawn.iter().filter_map(|(before, _)| before.as_ref()).chain(&plan.remove);
+    let before = redrawn.iter().filter_map(|(before, _)| before.as_ref()).chain(removed.iter().copied());
     let before = partition::union(before.map(|area| &area.outline));
     let after = redrawn.iter().map(|(_, area)| area).chain(staying.iter().copied());
     let after = partition::union(after.filter(|area| near(&area.outline, &before)).map(|area| &area.outline));
-    effects.gap = partition::lost(&before, &after);
-    Ok(effects)
+    effects.gaps.extend(partition::lost(&before, &after));
+    Ok(())
 }
 
-/// The outline of the area that an area lies in.
-async fn parent(conn: &mut Conn<'_>, district: DistrictCode, code: u64) -> StoreResult<Option<MultiPolygon<f64>>> {
+/// The outline that the area has or is to have which an area lies in.
+async fn parent(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    plan: &Plan,
+    code: u64,
+) -> StoreResult<Option<MultiPolygon<f64>>> {
     let parent = match level(code) {
         Level::Grid => GridCode::from_number(code).map(|code| CommunityCode::of(code).number()),
         Level::Community => CommunityCode::from_number(code).map(|code| SubdistrictCode::of(code).number()),
@@ -154,6 +172,9 @@ async fn parent(conn: &mut Conn<'_>, district: DistrictCode, code: u64) -> Store
         }
     };
     let Some(parent) = parent else { return Ok(None) };
+    if let Some((_, planned)) = plan.put.iter().find(|(_, area)| area.code == parent) {
+        return Ok(Some(planned.outline.clone()));
+    }
     Ok(areas::known(conn, district, &[parent]).await?.pop().map(|area| area.outline))
 }
 
@@ -171,7 +192,9 @@ pub(super) enum Says {
 impl Says {
     /// Where it says it of this area.
     fn at(self, plan: &Plan, code: u64) -> At {
-        let put = || plan.put.iter().position(|(_, area)| area.code == code).map(|n| format!("/grids/{n}/geometry"));
+        // Those that follow are not in the body.
+        let put = || plan.put.iter().position(|(_, area)| area.code == code).filter(|_| level(code) == Level::Grid);
+        let put = || put().map(|n| format!("/grids/{n}/geometry"));
         let gone = || plan.remove.iter().position(|area| area.code == code).map(|n| format!("/remove/{n}"));
         match self {
             Self::One => At::Pointer("/geometry".to_owned()),
@@ -184,6 +207,9 @@ impl Says {
 /// Whose the ground was for the most part that a plan leaves to nobody.
 fn loser(plan: &Plan, gap: &Ground) -> u64 {
     let before = plan.put.iter().filter_map(|(before, _)| before.as_ref()).chain(&plan.remove);
+    // Of those that follow others, the others.
+    let deepest = before.clone().map(|area| area.code.ilog10()).max();
+    let before = before.filter(|area| Some(area.code.ilog10()) == deepest);
     let lost = before.filter_map(|area| {
         let shared = near(&area.outline, &gap.outline).then(|| partition::overlap(&area.outline, &gap.outline))??;
         Some((area.code, shared.square_metres))
@@ -201,13 +227,20 @@ pub(super) fn seamless(plan: &Plan, effects: &Effects, says: Says) -> Result<()>
     }
     for (code, outside) in &effects.outside {
         let size = outside.square_metres;
-        let detail = say!(
+        let mut detail = say!(
             "{size:.2} m² of {code} would lie outside the area that it belongs to",
             "{code} 将有 {size:.2} 平方米在所属区域之外"
         );
+        if says == Says::Several && level(*code) == Level::Grid {
+            detail = say!(
+                "{detail}: with \"move_parents\": true the edges of communities and sub-districts move with those of grids",
+                "{detail}：加上 \"move_parents\": true 则社区和街道的边界随网格移动",
+                detail = detail,
+            );
+        }
         faults.push(Fault { at: says.at(plan, *code), detail });
     }
-    if let Some(gap) = &effects.gap {
+    for gap in &effects.gaps {
         let size = gap.square_metres;
         let detail = say!(
             "{size:.2} m² would belong to nobody: give them to a neighbour in the same call (POST /v1/grids/redraw)",

@@ -5,6 +5,7 @@ pub mod areas;
 pub mod covers;
 pub mod ground;
 pub mod organizations;
+mod parents;
 pub mod people;
 pub mod quality;
 pub(in crate::service) mod undo;
