@@ -17,6 +17,7 @@ pub mod merge;
 pub mod order;
 pub mod organization;
 pub mod partition;
+pub mod phone;
 pub mod position;
 pub mod quality;
 pub mod report;

@@ -15,6 +15,7 @@ struct Row {
     name: String,
     kind: String,
     credit_code: Option<String>,
+    phone: Option<String>,
     version: i64,
 }
 
@@ -25,6 +26,7 @@ impl Row {
             kind: OrgKind::parse(&self.kind).ok_or_else(|| corrupt("a kind", &self.kind))?,
             name: self.name,
             credit_code: self.credit_code,
+            phone: self.phone,
             version: self.version,
         })
     }
@@ -47,7 +49,7 @@ struct StateRow {
     seq_to: Option<i64>,
 }
 
-const COLUMNS: &str = "code, name, kind, credit_code, version";
+const COLUMNS: &str = "code, name, kind, credit_code, phone, version";
 
 /// Organisations by code, after `after`.
 pub async fn list(conn: &mut Conn<'_>, after: &str, limit: i64) -> Result<Vec<Organization>> {
@@ -201,11 +203,13 @@ pub async fn put(conn: &mut Conn<'_>, seq: i64, organizations: &[Organization]) 
                     .push_bind(organization.name.as_str())
                     .push_bind(organization.kind.as_str())
                     .push_bind(organization.credit_code.as_deref())
+                    .push_bind(organization.phone.as_deref())
                     .push_bind(versions.get(organization.code.as_str()).copied().unwrap_or(1))
                     .push_bind(seq);
             });
             sql.push(" ON CONFLICT (code) DO UPDATE SET name = excluded.name, kind = excluded.kind, \
-                      credit_code = excluded.credit_code, version = excluded.version, seq_from = excluded.seq_from");
+                      credit_code = excluded.credit_code, phone = excluded.phone, version = excluded.version, \
+                      seq_from = excluded.seq_from");
             sql.build().execute(c).await.map(drop)?;
         });
     }
@@ -254,7 +258,7 @@ impl Ties {
 pub async fn as_delivered(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Vec<Organization>> {
     let [own, _, _] = ranges(district);
     let sql = format!(
-        "SELECT state.code, name, state.kind, credit_code, version FROM \
+        "SELECT state.code, name, state.kind, credit_code, phone, version FROM \
          (SELECT {COLUMNS}, seq_from FROM organization WHERE code >= $2 AND code < $3 UNION ALL \
          SELECT {COLUMNS}, seq_from FROM organization_version WHERE code >= $2 AND code < $3) AS state \
          JOIN delivered ON delivered.record = state.code AND delivered.stands = state.seq_from \
