@@ -152,6 +152,33 @@ pub async fn states(conn: &mut Conn<'_>, code: &OrgCode) -> Result<Vec<Organizat
         .collect()
 }
 
+pub(super) const CALLABLE: &str = "SELECT code, CAST(CASE WHEN phone IS NOT NULL OR EXISTS (SELECT 1 FROM person \
+                        WHERE person.organization = organization.code) THEN 1 ELSE 0 END AS BIGINT) \
+                        FROM organization WHERE code IN (";
+
+/// Those of these organisations that are there, and whether anybody can be called at them: they have a telephone, or
+/// somebody belongs to them, in whatever district.
+pub async fn callable<'a>(
+    conn: &mut Conn<'_>,
+    codes: impl IntoIterator<Item = &'a OrgCode>,
+) -> Result<HashMap<OrgCode, bool>> {
+    let codes: Vec<&OrgCode> = codes.into_iter().collect();
+    let mut found = HashMap::with_capacity(codes.len());
+    for chunk in codes.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<(String, i64)> = each!(&mut *conn, c => {
+            let mut sql = QueryBuilder::<Db>::new(CALLABLE);
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|code| { list.push_bind(code.as_str()); });
+            sql.push(")");
+            sql.build_query_as().fetch_all(c).await?
+        });
+        for (code, is_callable) in rows {
+            found.insert(code.parse().map_err(|e| corrupt("an organization", e))?, is_callable > 0);
+        }
+    }
+    Ok(found)
+}
+
 /// Puts what these organisations are into the past, until the event `seq`.
 async fn supersede<'a>(
     conn: &mut Conn<'_>,
