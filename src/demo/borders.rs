@@ -12,8 +12,8 @@ use super::plane::to_gcj02;
 use super::sink::{Sink, Value};
 use super::site::Site;
 
-/// All files but those of covers; gives the number of duties.
-pub(super) fn write(areas: &Areas, out: &Path) -> Result<(usize, usize), Error> {
+/// All files but those of covers, `flawed` as they are; gives the number of organisations and of duties.
+pub(super) fn write(areas: &Areas, flawed: bool, out: &Path) -> Result<(usize, usize), Error> {
     let site = areas.site;
     let district = Area { code: site.code, name: site.named("市北区"), ring: areas.outline.clone(), section: 0 };
     let names = |first: &'static str, second: &'static str| vec![first, second];
@@ -24,11 +24,11 @@ pub(super) fn write(areas: &Areas, out: &Path) -> Result<(usize, usize), Error> 
     let table = |file: &str, headers: &[&str]| {
         Sink::create(&out.join(file), Format::Csv { delimiter: b',', text: Text::Utf8, crlf: false }, headers, "")
     };
-    let mut sink = table("organizations.csv", &["单位编码", "单位名称", "单位类型"])?;
-    let organizations = offices::all(areas);
-    for [code, name, kind] in &organizations {
+    let mut sink = table(offices::FILE, &["单位编码", "单位名称", "单位类型", "值班电话"])?;
+    let organizations = offices::all(areas, flawed);
+    for [code, name, kind, phone] in &organizations {
         let word = offices::KIND_WORDS.iter().find(|(_, k)| k.as_str() == kind).map_or("", |(word, _)| word);
-        sink.record([code, name, word].into_iter())?;
+        sink.record([code, name, word, phone].into_iter())?;
     }
     sink.finish()?;
     let mut sink = table("people.csv", &["人员编号", "姓名", "电话", "所属单位", "职责", "责任区编码"])?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Error;
 use super::covers::{Cover, code, rebuilt};
 use super::files::{COVER_FILES, Codes, CoverFile, Faults, Field, Format};
-use super::offices::owners;
+use super::offices::{self, owners};
 use super::plan::{Plan, Use};
 use super::plane::{Crs, Frame, Point, Surveyor, Vertex, plus};
 use super::rng::Rng;
@@ -16,7 +16,7 @@ use super::utilities::{UTILITIES, index_of};
 /// Smaller worlds are too small for mistakes.
 const FLAWED_FROM: u64 = 5_000;
 
-/// One line of the answer key: what the import must report.
+/// One line of the answer key: what the import must report, or of what it takes the quality check.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub(super) struct Imperfection {
     pub(super) file: &'static str,
@@ -80,10 +80,15 @@ const OUTSIDE: [Point; 6] = [
     [120.409_3, 36.138_8],
 ];
 
+/// Whether the files of so many covers have mistakes.
+pub(super) const fn is_flawed(covers: u64) -> bool {
+    covers >= FLAWED_FROM
+}
+
 /// How many covers of each category are planted as covers of an earlier file.
 pub(super) fn planted(covers: u64) -> [u64; 16] {
     let mut planted = [0; 16];
-    if covers >= FLAWED_FROM {
+    if is_flawed(covers) {
         for &(category, _, n) in COVER_FILES.iter().flat_map(|file| file.faults.also) {
             planted[index_of(category)] += n as u64;
         }
@@ -99,7 +104,7 @@ impl<'a> Delivery<'a> {
             surveyor: Surveyor::new()?,
             frame: site.frame(),
             site,
-            flawed: covers >= FLAWED_FROM,
+            flawed: is_flawed(covers),
             sequences: [1; 16],
             refused: shares.map(|n| n + 1),
             seen: Vec::new(),
@@ -115,6 +120,7 @@ impl<'a> Delivery<'a> {
         for file in &COVER_FILES {
             self.file(file, out, progress)?;
         }
+        self.key.extend(self.flawed.then(|| offices::unreachable(self.site)));
         self.key.sort_by(|a, b| (a.file, a.row).cmp(&(b.file, b.row)));
         Ok(())
     }

@@ -67,7 +67,7 @@ pub struct Summary {
     pub covers: u64,
     /// Rows in the files of covers, those to be refused included.
     pub rows: u64,
-    /// Findings that the import must report.
+    /// Findings that the import or the quality check must report.
     pub imperfections: usize,
 }
 
@@ -123,7 +123,7 @@ fn district(out: &Path, site: Site, covers: u64, progress: &mut dyn FnMut(u64)) 
     std::fs::create_dir_all(out)?;
     let areas = areas(site)?;
     let site = areas.site;
-    let (organizations, duties) = borders::write(&areas, out)?;
+    let (organizations, duties) = borders::write(&areas, deliver::is_flawed(covers), out)?;
     std::fs::write(out.join("boundary-gcj02.geojson"), borders::published(site)?)?;
     std::fs::write(out.join("README.md"), readme(site))?;
     std::fs::write(out.join("import.toml"), profile::text(site))?;
@@ -178,7 +178,7 @@ fn readme(site: Site) -> String {
     format!(
         "# {name} demo district\n\nOne of the districts that `guli demo generate --districts` writes: {code}, which is \
          nobody's code. Everything in it is\n**invented**; its outline is Shibei's, moved by {east}° of longitude and \
-         {north}° of latitude. What each file is:\n`data/shibei/README.md` of Guli. The phone numbers (1990000xxxx) are \
+         {north}° of latitude. What each file is:\n`data/shibei/README.md` of Guli. The phone numbers (1990000xxxx, 0532-00000xxx) are \
          placeholders and are not to be called.\n",
         code = site.code,
     )

@@ -1,11 +1,15 @@
 //! Organisations (单位) of the demo: invented names; who owns what.
 
 use super::areas::{Areas, QUARTERS, sections_of};
+use super::deliver::Imperfection;
 use super::names;
 use super::rng::Rng;
 use super::site::Site;
 use crate::domain::grid::DutyKind;
 use crate::domain::organization::OrgKind;
+
+/// The organisations' file.
+pub(super) const FILE: &str = "organizations.csv";
 
 /// An organisation: the part of its code after the district's, its name, and what others call it.
 pub(super) type Office = (&'static str, &'static str, &'static str);
@@ -34,6 +38,9 @@ pub(super) const UNITS: [Office; 21] = [
     ("FIR01", "市北消防救援大队", "消防"),
     ("SDC01", "青岛信通综合管道公司", "信通管道"),
 ];
+
+/// The unit that nobody reaches, by its place in [`UNITS`]: delivered without a telephone, and nobody's office.
+const UNREACHABLE: usize = 20;
 
 /// 主管部门 and the command centre.
 const DEPARTMENTS: [(&str, &str, OrgKind); 6] = [
@@ -77,11 +84,11 @@ pub(super) fn office_of(subdistrict: u64) -> String {
     format!("{subdistrict}-JD01")
 }
 
-/// Every organisation as code, name, kind.
-pub(super) fn all(areas: &Areas) -> Vec<[String; 3]> {
+/// Every organisation as code, name, kind, telephone; `flawed`: with the one that nobody reaches.
+pub(super) fn all(areas: &Areas, flawed: bool) -> Vec<[String; 4]> {
     let site = areas.site;
-    let line = |code: String, name: String, kind: OrgKind| [code, name, kind.as_str().to_owned()];
-    let mut lines: Vec<[String; 3]> =
+    let line = |code: String, name: String, kind: OrgKind| [code, name, kind.as_str().to_owned(), String::new()];
+    let mut lines: Vec<[String; 4]> =
         DEPARTMENTS.iter().map(|&(code, name, kind)| line(site.office(code), site.named(name), kind)).collect();
     lines.extend(UNITS.iter().map(|&(code, name, _)| line(site.office(code), site.named(name), OrgKind::Utility)));
     for (index, (area, quarter)) in areas.subdistricts.iter().zip(&QUARTERS).enumerate() {
@@ -91,7 +98,32 @@ pub(super) fn all(areas: &Areas) -> Vec<[String; 3]> {
             lines.push(line(section_code(area.code, section), format!("{name}街道{title}"), OrgKind::Section));
         }
     }
+    // No Chinese subscriber's number begins with 0: these reach nobody.
+    for (k, [.., phone]) in lines.iter_mut().enumerate() {
+        *phone = format!("0532-{:08}", 101 + k);
+    }
+    if flawed {
+        lines[unreachable_line()][3].clear();
+    }
     lines
+}
+
+/// Where the unit that nobody reaches stands in the file, from 0.
+const fn unreachable_line() -> usize {
+    DEPARTMENTS.len() + UNREACHABLE
+}
+
+/// What the answer key says of it: the import takes it, and the quality check finds it.
+pub(super) fn unreachable(site: Site) -> Imperfection {
+    Imperfection {
+        file: FILE,
+        profile: "organizations",
+        row: unreachable_line() as u64 + 1,
+        code: "unit_unreachable",
+        severity: "error",
+        external_id: site.unit(UNREACHABLE),
+        note: "值班电话 is empty and no person belongs to it; the quality check finds it".to_owned(),
+    }
 }
 
 /// The file's word for each kind.

@@ -49,6 +49,7 @@ kind = \"organizations\"
 code = \"单位编码\"
 name = \"单位名称\"
 kind = \"单位类型\"
+phone = \"值班电话\"
 ";
 
 const GRIDS: &str = "

@@ -18,6 +18,7 @@ pub mod merge;
 pub mod order;
 pub mod organization;
 pub mod partition;
+pub mod phone;
 pub mod position;
 pub mod quality;
 pub mod report;

@@ -44,12 +44,14 @@ pub struct Organization {
     pub kind: OrgKind,
     /// 统一社会信用代码, 18 characters, where known.
     pub credit_code: Option<String>,
+    /// 值班电话: the institution's number, at which somebody is called. Nobody's own, so it is in the open and has a past.
+    pub phone: Option<String>,
     pub version: i64,
 }
 
 impl Organization {
     /// One that the registry has not named: it goes by its code.
     pub fn nameless(code: OrgCode) -> Self {
-        Self { name: code.to_string(), code, kind: OrgKind::Utility, credit_code: None, version: 0 }
+        Self { name: code.to_string(), code, kind: OrgKind::Utility, credit_code: None, phone: None, version: 0 }
     }
 }

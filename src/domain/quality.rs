@@ -13,7 +13,8 @@ words! {
         GridsOverlap = "grids-overlap",
         /// Ground of the district in no grid.
         GridsGap = "grids-gap",
-        /// An organisation that covers name and the registry does not know.
+        /// An organisation that covers name or that supervises grids, and nobody reaches: the registry does not know it, or
+        /// it has neither a duty telephone (值班电话) nor anybody who belongs to it.
         UnitUnreachable = "unit-unreachable",
         /// Two covers of a category within a metre, from two sources or of two owners: probably one.
         NearDuplicate = "near-duplicate",

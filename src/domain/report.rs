@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::catalog::{CategoryCode, DamageCode};
 use super::cover::words;
 use super::id::{CoverCode, OrderCode};
+use super::phone::Phone;
 use super::resolve::Pin;
 use super::text::Text;
 
@@ -56,7 +57,7 @@ impl Place {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reporter {
     pub name: Option<Text<100>>,
-    pub phone: Option<Text<32>>,
+    pub phone: Option<Phone>,
     pub language: Option<Text<20>>,
 }
 

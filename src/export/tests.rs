@@ -21,6 +21,7 @@ fn cover(lon: f64, lat: f64, owner: &str) -> Row {
         name: owner.to_owned(),
         kind: OrgKind::Utility,
         credit_code: None,
+        phone: None,
         version: 1,
     };
     Row::Cover(Box::new(CoverView {

@@ -38,6 +38,9 @@ pub struct OrganizationOut {
     pub kind: &'static str,
     /// 统一社会信用代码
     pub credit_code: Option<String>,
+    /// 值班电话
+    #[schema(examples("0532-00000107"))]
+    pub phone: Option<String>,
     pub version: i64,
 }
 
@@ -48,6 +51,7 @@ impl From<&Organization> for OrganizationOut {
             name: organization.name.clone(),
             kind: organization.kind.as_str(),
             credit_code: organization.credit_code.clone(),
+            phone: organization.phone.clone(),
             version: organization.version,
         }
     }
@@ -116,7 +120,7 @@ fn code(text: &str) -> Result<OrgCode> {
 /// An organisation as an answer of this service shows it, or without what the registry gives itself.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"name": "青岛市北热力有限公司", "kind": "utility", "credit_code": null}))]
+#[schema(example = json!({"name": "青岛市北热力有限公司", "kind": "utility", "credit_code": null, "phone": "0532-00000107"}))]
 pub struct OrganizationIn {
     /// On creation it may be said which; 370203-WAT01.
     pub code: Option<String>,
@@ -127,6 +131,9 @@ pub struct OrganizationIn {
     /// 统一社会信用代码
     #[schema(min_length = 18, max_length = 18)]
     pub credit_code: Option<String>,
+    /// 值班电话
+    #[schema(schema_with = words::maybe_phone)]
+    pub phone: Option<String>,
     /// The registry's to give.
     pub version: Option<i64>,
 }
@@ -141,7 +148,8 @@ impl OrganizationIn {
         }
         let kind = params::word(&self.kind, OrgKind::ALL, OrgKind::as_str);
         let kind = kind.map_err(|detail| ServiceError::invalid("/kind", detail))?;
-        Ok(Draft { name: write::name(&self.name, "/name")?, kind, credit_code })
+        let phone = write::phone(self.phone.as_deref(), "/phone")?;
+        Ok(Draft { name: write::name(&self.name, "/name")?, kind, credit_code, phone })
     }
 
     fn redraft(&self, before: &Organization) -> Result<Organization> {
@@ -158,6 +166,7 @@ impl OrganizationIn {
 fn document(organization: &Organization) -> Value {
     json!({
         "name": organization.name, "kind": organization.kind.as_str(), "credit_code": organization.credit_code,
+        "phone": organization.phone,
     })
 }
 

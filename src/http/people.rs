@@ -25,7 +25,6 @@ use crate::domain::grid::DutyKind;
 use crate::domain::id::{DistrictCode, OrgCode, PersonId};
 use crate::domain::organization::Organization;
 use crate::domain::said::say;
-use crate::domain::text::Text;
 use crate::service::Guli;
 use crate::service::command::{Render, Rendered};
 use crate::service::edit::Asking;
@@ -190,7 +189,7 @@ pub struct PersonIn {
     /// Sent back masked as it was read, it stays.
     #[schema(min_length = 1, max_length = 100)]
     pub name: String,
-    /// Sent back masked as it was read, it stays.
+    /// 3 to 20 digits. Sent back masked as it was read, it stays.
     #[schema(max_length = 32)]
     pub phone: Option<String>,
     pub organization: Option<CodeIn>,
@@ -208,8 +207,6 @@ impl std::fmt::Debug for PersonIn {
 
 impl PersonIn {
     fn draft(&self) -> Result<Draft> {
-        let phone = self.phone.as_deref().map(Text::<32>::new).transpose();
-        let phone = phone.map_err(|error| ServiceError::invalid("/phone", error))?.map(Text::into_string);
         let organization = self.organization.as_ref().map(|code| code.text().parse::<OrgCode>()).transpose();
         let duties = self.duties.iter().enumerate().map(|(n, duty)| {
             let kind = params::word(&duty.kind, DutyKind::ALL, DutyKind::as_str);
@@ -225,7 +222,7 @@ impl PersonIn {
             Ok((kind, area))
         });
         Ok(Draft {
-            contact: Contact { name: Some(write::name(&self.name, "/name")?), phone },
+            contact: Contact { name: Some(write::name(&self.name, "/name")?), phone: self.phone.clone() },
             organization: organization.map_err(|error| ServiceError::invalid("/organization", error))?,
             duties: {
                 let mut duties = duties.collect::<Result<Vec<_>>>()?;

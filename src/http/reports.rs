@@ -78,7 +78,7 @@ pub struct ReportIn {
 pub struct ReporterIn {
     #[schema(max_length = 100)]
     pub name: Option<String>,
-    #[schema(max_length = 32)]
+    #[schema(schema_with = words::maybe_phone)]
     pub phone: Option<String>,
     #[schema(max_length = 20, examples("zh-CN"))]
     pub language: Option<String>,
@@ -151,7 +151,7 @@ impl ReporterIn {
     fn read(self) -> Result<Reporter> {
         Ok(Reporter {
             name: text(self.name, "/reporter/name")?,
-            phone: text(self.phone, "/reporter/phone")?,
+            phone: write::phone(self.phone.as_deref(), "/reporter/phone")?,
             language: text(self.language, "/reporter/language")?,
         })
     }

@@ -8,6 +8,7 @@ use crate::domain::actor::Role;
 use crate::domain::cover::{Accuracy, LoadClass, Material, Place, Shape, Status as CoverStatus};
 use crate::domain::grid::DutyKind;
 use crate::domain::order::{ActionKind, Measure, Status};
+use crate::domain::phone::{PATTERN, Phone};
 use crate::domain::quality::{Deed, Rule, Severity, State};
 use crate::domain::report::Channel;
 use crate::domain::task::{TaskKind, TaskStatus};
@@ -66,6 +67,18 @@ pub fn matched() -> Object {
 
 pub fn org_kind() -> Object {
     one_of(["utility", "section", "subdistrict_office", "department", "command_centre"])
+}
+
+/// A telephone number or null.
+pub fn maybe_phone() -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .description(Some(
+            "3 to 20 digits, with what people write between them, and an extension after 转, ext, x or #",
+        ))
+        .pattern(Some(PATTERN))
+        .max_length(Some(Phone::MOST))
+        .build()
 }
 
 /// A list of actions.

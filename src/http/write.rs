@@ -13,6 +13,7 @@ use super::params::Params;
 use super::problem::{Failure, Outcome, Pending};
 use super::{App, set};
 use crate::domain::actor::Actor;
+use crate::domain::phone::Phone;
 use crate::domain::said::say;
 use crate::domain::text::Text;
 use crate::service::command::{Answer, Idempotency, Precondition, Rendered};
@@ -52,6 +53,11 @@ pub fn name(name: &str, pointer: &str) -> Result<String> {
         return Err(ServiceError::invalid(pointer, no_name()));
     }
     Text::<100>::new(name).map(Text::into_string).map_err(|error| ServiceError::invalid(pointer, error))
+}
+
+/// A telephone number, where there is one.
+pub fn phone(phone: Option<&str>, pointer: &str) -> Result<Option<Phone>> {
+    phone.map(Phone::new).transpose().map_err(|detail| ServiceError::invalid(pointer, detail))
 }
 
 /// Refuses a patch of what only the registry gives.

@@ -11,6 +11,7 @@ use crate::domain::deadline::DamageRule;
 use crate::domain::grid::DutyKind;
 use crate::domain::id::{CommunityCode, CoverCode, DistrictCode, GridCode, OrgCode, SubdistrictCode};
 use crate::domain::organization::OrgKind;
+use crate::domain::phone::Phone;
 use crate::domain::position::{Position, Wgs84};
 
 /// One record of any kind.
@@ -49,6 +50,8 @@ pub struct OrganizationDraft {
     pub kind: OrgKind,
     /// 统一社会信用代码, 18 characters.
     pub credit_code: Option<String>,
+    /// 值班电话
+    pub phone: Option<Phone>,
 }
 
 /// One duty of a person; the same external id again is the same person with another one.
@@ -56,7 +59,7 @@ pub struct OrganizationDraft {
 pub struct PersonDraft {
     pub external_id: String,
     pub name: String,
-    pub phone: Option<String>,
+    pub phone: Option<Phone>,
     pub organization: Option<OrgCode>,
     pub duty: DutyKind,
     pub area: AreaCode,

@@ -49,6 +49,7 @@ words! {
         SupervisingDepartment = "supervising_department",
         /// The source's own number for the record; with the source it identifies it for ever.
         ExternalId = "external_id",
+        /// 电话; an organisation's is its 值班电话.
         Phone = "phone",
         Organization = "organization",
         /// 职责
@@ -101,7 +102,7 @@ impl Kind {
         match self {
             Self::District | Self::Subdistricts | Self::Communities => &[F::Code, F::Name],
             Self::Grids => &[F::Code, F::Name, F::SupervisingDepartment],
-            Self::Organizations => &[F::Code, F::Name, F::OrgKind, F::CreditCode],
+            Self::Organizations => &[F::Code, F::Name, F::OrgKind, F::CreditCode, F::Phone],
             Self::People => &[F::ExternalId, F::Name, F::Phone, F::Organization, F::Duty, F::Area],
             Self::Categories => &[F::Code, F::Name, F::NameEn, F::Enabled],
             Self::Damages => &[F::Code, F::Name, F::Urgency, F::SecureLimit, F::Target, F::RepairLimit],

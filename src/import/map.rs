@@ -14,6 +14,7 @@ use crate::crs::CrsService;
 use crate::domain::grid::DutyKind;
 use crate::domain::id::{CodeError, GridCode};
 use crate::domain::organization::OrgKind;
+use crate::domain::phone::Phone;
 use crate::domain::said::{Said, say};
 
 /// Characters that a name or an external id may have.
@@ -99,6 +100,11 @@ impl<'a> Reading<'a> {
     pub(super) fn need_text(&mut self, field: Field) -> Option<String> {
         let text = self.need(field);
         self.text(field, text)
+    }
+
+    fn phone(&mut self) -> Option<Phone> {
+        let phone = self.raw(Field::Phone).map(Phone::new).transpose();
+        phone.map_err(|detail| self.fault(FindingCode::ValueInvalid, Field::Phone, detail)).ok().flatten()
     }
 
     /// A code; `text` is what [`Self::raw`] or [`Self::need`] gave.
@@ -193,14 +199,14 @@ fn organization(reading: &mut Reading<'_>) -> Option<Draft> {
         );
         reading.fault(FindingCode::ValueInvalid, Field::CreditCode, detail);
     }
-    Some(Draft::Organization(OrganizationDraft { code: code?, name: name?, kind: kind?, credit_code }))
+    let phone = reading.phone();
+    Some(Draft::Organization(OrganizationDraft { code: code?, name: name?, kind: kind?, credit_code, phone }))
 }
 
 fn person(reading: &mut Reading<'_>) -> Option<Draft> {
     let external_id = reading.need_text(Field::ExternalId);
     let name = reading.need_text(Field::Name);
-    let phone = reading.raw(Field::Phone);
-    let phone = reading.text(Field::Phone, phone);
+    let phone = reading.phone();
     let organization = reading.raw(Field::Organization);
     let organization = reading.code(Field::Organization, organization);
     let word = reading.need(Field::Duty);

@@ -15,6 +15,7 @@ use crate::domain::grid::District;
 use crate::domain::id::DistrictCode;
 use crate::domain::organization::Organization;
 use crate::domain::partition::lost;
+use crate::domain::phone::Phone;
 use crate::domain::said::say;
 use crate::domain::seams::seams;
 use crate::service::Guli;
@@ -227,6 +228,7 @@ fn organization(draft: &Draft) -> Option<Organization> {
         name: draft.name.clone(),
         kind: draft.kind,
         credit_code: draft.credit_code.clone(),
+        phone: draft.phone.clone().map(Phone::into_string),
         version: 1,
     })
 }
@@ -236,7 +238,7 @@ fn duty(draft: &Draft) -> Option<DutyRow> {
     Some(DutyRow {
         external_id: draft.external_id.clone(),
         name: draft.name.clone(),
-        phone: draft.phone.clone(),
+        phone: draft.phone.clone().map(Phone::into_string),
         organization: draft.organization.clone(),
         duty: draft.duty,
         area: draft.area.number(),

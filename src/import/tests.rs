@@ -37,6 +37,19 @@ fn organizations_and_people_are_read() {
     let found = read(Kind::Organizations, organizations);
     assert!(found[0].draft.is_some() && found[1].draft.is_some(), "{found:?}");
     assert_eq!(codes(&found), ["3:4 value_invalid", "3:4 value_invalid"]);
+    let phones =
+        "code,name,kind,phone\n370203-WAT01,水务,utility,0532-00000101\n370203-X,x,utility,\n370203-Y,y,utility,无\n";
+    let found = read(Kind::Organizations, phones);
+    let phone = |row: &Row| match &row.draft {
+        Some(Draft::Organization(draft)) => draft.phone.as_ref().map(|phone| phone.as_str().to_owned()),
+        _ => None,
+    };
+    assert_eq!((phone(&found[0]).as_deref(), phone(&found[1])), (Some("0532-00000101"), None));
+    assert_eq!((found[1].draft.is_some(), found[2].draft.is_some()), (true, false));
+    assert_eq!(codes(&found), ["3:4 value_invalid"]);
+    assert_eq!(found[2].findings[0].column.as_deref(), Some("phone"));
+    let people = "external_id,name,duty,area,phone\np1,张三,grid_leader,37020303300205,无\n";
+    assert_eq!(codes(&read(Kind::People, people)), ["1:2 value_invalid"]);
     let people = "external_id,name,duty,area,phone\np1,张三,grid_leader,37020303300205,000\np1,张三,patrol,370203033002,\n\
         p2,李四,boss,370203033,\np3,王五,police,3702030,\n";
     let found = read(Kind::People, people);

@@ -35,7 +35,7 @@ fn area(parts: &[(Ring, Vec<Ring>)]) -> MultiPolygon<f64> {
 
 fn org(code: &str, name: &str) -> Organization {
     let (code, name) = (code.parse().unwrap(), name.to_owned());
-    Organization { code, name, kind: OrgKind::Utility, credit_code: None, version: 1 }
+    Organization { code, name, kind: OrgKind::Utility, credit_code: None, phone: None, version: 1 }
 }
 
 fn snapshot(code: &str, outline: MultiPolygon<f64>, grids: Vec<(&str, MultiPolygon<f64>)>) -> DistrictSnapshot {

@@ -7,7 +7,7 @@ use sqlx::QueryBuilder;
 use super::insert::Insert;
 use super::{Conn, Result, corrupt, each, wkb};
 use crate::domain::grid::{Community, District, Grid, Subdistrict};
-use crate::domain::id::{CommunityCode, DistrictCode, GridCode, SubdistrictCode};
+use crate::domain::id::{CommunityCode, DistrictCode, GridCode, OrgCode, SubdistrictCode};
 
 /// A sub-district, community or grid as stored: the number of digits says which.
 #[derive(Debug, Clone, PartialEq)]
@@ -285,6 +285,19 @@ pub async fn states(conn: &mut Conn<'_>, district: DistrictCode, code: u64) -> R
     let rows: Vec<StateRow> = each!(conn, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(district.as_i64()).bind(code.cast_signed()).fetch_all(c).await?);
     rows.into_iter().map(StateRow::read).collect()
+}
+
+/// The departments that supervise grids of a district, known or not: of how many, and the first of them.
+pub async fn supervising(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Vec<(OrgCode, i64, u64)>> {
+    const SQL: &str = "SELECT supervising_department, count(*), min(code) FROM area \
+        WHERE district = $1 AND code >= 100000000000000 AND supervising_department IS NOT NULL \
+        GROUP BY supervising_department ORDER BY supervising_department";
+    let rows: Vec<(String, i64, i64)> =
+        each!(conn, c => sqlx::query_as(SQL).bind(district.as_i64()).fetch_all(c).await?);
+    let read = |(unit, grids, first): (String, i64, i64)| {
+        Ok((unit.parse().map_err(|e| corrupt("a department", e))?, grids, first.unsigned_abs()))
+    };
+    rows.into_iter().map(read).collect()
 }
 
 /// The codes of the areas that an event changed: made, remade or removed.

@@ -15,6 +15,7 @@ struct Row {
     name: String,
     kind: String,
     credit_code: Option<String>,
+    phone: Option<String>,
     version: i64,
 }
 
@@ -25,6 +26,7 @@ impl Row {
             kind: OrgKind::parse(&self.kind).ok_or_else(|| corrupt("a kind", &self.kind))?,
             name: self.name,
             credit_code: self.credit_code,
+            phone: self.phone,
             version: self.version,
         })
     }
@@ -47,7 +49,7 @@ struct StateRow {
     seq_to: Option<i64>,
 }
 
-const COLUMNS: &str = "code, name, kind, credit_code, version";
+const COLUMNS: &str = "code, name, kind, credit_code, phone, version";
 
 /// Organisations by code, after `after`.
 pub async fn list(conn: &mut Conn<'_>, after: &str, limit: i64) -> Result<Vec<Organization>> {
@@ -150,6 +152,33 @@ pub async fn states(conn: &mut Conn<'_>, code: &OrgCode) -> Result<Vec<Organizat
         .collect()
 }
 
+pub(super) const CALLABLE: &str = "SELECT code, CAST(CASE WHEN phone IS NOT NULL OR EXISTS (SELECT 1 FROM person \
+                        WHERE person.organization = organization.code) THEN 1 ELSE 0 END AS BIGINT) \
+                        FROM organization WHERE code IN (";
+
+/// Those of these organisations that are there, and whether anybody can be called at them: they have a telephone, or
+/// somebody belongs to them, in whatever district.
+pub async fn callable<'a>(
+    conn: &mut Conn<'_>,
+    codes: impl IntoIterator<Item = &'a OrgCode>,
+) -> Result<HashMap<OrgCode, bool>> {
+    let codes: Vec<&OrgCode> = codes.into_iter().collect();
+    let mut found = HashMap::with_capacity(codes.len());
+    for chunk in codes.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<(String, i64)> = each!(&mut *conn, c => {
+            let mut sql = QueryBuilder::<Db>::new(CALLABLE);
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|code| { list.push_bind(code.as_str()); });
+            sql.push(")");
+            sql.build_query_as().fetch_all(c).await?
+        });
+        for (code, is_callable) in rows {
+            found.insert(code.parse().map_err(|e| corrupt("an organization", e))?, is_callable > 0);
+        }
+    }
+    Ok(found)
+}
+
 /// Puts what these organisations are into the past, until the event `seq`.
 async fn supersede<'a>(
     conn: &mut Conn<'_>,
@@ -201,11 +230,13 @@ pub async fn put(conn: &mut Conn<'_>, seq: i64, organizations: &[Organization]) 
                     .push_bind(organization.name.as_str())
                     .push_bind(organization.kind.as_str())
                     .push_bind(organization.credit_code.as_deref())
+                    .push_bind(organization.phone.as_deref())
                     .push_bind(versions.get(organization.code.as_str()).copied().unwrap_or(1))
                     .push_bind(seq);
             });
             sql.push(" ON CONFLICT (code) DO UPDATE SET name = excluded.name, kind = excluded.kind, \
-                      credit_code = excluded.credit_code, version = excluded.version, seq_from = excluded.seq_from");
+                      credit_code = excluded.credit_code, phone = excluded.phone, version = excluded.version, \
+                      seq_from = excluded.seq_from");
             sql.build().execute(c).await.map(drop)?;
         });
     }
@@ -254,7 +285,7 @@ impl Ties {
 pub async fn as_delivered(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Vec<Organization>> {
     let [own, _, _] = ranges(district);
     let sql = format!(
-        "SELECT state.code, name, state.kind, credit_code, version FROM \
+        "SELECT state.code, name, state.kind, credit_code, phone, version FROM \
          (SELECT {COLUMNS}, seq_from FROM organization WHERE code >= $2 AND code < $3 UNION ALL \
          SELECT {COLUMNS}, seq_from FROM organization_version WHERE code >= $2 AND code < $3) AS state \
          JOIN delivered ON delivered.record = state.code AND delivered.stands = state.seq_from \

@@ -381,7 +381,8 @@ mod tests {
         let mut reader = store.read().await.unwrap();
         let Conn::Sqlite(conn) = reader.conn() else { panic!("another database") };
         let of_district = format!("SELECT {COLUMNS} FROM person WHERE district = $1 ORDER BY id");
-        for sql in [IDLE.to_owned(), of_district, format!("{BUSY}$1)")] {
+        let callable = format!("{}$1)", crate::store::organizations::CALLABLE);
+        for sql in [IDLE.to_owned(), of_district, format!("{BUSY}$1)"), callable] {
             let plan = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
             let steps: Vec<(i64, i64, i64, String)> =
                 sqlx::query_as(plan).bind(370_203).fetch_all(&mut *conn).await.unwrap();

@@ -79,10 +79,11 @@ pub const TABLES: &[Table] = tables! {
     }
     organization by (code) {
         code: text, name: text, kind: text, credit_code: maybe_text, version: integer, seq_from: integer,
+        phone: maybe_text,
     }
     organization_version by (code, version) {
         code: text, name: text, kind: text, credit_code: maybe_text, version: integer, seq_from: integer,
-        seq_to: integer,
+        seq_to: integer, phone: maybe_text,
     }
     area by (district, code) {
         district: integer, code: integer, name: text, supervising_department: maybe_text, outline: bytes,

@@ -140,10 +140,12 @@ test('by keys, phone: a planner goes through the list, mends nothing and accepts
     await page.keyboard.press('Enter');
     await rows(page).first().waitFor();
     await accessible(page);
-    const before = await rows(page).count();
+    const { counts } = await findings('state=open&severity=warning');
+    const before = Object.values(counts).reduce((sum, count) => sum + count, 0);
     await tabTo(page, '.severities button.is-warning');
     await page.keyboard.press('Space');
     await page.locator('.severities [aria-pressed=true]').waitFor();
+    await listed(page, before);
     await tabTo(page, '.findings > li > button');
     await page.keyboard.press('Tab');
     const id = await page.evaluate(() => document.activeElement.closest('li').dataset.finding);

@@ -13,13 +13,15 @@ use crate::support::{Done, Home, TEMPLATE, shibei};
 
 type Found = BTreeSet<(String, u64, String)>;
 
-/// The answer key of the demo district: what its departments' files have wrong.
+/// The answer key of the demo district: what its departments' files have wrong that an import reports.
 fn planted() -> Found {
     let key: Value = serde_json::from_slice(&fs::read(shibei().join("imperfections.json")).unwrap()).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     key.as_array()
         .unwrap()
         .iter()
+        // Of a unit only the quality check tells that nobody reaches it.
+        .filter(|f| f["code"] != "unit_unreachable")
         .map(|f| (text(&f["profile"]), f["row"].as_u64().unwrap(), text(&f["code"])))
         .collect()
 }

@@ -10,8 +10,8 @@ fn whoever_reads_no_further_ends_a_command_quietly() {
     let home = Home::with_district();
     let code = "3702030101001370";
     for arguments in [
-        &["doctor"][..],
-        &["doctor", "--json"],
+        &["doctor", "--rule", "near-duplicate"][..],
+        &["doctor", "--rule", "near-duplicate", "--json"],
         &["history", code],
         &["history", code, "--json"],
         &["resolve", "120.33641", "36.11537"],

@@ -138,6 +138,32 @@ async fn what_one_server_commits_the_others_show() {
         };
         until("every server shows it", shown).await;
     }
+    // Whether anybody can be called at a unit, by its telephone or as one of its people: a check elsewhere knows.
+    let found = async |unreachable: bool| {
+        for server in &servers {
+            let client = server.with("demo-admin");
+            let is_so = async || {
+                let found = client.get("/v1/quality?rule=unit-unreachable").await.expect(200)["items"].to_string();
+                found.contains("370203-WAT01") == unreachable
+            };
+            until("every server finds the unit as it is", is_so).await;
+        }
+    };
+    found(false).await;
+    let unit = async |phone: Value| {
+        let path = "/v1/organizations/370203-WAT01";
+        admin.patch(path, &[("If-Match", "*")], &json!({ "phone": phone })).await.expect(200);
+    };
+    unit(Value::Null).await;
+    found(true).await;
+    let person = json!({"name": "王示范", "organization": "370203-WAT01"});
+    let person = admin.post("/v1/people", &[], &person).await.expect(201)["code"].as_str().unwrap().to_owned();
+    found(false).await;
+    let left = admin.delete(&format!("/v1/people/{person}"), &[("If-Match", "*")]).await;
+    assert_eq!(left.status, 204);
+    found(true).await;
+    unit(json!("0532-00000107")).await;
+    found(false).await;
     remembers_what_is_stored(&home, &postgres.address(), &servers.each_ref()).await;
     let feeds = [feed(&servers[0]).await, feed(&servers[1]).await];
     assert_eq!(feeds[0], feeds[1]);

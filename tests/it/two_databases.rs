@@ -488,11 +488,15 @@ async fn units_and_people(story: &mut Story) {
     let unit = "/v1/organizations/370203-U0001";
     let section = "370203026-K01";
     for (method, path, body) in [
-        (Method::POST, "/v1/organizations?reason=new".to_owned(), json!({"name": "Gas Company", "kind": "utility"})),
+        (
+            Method::POST,
+            "/v1/organizations?reason=new".to_owned(),
+            json!({"name": "Gas Company", "kind": "utility", "phone": "0532-00000301"}),
+        ),
         (
             Method::PATCH,
             format!("{unit}?reason=renamed"),
-            json!({"name": "Gas Works", "credit_code": "9137020016357624XB"}),
+            json!({"name": "Gas Works", "credit_code": "9137020016357624XB", "phone": "0532-00000302"}),
         ),
         (Method::PUT, unit.to_owned(), json!({"name": "Gas Works", "kind": "department"})),
         (Method::GET, format!("{unit}/history"), Value::Null),

@@ -79,6 +79,39 @@ async fn an_organization_keeps_its_new_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_duty_telephone_is_delivered_and_kept_as_it_was_corrected() {
+    let town = Town::open().await;
+    let send = async |phone: &str| {
+        let file = format!("code,name,kind,phone\n370203-GAS01,燃气公司,utility,{phone}\n");
+        town.send_file("?kind=organizations", "units.csv", &file).await
+    };
+    let path = "/v1/organizations/370203-GAS01";
+    let phone = async || town.read(path).await["phone"].clone();
+    let report = send("无").await;
+    assert_eq!(findings(&report), [("value_invalid".to_owned(), "phone".to_owned())], "{report}");
+    assert_eq!(counts(&send("0532-00000101").await), [1, 0, 0]);
+    assert_eq!(counts(&send("0532-00000101").await), [0, 0, 1]);
+    // A file without the column says nothing of it.
+    let units = units(&["370203-GAS01,燃气公司,utility,"]);
+    assert_eq!(counts(&town.send_file("?kind=organizations", "units.csv", &units).await), [0, 0, 1]);
+    assert_eq!(phone().await, "0532-00000101");
+    town.patch(path, json!({"phone": "0532-00000102"})).await;
+    assert_eq!(counts(&send("0532-00000101").await), [0, 0, 1]);
+    assert_eq!(phone().await, "0532-00000102");
+    let report = send("0532-00000103").await;
+    assert_eq!(findings(&report), [("overwrites_correction".to_owned(), "phone".to_owned())], "{report}");
+    assert_eq!((counts(&report), phone().await), ([0, 1, 0], json!("0532-00000103")));
+    // Taken back, the correction is there again, and the file before it changes nothing.
+    let import = report["id"].as_str().unwrap();
+    let undone = town.post(&format!("/v1/imports/{import}/undo")).key(ADMIN).send("").await;
+    assert_eq!((undone.status.as_u16(), phone().await), (200, json!("0532-00000102")), "{}", undone.body);
+    assert_eq!(counts(&send("0532-00000101").await), [0, 0, 1]);
+    // An empty cell says that there is none.
+    let report = send("").await;
+    assert_eq!((counts(&report), phone().await), ([0, 1, 0], Value::Null), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_there_before_its_first_delivery_is_remembered_too() {
     let town = Town::open().await;
     let file = units(&["370203-WAT01,自来水公司,utility,", "370203-DRA01,排水集团,utility,"]);
@@ -214,13 +247,13 @@ async fn a_person_keeps_a_corrected_name_and_the_duties_of_today() {
 async fn a_duty_that_was_taken_away_stays_so_though_a_file_in_between_does_not_name_it() {
     let town = Town::open().await;
     let send = async |file: &str| town.send_file("?kind=people&source=370203005-K01", "people.csv", file).await;
-    let both = person("1", "张三", "1", &[("patrol", WEST), ("patrol", EAST)]);
+    let both = person("1", "张三", "19900000001", &[("patrol", WEST), ("patrol", EAST)]);
     send(&both).await;
-    send(&person("1", "张三", "2", &[("patrol", EAST)])).await;
+    send(&person("1", "张三", "19900000002", &[("patrol", EAST)])).await;
     let listed = town.read(&format!("/v1/people?grid={EAST}&limit=100")).await;
     let path = format!("/v1/people/{}", listed["items"][0]["code"].as_str().unwrap());
     town.patch(&path, json!({"duties": [{"kind": "patrol", "area": EAST}]})).await;
-    let report = send(&both.replace(",1,", ",2,")).await;
+    let report = send(&both.replace("19900000001", "19900000002")).await;
     assert_eq!((counts(&report), findings(&report)), ([0, 0, 2], vec![]), "{report}");
     assert_eq!(town.read(&path).await["duties"].as_array().unwrap().len(), 1);
 }

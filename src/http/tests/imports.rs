@@ -348,10 +348,10 @@ async fn an_import_of_people_is_taken_back_but_for_names() {
 #[tokio::test(flavor = "multi_thread")]
 async fn people_of_an_undone_import_come_again_with_their_duties() {
     let town = Town::open().await;
-    let first = person("1", "张三", "1", &[("patrol", WEST)]);
+    let first = person("1", "张三", "19900000001", &[("patrol", WEST)]);
     town.send_file(PEOPLE, "people.csv", &first).await;
-    let second = person("1", "张三", "1", &[("patrol", WEST), ("patrol", EAST)])
-        + "2,李四,2,370203005-K01,patrol,370203005001\n";
+    let second = person("1", "张三", "19900000001", &[("patrol", WEST), ("patrol", EAST)])
+        + "2,李四,19900000002,370203005-K01,patrol,370203005001\n";
     let report = town.send_file(PEOPLE, "people.csv", &second).await;
     assert_eq!(counts(&report), [2, 0, 1], "{report}");
     assert_eq!(town.undo(&report).await.status, 200);

@@ -294,6 +294,11 @@ async fn ground_people_and_units_that_do_not_fit_are_found() {
         ("person-without-area", &lost),
     ]);
     assert_eq!(town.wrong("").await, all);
+    let stranger = town.only("unit-unreachable").await["detail"].to_string();
+    assert!(
+        stranger.contains("1 covers name it (3702030108000002 first), and the registry does not know it"),
+        "{stranger}"
+    );
     let overlap = town.only("grids-overlap").await;
     assert_eq!(overlap["subjects"][1]["code"], EAST);
     assert_eq!(overlap["geometry"]["type"], "MultiPolygon");
@@ -321,6 +326,76 @@ async fn ground_people_and_units_that_do_not_fit_are_found() {
     // Who may not read people learns of none of them, nor that there are any.
     let crew = town.get("/v1/quality").key("demo-crew").get().await.body;
     assert_eq!((crew["items"].as_array().unwrap().len(), &crew["counts"]["person-without-area"]), (6, &json!(0)));
+}
+
+#[tokio::test]
+async fn a_unit_at_which_nobody_can_be_called_is_found_until_somebody_can() {
+    const RULE: &str = "?rule=unit-unreachable";
+    let town = Town::with_neighbour().await;
+    let patch = async |code: &str, phone: Value| {
+        let path = format!("/v1/organizations/{code}");
+        town.patch(&path, json!({ "phone": phone })).await;
+    };
+    let found = |codes: &[&str]| -> Vec<(String, String)> {
+        codes.iter().map(|code| ("unit-unreachable".to_owned(), (*code).to_owned())).collect()
+    };
+    // One that nothing names may be as silent as it likes.
+    patch("370203-WAT01", Value::Null).await;
+    assert_eq!(town.wrong(RULE).await, []);
+    patch("370203-DRA01", Value::Null).await;
+    assert_eq!(town.wrong(RULE).await, found(&["370203-DRA01"]));
+    let finding = town.only("unit-unreachable").await;
+    let detail = finding["detail"].as_str().unwrap();
+    assert!(detail.starts_with("3 covers name it (") && detail.contains("nobody can be called"), "{detail}");
+    assert_eq!((&finding["severity"], &finding["mend"]), (&json!("error"), &Value::Null));
+    assert_eq!(finding["geometry"]["type"], "Point");
+    let uri = format!("/v1/quality/{}", finding["id"].as_str().unwrap());
+    let chinese = town.get(&uri).key(ADMIN).header("accept-language", "zh-CN").get().await.body;
+    assert!(chinese["detail"].as_str().unwrap().contains("值班电话"), "{chinese}");
+    patch("370203-DRA01", json!("0532-00000101")).await;
+    assert_eq!(town.wrong(RULE).await, []);
+    let mended = town.get(&uri).key(ADMIN).get().await.body;
+    let change = &mended["mended"]["change"];
+    assert_eq!(
+        (&change["kind"], &change["code"]),
+        (&json!("organization.updated"), &json!("370203-DRA01")),
+        "{mended}"
+    );
+    // Somebody of it can be called too, whatever they stand for, and wherever: their changes are in another feed.
+    patch("370203-DRA01", Value::Null).await;
+    assert_eq!(town.wrong(RULE).await, found(&["370203-DRA01"]));
+    let here = json!({"name": "李", "organization": "370203-DRA01"});
+    let there =
+        json!({"name": "王", "organization": "370203-DRA01", "duties": [{"kind": "patrol", "area": "370213001"}]});
+    for person in [here, there] {
+        let made = town.post("/v1/people").key(ADMIN).json(person.clone()).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        assert_eq!(town.wrong(RULE).await, [], "{person}");
+        town.delete(made.header("location")).await;
+        assert_eq!(town.wrong(RULE).await, found(&["370203-DRA01"]), "{person}");
+    }
+    patch("370203-DRA01", json!("0532-00000101")).await;
+    // A section that supervises grids is named by them, in both districts.
+    patch("370203005-K01", Value::Null).await;
+    assert_eq!(town.wrong(RULE).await, found(&["370203005-K01", "370203005-K01"]));
+    let listed = town.get("/v1/quality?rule=unit-unreachable&district=370203").key(ADMIN).get().await.body;
+    let detail = listed["items"][0]["detail"].as_str().unwrap();
+    assert!(detail.starts_with(&format!("it supervises 2 grids ({WEST} first), and nobody")), "{detail}");
+    assert_eq!(listed["items"][0]["geometry"]["type"], "Point");
+    let person = json!({"name": "李", "organization": "370203005-K01"});
+    assert_eq!(town.post("/v1/people").key(ADMIN).json(person).await.status, 201);
+    assert_eq!(town.wrong(RULE).await, []);
+}
+
+#[tokio::test]
+async fn a_department_that_the_registry_does_not_know_is_found_by_its_grids() {
+    let town = Town::open().await;
+    town.sql(format!("UPDATE area SET supervising_department = '370203-NONE' WHERE code = {EAST}")).await;
+    let town = town.reopened().await;
+    let finding = town.only("unit-unreachable").await;
+    assert_eq!(finding["subjects"][0]["code"], "370203-NONE");
+    let detail = finding["detail"].as_str().unwrap();
+    assert!(detail.contains("it supervises 1 grids") && detail.contains("the registry does not know it"), "{detail}");
 }
 
 #[tokio::test]

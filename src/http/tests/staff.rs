@@ -99,6 +99,9 @@ async fn a_bad_edit_of_a_person_changes_nothing() {
         ("PATCH", LEADER, ADMIN, "*", json!({"version": 3}), (422, "invalid", "/version")),
         ("POST", "/v1/people", ADMIN, "", with("code", json!("x")), (422, "invalid", "/code")),
         ("POST", "/v1/people", ADMIN, "", with("phone", json!("1".repeat(33))), (422, "invalid", "/phone")),
+        ("POST", "/v1/people", ADMIN, "", with("phone", json!("abc")), (422, "invalid", "/phone")),
+        ("POST", "/v1/people", ADMIN, "", with("phone", json!("*******1234")), (422, "invalid", "/phone")),
+        ("PATCH", LEADER, ADMIN, "*", json!({"name": "王", "phone": "12"}), (422, "invalid", "/phone")),
         (
             "POST",
             "/v1/people",

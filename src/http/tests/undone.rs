@@ -143,7 +143,7 @@ async fn the_corrected_name_of_an_organization_outlives_an_undone_import() {
 async fn the_corrected_unit_of_a_person_outlives_an_undone_import() {
     let town = Town::open().await;
     let send = async |file: &str| town.send_file("?kind=people&source=370203005-K01", "people.csv", file).await;
-    let first = person("1", "张三", "1", &[("patrol", EAST)]);
+    let first = person("1", "张三", "19900000001", &[("patrol", EAST)]);
     send(&first).await;
     let listed = town.read(&format!("/v1/people?grid={EAST}&limit=100")).await;
     let path = format!("/v1/people/{}", listed["items"][0]["code"].as_str().unwrap());
@@ -163,11 +163,11 @@ async fn the_corrected_unit_of_a_person_outlives_an_undone_import() {
 async fn people_whom_an_undone_import_revived_stay_removed() {
     let town = Town::open().await;
     let send = async |file: &str| town.send_file("?kind=people&source=370203005-K01", "people.csv", file).await;
-    let first = person("1", "张三", "1", &[("patrol", EAST)]);
+    let first = person("1", "张三", "19900000001", &[("patrol", EAST)]);
     send(&first).await;
     let listed = town.read(&format!("/v1/people?grid={EAST}&limit=100")).await;
     town.delete(&format!("/v1/people/{}", listed["items"][0]["code"].as_str().unwrap())).await;
-    let report = send(&person("1", "张三", "1", &[("patrol", WEST)])).await;
+    let report = send(&person("1", "张三", "19900000001", &[("patrol", WEST)])).await;
     assert_eq!(counts(&report), [1, 0, 0], "{report}");
     town.taken_back(&report).await;
     let report = send(&first).await;

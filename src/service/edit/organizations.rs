@@ -7,6 +7,7 @@ use super::{Asking, Begun, Change, Open, check};
 use crate::domain::actor::{self, Action, Resource};
 use crate::domain::id::{DistrictCode, OrgCode};
 use crate::domain::organization::Organization;
+use crate::domain::phone::Phone;
 use crate::domain::said::{Said, english, say};
 use crate::service::command::{Answer, Precondition, Render, Rendered};
 use crate::service::error::{Result, ServiceError};
@@ -50,13 +51,14 @@ pub struct Draft {
     pub name: String,
     pub kind: crate::domain::organization::OrgKind,
     pub credit_code: Option<String>,
+    pub phone: Option<Phone>,
 }
 
 impl Draft {
     /// The organisation with this code and version.
     pub fn of(self, code: OrgCode, version: i64) -> Organization {
-        let Self { name, kind, credit_code } = self;
-        Organization { code, name, kind, credit_code, version }
+        let Self { name, kind, credit_code, phone } = self;
+        Organization { code, name, kind, credit_code, phone: phone.map(Phone::into_string), version }
     }
 }
 

@@ -8,6 +8,7 @@ use super::{Asking, Begun, Change, Open, areas, check, hold};
 use crate::domain::actor::{self, Action, Privacy, Resource};
 use crate::domain::grid::{Duty, DutyKind};
 use crate::domain::id::{DistrictCode, OrgCode, PersonId};
+use crate::domain::phone::Phone;
 use crate::domain::said::say;
 use crate::index::DistrictIndex;
 use crate::service::command::{Answer, Precondition, Render, Rendered};
@@ -245,7 +246,7 @@ async fn decide(
 ) -> StoreResult<Result<Plan>> {
     match edit {
         PersonEdit::Create { draft, .. } => {
-            if let Err(refused) = sound(context, conn, district, &draft).await? {
+            if let Err(refused) = sound(context, conn, district, None, &draft).await? {
                 return Ok(Err(refused));
             }
             let id = PersonId(context.clock.uuid());
@@ -268,7 +269,7 @@ async fn decide(
                 Ok(after) => unmasked(asking, &before.contact, after),
                 Err(refused) => return Ok(Err(refused)),
             };
-            if let Err(refused) = sound(context, conn, district, &after).await? {
+            if let Err(refused) = sound(context, conn, district, Some(&before), &after).await? {
                 return Ok(Err(refused));
             }
             let person = Person { organization: after.organization.clone(), ..person };
@@ -312,7 +313,7 @@ async fn undo(
     };
     let organization = before.organization.clone();
     let after = Draft { organization: organization.clone(), duties: before.duties(), ..present.clone() };
-    if let Err(refused) = sound(context, conn, district, &after).await? {
+    if let Err(refused) = sound(context, conn, district, Some(&present), &after).await? {
         return Ok(Err(refused));
     }
     let person = Person { organization, ..person };
@@ -376,11 +377,12 @@ async fn present(
     Ok(Ok((person, draft)))
 }
 
-/// Asks the registry about a draft.
+/// Asks the registry about a draft; `before` is the person as they are.
 async fn sound(
     context: &Context,
     conn: &mut Conn<'_>,
     district: DistrictCode,
+    before: Option<&Draft>,
     draft: &Draft,
 ) -> StoreResult<Result<()>> {
     let mut faults = Vec::new();
@@ -413,6 +415,12 @@ async fn sound(
             );
             faults.push(Fault::pointer(pointer, detail));
         }
+    }
+    // One that was there before stays, however it is written; a masked one was refused just now.
+    let phone = draft.contact.phone.as_ref().filter(|phone| !phone.contains('*'));
+    let is_new = before.is_none_or(|before| before.contact.phone != draft.contact.phone);
+    if let Some(Err(detail)) = phone.filter(|_| is_new).map(Phone::new) {
+        faults.push(Fault::pointer("/phone", detail));
     }
     Ok(if faults.is_empty() { Ok(()) } else { Err(ServiceError::Invalid(faults)) })
 }

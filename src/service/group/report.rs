@@ -132,7 +132,7 @@ impl Group {
 fn reporter_record(reporter: &Reporter) -> serde_json::Value {
     json!({
         "name": reporter.name.as_ref().map(crate::domain::text::Text::as_str),
-        "phone": reporter.phone.as_ref().map(crate::domain::text::Text::as_str),
+        "phone": reporter.phone.as_ref().map(crate::domain::phone::Phone::as_str),
         "language": reporter.language.as_ref().map(crate::domain::text::Text::as_str),
     })
 }

@@ -142,6 +142,7 @@ impl Record for Organization {
             ("name", Some(self.name.clone())),
             ("kind", Some(self.kind.as_str().to_owned())),
             ("credit_code", self.credit_code.clone()),
+            ("phone", self.phone.clone()),
         ])
     }
 
@@ -150,7 +151,8 @@ impl Record for Organization {
             match *column {
                 "name" => self.name.clone_from(&from.name),
                 "kind" => self.kind = from.kind,
-                _ => self.credit_code.clone_from(&from.credit_code),
+                "credit_code" => self.credit_code.clone_from(&from.credit_code),
+                _ => self.phone.clone_from(&from.phone),
             }
         }
         Self { version: self.version + 1, ..self }

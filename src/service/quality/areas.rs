@@ -36,6 +36,10 @@ struct GridOutline {
 }
 
 impl GridOutline {
+    fn place(&self) -> Option<Place> {
+        Position::new(self.label.0, self.label.1).ok().map(Place::At)
+    }
+
     /// The grid with another outline, as the edit that mends.
     fn redrawn(&self, outline: MultiPolygon<f64>) -> Option<Mend> {
         let info = self.info.as_ref()?;
@@ -136,6 +140,13 @@ impl Outlines {
     }
 }
 
+impl Outlines {
+    /// Where a grid is.
+    pub(super) fn place_of(&self, code: u64) -> Option<Place> {
+        self.grids.iter().find(|grid| grid.code == code)?.place()
+    }
+}
+
 /// Whether each grid has a leader, and each person an area. `idle`: people without any duty, with their units.
 pub(super) fn check_people(
     district: DistrictCode,
@@ -150,9 +161,8 @@ pub(super) fn check_people(
         if led.contains(&*grid.code.to_string()) {
             continue;
         }
-        let place = Position::new(grid.label.0, grid.label.1).ok().map(Place::At);
         let detail = say!("no grid leader (网格长) stands for it", "没有网格长负责");
-        found.push(Finding::new(Rule::GridWithoutLeader, vec![Subject::Grid(grid.code)], place, detail));
+        found.push(Finding::new(Rule::GridWithoutLeader, vec![Subject::Grid(grid.code)], grid.place(), detail));
     }
     let mut lost: BTreeMap<String, &str> = BTreeMap::new();
     let mut placed: HashMap<PersonId, bool> = HashMap::new();

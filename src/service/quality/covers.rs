@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::runs::Runs;
+use super::units::Named;
 use super::{Finding, Mend, Place, Subject, about, owner, unit};
 use crate::domain::catalog::{CategoryCode, OWNERLESS};
 use crate::domain::id::{CoverCode, DistrictCode, OrgCode};
@@ -24,6 +25,8 @@ pub(super) struct Covers {
     pub(super) findings: Vec<Finding>,
     /// Covers that are probably one, if they are from two sources.
     pub(super) near: Vec<Pair>,
+    /// The units that covers name, known or not.
+    pub(super) units: Named,
 }
 
 /// Two covers of a category within [`NEAR_M`].
@@ -75,8 +78,6 @@ struct Tally {
 struct Look {
     covers: Covers,
     owned: BTreeMap<OrgCode, BTreeMap<CategoryCode, Tally>>,
-    /// How many covers name a unit that the registry does not know, and one of them.
-    strangers: BTreeMap<OrgCode, (u32, CoverCode)>,
     runs: Runs,
 }
 
@@ -118,8 +119,8 @@ impl Look {
         }
         // Of both together only once.
         let responsible = cover.responsible_unit.iter().filter(|unit| owner(cover) != Some(&unit.code));
-        for stranger in cover.owner.iter().chain(responsible).filter(|unit| unit.version == 0) {
-            self.strangers.entry(stranger.code.clone()).or_insert((0, cover.code)).0 += 1;
+        for unit in cover.owner.iter().chain(responsible) {
+            self.covers.units.by_cover(&unit.code, cover.code);
         }
         if let (Some(needed), Some(class)) = (class_needed(category, &cover.spec), cover.spec.load_class) {
             let (class, needed) = (class.as_str(), needed.as_str());
@@ -173,16 +174,6 @@ impl Look {
                     self.covers.findings.push(about(Rule::CategoryContradictsOwner, &cover, detail).mended_by(mend));
                 }
             }
-        }
-        for (code, (count, example)) in self.strangers {
-            let place = index.cover(example).map(|cover| Place::At(cover.position));
-            let detail = say!(
-                "{count} covers name it, {example} first, and the registry does not know it",
-                "{count} 个井盖写着它（如 {example}），登记库里却没有"
-            );
-            let subjects = vec![Subject::Organization(code.clone())];
-            let finding = Finding::new(Rule::UnitUnreachable, subjects, place, detail);
-            self.covers.findings.push(finding.of_units([Some(&code)]));
         }
         self.covers
     }

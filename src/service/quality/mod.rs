@@ -8,12 +8,15 @@ mod covers;
 mod life;
 mod may;
 mod runs;
+mod units;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use self::covers::Covers;
+use self::units::{Callable, Named};
 use super::error::{Result, ServiceError};
 use super::{Guli, keys};
 use crate::domain::actor::{self, Action, Actor, Resource};
@@ -25,7 +28,7 @@ use crate::domain::said::{Said, say};
 use crate::index::{CoverView, NamesStamp};
 use crate::store::events::Event;
 use crate::store::quality::Ruling;
-use crate::store::{self, people};
+use crate::store::{self, organizations, people};
 
 /// The edit that would mend it.
 #[derive(Debug, Clone, PartialEq)]
@@ -155,6 +158,10 @@ impl Mended {
 #[derive(Debug)]
 struct Kept {
     stamp: Stamp,
+    /// The units that are named there, and whether somebody could be called: some are of other districts, whose changes
+    /// are in other feeds.
+    units: Named,
+    callable: Callable,
     findings: Findings,
     /// Whether the database knows of them.
     is_stored: bool,
@@ -245,33 +252,42 @@ impl Guli {
         let index = &self.context.index;
         let stamp = (index.names_stamp(district).ok_or_else(gone)?, index.registry_seq(district));
         if let Some(kept) = checked.get(&district).filter(|kept| kept.stamp == stamp) {
-            return Ok((stamp, Arc::clone(&kept.findings), kept.is_stored));
+            let mut reader = self.store.read().await?;
+            if organizations::callable(&mut reader.conn(), kept.units.codes()).await? == kept.callable {
+                return Ok((stamp, Arc::clone(&kept.findings), kept.is_stored));
+            }
         }
         let context = Arc::clone(&self.context);
         let looked = tokio::task::spawn_blocking(move || {
             (covers::check(&context.index, district), areas::outlines(&context.index, district))
         });
         let failed = |error| ServiceError::Internal(format!("the quality check ended early: {error}"));
-        let (mut covers, outlines) = looked.await.map_err(failed)?;
+        let (Covers { mut findings, near, mut units }, outlines) = looked.await.map_err(failed)?;
         let mut reader = self.store.read().await?;
         let conn = &mut reader.conn();
-        let near: Vec<CoverCode> = covers.near.iter().flat_map(|pair| [pair.a.code, pair.b.code]).collect();
+        let pairs: Vec<CoverCode> = near.iter().flat_map(|pair| [pair.a.code, pair.b.code]).collect();
         let sources: BTreeMap<CoverCode, String> =
-            store::covers::sources(conn, district, &near).await?.into_iter().collect();
+            store::covers::sources(conn, district, &pairs).await?.into_iter().collect();
         let duties = people::duties(conn, district).await?;
         let idle = people::idle(conn, district).await?;
+        for (department, grids, first) in store::areas::supervising(conn, district).await? {
+            units.by_grids(department, grids, first);
+        }
+        let callable = organizations::callable(conn, units.codes()).await?;
         drop(reader);
+        let context = Arc::clone(&self.context);
         let looked = tokio::task::spawn_blocking(move || {
-            let duplicates = covers.near.iter().filter_map(|pair| pair.finding(&sources)).collect::<Vec<_>>();
-            covers.findings.extend(duplicates);
-            covers.findings.extend(areas::check_outlines(district, &outlines));
-            covers.findings.extend(areas::check_people(district, &outlines, &duties, &idle));
-            covers.findings
+            findings.extend(near.iter().filter_map(|pair| pair.finding(&sources)));
+            findings.extend(areas::check_outlines(district, &outlines));
+            findings.extend(areas::check_people(district, &outlines, &duties, &idle));
+            findings.extend(units.check(&callable, &context.index, &outlines));
+            findings.sort_by_cached_key(Finding::order);
+            (findings.into_iter().map(Arc::new).collect::<Vec<_>>(), units, callable)
         });
-        let mut findings = looked.await.map_err(failed)?;
-        findings.sort_by_cached_key(Finding::order);
-        let findings = Arc::new(findings.into_iter().map(Arc::new).collect::<Vec<_>>());
-        checked.insert(district, Kept { stamp, findings: Arc::clone(&findings), is_stored: false });
+        let (findings, units, callable) = looked.await.map_err(failed)?;
+        let findings = Arc::new(findings);
+        let kept = Kept { stamp, units, callable, findings: Arc::clone(&findings), is_stored: false };
+        checked.insert(district, kept);
         Ok((stamp, findings, false))
     }
 }
