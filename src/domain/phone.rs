@@ -11,9 +11,9 @@ const FEWEST_DIGITS: usize = 3;
 const MOST_DIGITS: usize = 20;
 
 /// How such a number is written, for whoever reads a schema; how many digits it has is not said there.
-pub const PATTERN: &str = r"^[0-9 +().-]{3,}((转|[Ee][Xx][Tt]|[Xx]|#)[0-9 +().-]+)?$";
+pub const PATTERN: &str = r"^[0-9０-９ +＋()（）.．－-]{3,}((转|[Ee][Xx][Tt]|[Xx]|#|＃)[0-9０-９ +＋()（）.．－-]+)?$";
 
-/// A number that can be called: the short number of an institution, a mobile phone, a switchboard with an extension.
+/// A number that can be called, in ASCII but for 转: the short number of an institution, a mobile phone, a switchboard with an extension.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Phone(String);
 
@@ -22,7 +22,7 @@ impl Phone {
     pub const MOST: usize = MOST;
 
     pub fn new(text: impl Into<String>) -> Result<Self, Said> {
-        let text = text.into();
+        let text = half_width(&text.into());
         if is_phone(&text) {
             return Ok(Self(text));
         }
@@ -49,6 +49,16 @@ impl std::fmt::Debug for Phone {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Phone(…)")
     }
+}
+
+/// What Chinese keyboards write at full width (（０５３２）) in ASCII.
+fn half_width(text: &str) -> String {
+    let narrow = |c: char| match c {
+        '\u{3000}' => ' ',
+        '！'..='～' => char::from_u32(u32::from(c) - 0xFEE0).unwrap_or(c),
+        other => other,
+    };
+    text.chars().map(narrow).collect()
 }
 
 fn is_phone(text: &str) -> bool {
@@ -101,6 +111,12 @@ mod tests {
     }
 
     #[test]
+    fn full_width_is_taken_as_half() {
+        let phone = Phone::new("（０５３２）　００００－０１０１＃１２").map(Phone::into_string);
+        assert_eq!(phone, Ok("(0532) 0000-0101#12".to_owned()));
+    }
+
+    #[test]
     fn what_nobody_can_call_is_none() {
         for text in [
             "",
@@ -114,7 +130,6 @@ mod tests {
             "0532-00000101转8001转2",
             "0532-00000101/00000102",
             "*******1234",
-            "０５３２",
             "110\0",
             "110\n",
             "012345678901234567890",
