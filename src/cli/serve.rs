@@ -77,7 +77,7 @@ async fn run(config: &Config, demo: Demo<'_>) -> Result<()> {
     if is_file {
         say(&address, demo)?;
     }
-    tracing::info!(%address, database = %config.database, covers = guli.context.index.present_covers(), "serving");
+    tracing::info!(%address, database = %config.database, covers = guli.context.index.cover_count(), "serving");
 
     let forgetting = tokio::spawn(forget(Arc::clone(&guli)));
     let counting = tokio::spawn(http::ops::keep_metrics_small());

@@ -124,7 +124,7 @@ pub async fn readyz(State(app): State<App>) -> Outcome {
     let readiness = Readiness {
         status: "ready",
         districts: index.districts().len(),
-        covers: index.present_covers(),
+        covers: index.cover_count(),
         open_orders: index.order_count(),
         changes_behind: lag.changes,
         feed_seen_at: lag.seen,
@@ -142,7 +142,7 @@ pub async fn readyz(State(app): State<App>) -> Outcome {
 )]
 pub async fn metrics(State(app): State<App>) -> Response<Body> {
     let index = &app.guli.context.index;
-    metrics::gauge!("guli_covers").set(index.present_covers() as f64);
+    metrics::gauge!("guli_covers").set(index.cover_count() as f64);
     metrics::gauge!("guli_open_orders").set(index.order_count() as f64);
     let lag = app.guli.lag();
     metrics::gauge!("guli_feed_changes_behind").set(lag.changes as f64);

@@ -50,8 +50,6 @@ pub(super) struct Cells {
     first: Vec<u32>,
     /// The slot after each slot in its cell.
     next: Vec<u32>,
-    /// How many slots are in the cells.
-    held: usize,
     /// With more slots than that narrower cells are better.
     room: usize,
 }
@@ -66,24 +64,12 @@ impl Cells {
         let room = if side > NARROWEST { FULL * covers } else { usize::MAX };
         let side = side.max(NARROWEST);
         let (east, north) = (Axis::new(low.x, high.x, side), Axis::new(low.y, high.y, side));
-        Self {
-            east,
-            north,
-            first: vec![NONE; east.count as usize * north.count as usize],
-            next: Vec::new(),
-            held: 0,
-            room,
-        }
+        Self { east, north, first: vec![NONE; east.count as usize * north.count as usize], next: Vec::new(), room }
     }
 
     /// Whether narrower ones are better by now.
     pub(super) fn are_full(&self) -> bool {
         self.next.len() > self.room
-    }
-
-    /// How many slots it holds.
-    pub(super) fn held(&self) -> usize {
-        self.held
     }
 
     /// Makes room for the slots of this many covers.
@@ -107,7 +93,6 @@ impl Cells {
             self.next.resize(slot as usize + 1, NONE);
         }
         self.next[slot as usize] = std::mem::replace(&mut self.first[cell], slot);
-        self.held += 1;
     }
 
     /// Lets go of a slot that it took with this spot.
@@ -119,7 +104,6 @@ impl Cells {
             let here = *at;
             if here == slot {
                 *at = after;
-                self.held -= 1;
                 return;
             }
             at = &mut self.next[here as usize];

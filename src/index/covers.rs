@@ -291,11 +291,6 @@ impl Covers {
         }
     }
 
-    /// How many are not removed.
-    pub(super) fn present_count(&self) -> usize {
-        self.cells.held()
-    }
-
     pub(super) fn len(&self) -> usize {
         self.records.len() - self.free.len()
     }

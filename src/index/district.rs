@@ -117,11 +117,6 @@ impl DistrictIndex {
         self.read().len()
     }
 
-    /// Number of covers in memory that are not removed.
-    pub fn present_covers(&self) -> usize {
-        self.read().present_count()
-    }
-
     /// The covers whose grid is no longer the one that they lie in, with that one; and puts them there.
     pub fn regrid(&self) -> Vec<Regridded> {
         self.write().regrid(&self.ground)

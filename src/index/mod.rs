@@ -114,11 +114,6 @@ impl Index {
         self.atlas.load().districts().iter().map(|d| d.covers()).sum()
     }
 
-    /// Covers in memory that are not removed.
-    pub fn present_covers(&self) -> usize {
-        self.atlas.load().districts().iter().map(|d| d.present_covers()).sum()
-    }
-
     /// The `registry_seq` that the district in memory has come to.
     pub fn registry_seq(&self, code: DistrictCode) -> Option<u64> {
         self.district(code).map(|d| d.seq())
