@@ -103,6 +103,7 @@ pub async fn healthz() -> Outcome {
 pub struct Readiness {
     pub status: &'static str,
     pub districts: usize,
+    /// In memory, those that were removed too: the lists and layers leave them out.
     pub covers: usize,
     pub open_orders: usize,
     /// Changes that other servers committed and that this one has not come to.

@@ -47,7 +47,9 @@ fn what_is_missing_is_named() {
     let refused = home.guli(&["doctor"]).refused();
     assert!(refused.err().contains("there is no district to look at"), "{}", refused.err());
     let refused = home.guli(&["history", "370203-WAT01"]).refused();
-    assert!(refused.err().contains("grid (15) or cover (16 digits or 17)"), "{}", refused.err());
+    assert!(refused.err().contains("organization 370203-WAT01 does not exist"), "{}", refused.err());
+    let refused = home.guli(&["history", "manhole 7"]).refused();
+    assert!(refused.err().contains("cover (16 digits or 17) or organization (370203-WAT01)"), "{}", refused.err());
     let file = home.write("new.csv", "external_id,category,lon,lat\nN-1,0101,120.34,36.11\n");
     let import = ["import", file.to_str().unwrap(), "--kind", "covers", "--source", "370299-WAT01", "--json"];
     let report = home.guli(&import).refused().json();
