@@ -45,7 +45,7 @@ pub(crate) fn large(world: &World) -> Result<Large> {
     let before = server.memory("VmRSS")?;
     let stop = AtomicBool::new(false);
     let (took, load) = std::thread::scope(|scope| {
-        let reporting = scope.spawn(|| report(&server, &requests, &stop));
+        let reporting = scope.spawn(|| steadily(&server, &requests, EVERY, &stop));
         let start = Instant::now();
         let imported = world.import(&world.database(), &[]);
         let took = start.elapsed();
@@ -60,14 +60,15 @@ pub(crate) fn large(world: &World) -> Result<Large> {
     Ok(Large { took, reports: load.answered, refused: load.refused, p50, p99, slowest, peak, load: average })
 }
 
-fn report(server: &Server, requests: &[Vec<u8>], stop: &AtomicBool) -> Result<Load> {
+/// Sends one request after the other, one each `every`, until it is to stop.
+pub(crate) fn steadily(server: &Server, requests: &[Vec<u8>], every: Duration, stop: &AtomicBool) -> Result<Load> {
     let mut connection = Connection::open(server.address)?;
     let mut load = Load::default();
     for request in requests.iter().cycle().take_while(|_| !stop.load(Ordering::Relaxed)) {
         let sent = Instant::now();
         let status = connection.exchange(request)?;
         load.note(status, 0, sent.elapsed());
-        std::thread::sleep(EVERY.saturating_sub(sent.elapsed()));
+        std::thread::sleep(every.saturating_sub(sent.elapsed()));
     }
     Ok(load)
 }

@@ -1,7 +1,7 @@
 //! What the service does in a second, what it costs, and how near that is to what it could cost.
 //!
 //! `cargo bench --bench service` measures everything; `-- resolve report` only what is named: `resolve`,
-//! `report`, `postgres`, `tiles`, `start`, `memory`, `growth`, `change`, `import`, `quality`. `GULI_BENCH_COVERS` sets the size of the large
+//! `report`, `postgres`, `tiles`, `start`, `memory`, `growth`, `change`, `beside`, `import`, `quality`. `GULI_BENCH_COVERS` sets the size of the large
 //! world, `GULI_BENCH_SECONDS` the length of each load. Each figure stands beside a reference taken in the
 //! same minute on the same machine: the ratio counts, the figure alone does not. Those of other systems
 //! are recorded, from a machine of the same class.
@@ -9,6 +9,7 @@
 //! How often the right cover is named is measured by `cargo bench --bench resolve_accuracy`.
 
 mod bare_sql;
+mod beside;
 mod growth;
 mod hello;
 mod import;
@@ -77,6 +78,7 @@ const SECTIONS: [(&str, Section); 10] = [
     ("memory", start::memory),
     ("growth", growth::growth),
     ("change", growth::change),
+    ("beside", beside::measure),
     ("quality", quality::measure),
 ];
 

@@ -66,7 +66,7 @@ fn one(plan: &Plan, world: &World, address: &str, clients: usize, peer: f64) -> 
 }
 
 /// A database with the world in it, in the place of the one before.
-fn fresh(world: &World, address: &str) -> Result<String> {
+pub(crate) fn fresh(world: &World, address: &str) -> Result<String> {
     let options: PgConnectOptions = address.parse()?;
     block_on(async {
         let mut server = options.clone().connect().await?;

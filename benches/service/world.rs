@@ -66,9 +66,13 @@ impl World {
 
     /// Imports the files into a database, through its server where one runs.
     pub(crate) fn import(&self, database: &Path, more: &[&str]) -> Result<()> {
+        self.import_from(&self.files(), &DatabaseUrl::sqlite(database).to_string(), more)
+    }
+
+    /// The same of some of the files, into a database of any kind.
+    pub(crate) fn import_from(&self, files: &Path, database: &str, more: &[&str]) -> Result<()> {
         let mut command = guli();
-        command.arg("import").arg(self.files()).args(["--keep-going", "--database"]);
-        command.arg(DatabaseUrl::sqlite(database).to_string()).args(more);
+        command.arg("import").arg(files).args(["--keep-going", "--database", database]).args(more);
         let output = command.stdin(Stdio::null()).output()?;
         ensure!(output.status.success(), "an import failed: {}", String::from_utf8_lossy(&output.stderr));
         Ok(())

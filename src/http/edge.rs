@@ -23,7 +23,7 @@ use crate::domain::said::say;
 use crate::service::error::{Fault, ServiceError};
 
 /// Longest that a request may take; streams go on after it.
-const TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 /// A file of millions of rows takes longer to be sent and read.
 const IMPORT_TIMEOUT: Duration = Duration::from_mins(30);
 const IMPORTS: [&str; 2] = ["/v1/imports", "/v1/imports/{id}/undo"];
@@ -150,6 +150,9 @@ async fn here_or_there(
         let Some(peer) = peer(&error) else { return Err(error) };
         return peers::ask(app, peer, request, id, longest).await;
     }
+    let mut request = request;
+    // So that what is sent on line by line has it too.
+    request.headers_mut().insert(REQUEST_ID, id.clone());
     let (request, spare) = peers::spare(request);
     let response = here(app, longest, request, next).await?;
     let misdirected = response.extensions().get::<Pending>().and_then(|Pending(error)| peer(error));
@@ -198,7 +201,7 @@ fn tell_age(app: &App, response: &mut Response<Body>) {
 }
 
 /// The caller's id if it is a plain one, else a new one.
-fn request_id(headers: &HeaderMap) -> HeaderValue {
+pub(super) fn request_id(headers: &HeaderMap) -> HeaderValue {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     static START: std::sync::LazyLock<u32> =
         std::sync::LazyLock::new(|| u32::from_le_bytes(crate::service::clock::random()));

@@ -4,6 +4,7 @@ pub mod actions;
 pub mod area_edit;
 pub mod area_in;
 pub mod areas;
+pub mod batch;
 pub mod body;
 pub mod cover_edit;
 pub mod cover_in;
@@ -176,7 +177,7 @@ macro_rules! routes {
 
 routes! {
     get "/v1/resolve" resolve::get;
-    post "/v1/resolve/batch" resolve::batch;
+    post "/v1/resolve/batch" batch::batch;
     post "/v1/reports" reports::create;
     get "/v1/reports/{tracking_token}" reports::track;
     get "/v1/work-orders" work_orders::list;

@@ -160,7 +160,7 @@ fn describe(operation: &mut Operation) {
             `Accept-Language` (zh-CN, en). Lists come in pages: the next one is the same query with `cursor`.",
     ),
     paths(
-        resolve::get, resolve::batch, reports::create, reports::track, work_orders::list, work_orders::get,
+        resolve::get, batch::batch, reports::create, reports::track, work_orders::list, work_orders::get,
         actions::accept, actions::arrive, actions::secure, actions::repair, actions::verify, actions::close,
         actions::identify, actions::reassign, areas::districts, areas::district, areas::subdistricts,
         areas::subdistrict, areas::communities, areas::community, areas::grids, areas::grid, organizations::organizations,

@@ -1,9 +1,10 @@
 //! Covers and grids as they were written last. Half of what resolving a pin costs is writing them, and
-//! the same ones come again and again.
+//! the same ones come again and again. What comes for the first time is written straight into its answer, and kept when
+//! it comes again: in a country most pins are the only ones of their covers.
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use serde::{Serialize, Serializer};
+use serde::{Serialize, Serializer, ser};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::wire::{Audience, CoverOut, GridOut, Out};
@@ -12,19 +13,35 @@ use crate::domain::id::CoverId;
 use crate::index::{CoverStamp, CoverView, Found, GridHit, GridInfo};
 use crate::service::error::{Result, ServiceError};
 
-/// Something as JSON.
+/// Something that goes into an answer.
 #[derive(Debug, Clone)]
-pub struct Written(Arc<RawValue>);
+pub enum Written {
+    /// As JSON already.
+    Text(Text),
+    /// In degrees.
+    Cover(Box<CoverView>),
+    Grid(Arc<GridInfo>, Audience),
+}
+
+/// JSON that is shared by those who show it.
+type Text = Arc<RawValue>;
 
 impl Serialize for Written {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        match self {
+            Self::Text(text) => text.serialize(serializer),
+            Self::Cover(view) => {
+                let shown = CoverOut::new(view, Out::default());
+                shown.map_err(ser::Error::custom)?.serialize(serializer)
+            }
+            Self::Grid(grid, audience) => GridOut::within(grid, *audience).serialize(serializer),
+        }
     }
 }
 
-fn write<T: Serialize>(shown: &T) -> Result<Written> {
+fn write<T: Serialize>(shown: &T) -> Result<Text> {
     let text = to_raw_value(shown).map_err(|e| ServiceError::Internal(format!("an answer cannot be written: {e}")))?;
-    Ok(Written(text.into()))
+    Ok(text.into())
 }
 
 /// Texts beside what they were written of: one is good for as long as what is to be shown is the same.
@@ -32,8 +49,8 @@ struct Texts<V> {
     sets: Box<[Set<V>]>,
 }
 
-/// The newest first; in the lock itself, so that there is one place to look at.
-type Set<V> = Mutex<[Option<(V, Written)>; WAYS]>;
+/// The newest first, without a text what came once; in the lock itself, so that there is one place to look at.
+type Set<V> = Mutex<[Option<(V, Option<Text>)>; WAYS]>;
 
 /// Texts of one set.
 const WAYS: usize = 4;
@@ -43,17 +60,19 @@ impl<V: Clone + PartialEq> Texts<V> {
         Self { sets: (0..sets).map(|_| Set::default()).collect() }
     }
 
-    /// The text of `shown`, which `number` spreads over the sets.
-    fn get(&self, number: u128, shown: &V, write: impl FnOnce() -> Result<Written>) -> Result<Written> {
+    /// The text of `shown`, which `number` spreads over the sets; of what comes for the first time there is none.
+    fn get(&self, number: u128, shown: &V, write: impl FnOnce() -> Result<Text>) -> Result<Option<Text>> {
         let set = usize::try_from(number % self.sets.len() as u128).unwrap_or(0);
         let mut set = self.sets[set].lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, text)) = set.iter().flatten().find(|(of, _)| of == shown) {
+        if let Some((_, text)) = set.iter_mut().flatten().find(|(of, _)| of == shown) {
+            if text.is_none() {
+                *text = Some(write()?);
+            }
             return Ok(text.clone());
         }
-        let text = write()?;
         set.rotate_right(1);
-        set[0] = Some((shown.clone(), text.clone()));
-        Ok(text)
+        set[0] = Some((shown.clone(), None));
+        Ok(None)
     }
 }
 
@@ -65,7 +84,7 @@ static GRIDS: LazyLock<Texts<(Arc<GridInfo>, Audience)>> = LazyLock::new(|| Text
 
 /// The cover in the coordinate system asked for.
 pub(super) fn cover(view: &CoverView, out: Out) -> Result<Written> {
-    write(&CoverOut::new(view, out)?)
+    write(&CoverOut::new(view, out)?).map(Written::Text)
 }
 
 /// A cover that was found, in the coordinate system asked for; `None` if it is not there.
@@ -74,18 +93,24 @@ pub(super) fn found(found: Found<'_>, out: Out) -> Option<(CoverId, Result<Writt
     if out.0 != Crs::Wgs84 {
         return Some((stamp.id, cover(&found.view()?, out)));
     }
-    let gone = || ServiceError::Internal("a cover lies nowhere".to_owned());
-    let fresh = || cover(&found.view().ok_or_else(gone)?, out);
+    let view = || found.view().ok_or_else(|| ServiceError::Internal("a cover lies nowhere".to_owned()));
+    let text = || write(&CoverOut::new(&view()?, out)?);
     // The last bits of a UUIDv7 are random.
-    Some((stamp.id, COVERS.get(stamp.id.0.as_u128(), &stamp, fresh)))
+    let kept = COVERS.get(stamp.id.0.as_u128(), &stamp, text);
+    let shown = kept.and_then(|kept| match kept {
+        Some(text) => Ok(Written::Text(text)),
+        None => Ok(Written::Cover(Box::new(view()?))),
+    });
+    Some((stamp.id, shown))
 }
 
 /// The grid with its distance.
 pub(super) fn grid(hit: &GridHit, audience: Audience) -> Result<Written> {
-    let fresh = || write(&GridOut::hit(hit, audience));
     // In a sliver the distance is another each time.
     if hit.distance_m > 0.0 {
-        return fresh();
+        return write(&GridOut::hit(hit, audience)).map(Written::Text);
     }
-    GRIDS.get(hit.grid.code.number().into(), &(Arc::clone(&hit.grid), audience), fresh)
+    let shown = (Arc::clone(&hit.grid), audience);
+    let kept = GRIDS.get(hit.grid.code.number().into(), &shown, || write(&GridOut::within(&hit.grid, audience)))?;
+    Ok(kept.map_or(Written::Grid(shown.0, audience), Written::Text))
 }

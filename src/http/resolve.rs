@@ -1,20 +1,18 @@
 //! `/v1/resolve`: which cover does a pin mean, and whose is it?
 
-use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use futures_util::{Stream, StreamExt as _, stream};
+use axum::http::StatusCode;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::edge::Caller;
-use super::openapi::{MediaTypes, Outside, say};
+use super::openapi::{Outside, say};
 use super::params::Params;
-use super::problem::{Language, Outcome, Problem, problem};
+use super::problem::Outcome;
 use super::rendered::{self, Written};
 use super::wire::{Audience, CoverOut, GridOut, Out, PositionIn, PositionOut, Source, centimetres};
-use super::{App, body, json, words};
+use super::{App, json, words};
 use crate::domain::catalog::CategoryCode;
 use crate::domain::id::CoverId;
 use crate::domain::resolve::{Match, Pin};
@@ -111,19 +109,19 @@ const OPEN_ORDERS: usize = 50;
 
 /// What goes with a resolution besides the candidates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Include {
+pub(super) enum Include {
     Nothing,
     OpenOrders,
 }
 
-type Shown = (CoverId, Result<Written>);
+pub(super) type Shown = (CoverId, Result<Written>);
 
 /// What a pin means, its covers as they go out.
-fn resolve(index: &Index, pin: &Pin, out: Out) -> std::result::Result<Resolution<Shown>, ResolveError> {
+pub(super) fn resolve(index: &Index, pin: &Pin, out: Out) -> std::result::Result<Resolution<Shown>, ResolveError> {
     index.resolve_as(pin, |found| rendered::found(found, out))
 }
 
-fn show(
+pub(super) fn show(
     index: &Index,
     found: Resolution<Shown>,
     pin: &Pin,
@@ -157,11 +155,11 @@ fn show(
     Ok(shown)
 }
 
-fn audience(caller: &Caller) -> Audience {
+pub(super) fn audience(caller: &Caller) -> Audience {
     if caller.0.is_anonymous() { Audience::Public } else { Audience::Staff }
 }
 
-fn category(text: Option<&str>, source: Source<'_>) -> Result<Option<CategoryCode>> {
+pub(super) fn category(text: Option<&str>, source: Source<'_>) -> Result<Option<CategoryCode>> {
     text.map(|text| text.parse().map_err(|e: crate::domain::id::CodeError| source.invalid("category", e))).transpose()
 }
 
@@ -225,186 +223,4 @@ pub async fn answer(guli: &Guli, query: Option<&str>, audience: Audience) -> Res
     let outside = |_| guli.outside(pin.position(), At::Parameter(east.to_owned()));
     let found = resolve(index, &pin, out).map_err(outside)?;
     show(index, found, &pin, out, audience, include)
-}
-
-/// Most lines of a batch, and most bytes of a line.
-const LINES: usize = 10_000;
-const ANONYMOUS_LINES: usize = 100;
-const LINE: usize = 4 * 1024;
-
-/// One line of a batch as it comes.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct BatchLine {
-    #[serde(default)]
-    pub id: serde_json::Value,
-    #[serde(deserialize_with = "body::object")]
-    pub position: PositionIn,
-    pub category: Option<String>,
-    pub limit: Option<usize>,
-}
-
-/// One line of a batch as it goes out: a resolution or a problem.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct BatchAnswer {
-    pub line: usize,
-    pub id: serde_json::Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resolution: Option<ResolutionOut>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<Problem>,
-}
-
-/// Resolve many pins
-///
-/// One line of JSON for each pin, answered in order while they come: 10,000 lines of 4 KB, without a key 100.
-#[utoipa::path(
-    post, path = "/v1/resolve/batch", operation_id = "resolve_batch", tag = "resolve",
-    params(("out_crs" = Option<String>, Query, description = say::OUT_CRS)),
-    request_body(
-        content = BatchLine, content_type = "application/x-ndjson", description = "One object on each line",
-        example = json!({"id": 1, "position": {"lon": 120.33641, "lat": 36.11537}}),
-    ),
-    responses(
-        (
-            status = 200, description = "One object on each line",
-            body = BatchAnswer, content_type = "application/x-ndjson",
-        ),
-        MediaTypes,
-    ),
-)]
-pub async fn batch(
-    State(app): State<App>,
-    caller: Caller,
-    language: Language,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Outcome {
-    let mut params = Params::read(query.as_deref())?;
-    let out = Out::from_params(&mut params)?;
-    params.finish("out_crs")?;
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/x-ndjson")) {
-        return Err(body::media_type("application/x-ndjson").into());
-    }
-    let most = if app.guli.resolves_in_bulk(&caller.0) { LINES } else { ANONYMOUS_LINES };
-    let batch =
-        Batch { app, out, audience: audience(&caller), language, most, line: 0, rest: Vec::new(), skipping: false };
-    let mut response = Response::new(Body::from_stream(batch.answers(body.into_data_stream())));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
-    Ok(response)
-}
-
-/// A batch in the middle of its stream.
-struct Batch {
-    app: App,
-    out: Out,
-    audience: Audience,
-    language: Language,
-    most: usize,
-    line: usize,
-    /// The line that has not ended yet.
-    rest: Vec<u8>,
-    /// The line that has not ended yet is too long; what is left of it is read past.
-    skipping: bool,
-}
-
-impl Batch {
-    /// The answers as chunks: each piece of input gives the answers of the lines that end in it.
-    fn answers<E: std::fmt::Display>(
-        self,
-        input: impl Stream<Item = std::result::Result<Bytes, E>> + Unpin,
-    ) -> impl Stream<Item = std::result::Result<Bytes, std::convert::Infallible>> {
-        stream::unfold(Some((self, input)), |state| async move {
-            let (mut batch, mut input) = state?;
-            let mut answers = Vec::new();
-            match input.next().await {
-                Some(Ok(bytes)) => {
-                    let more = batch.take(&bytes, &mut answers);
-                    Some((Ok(answers.into()), more.then_some((batch, input))))
-                }
-                Some(Err(_)) => None,
-                None => {
-                    let last = std::mem::take(&mut batch.rest);
-                    batch.end_line(&last, &mut answers);
-                    Some((Ok(answers.into()), None))
-                }
-            }
-        })
-    }
-
-    /// Answers the lines that end in `bytes`; `false` when no more will be taken.
-    fn take(&mut self, bytes: &[u8], answers: &mut Vec<u8>) -> bool {
-        let mut pieces = bytes.split(|&b| b == b'\n').peekable();
-        while let Some(piece) = pieces.next() {
-            if self.rest.len() + piece.len() > LINE {
-                self.skipping = true;
-                self.rest.clear();
-            }
-            if !self.skipping {
-                self.rest.extend_from_slice(piece);
-            }
-            if pieces.peek().is_some() {
-                let line = std::mem::take(&mut self.rest);
-                if !self.end_line(&line, answers) {
-                    return false;
-                }
-            }
-        }
-        true
-    }
-
-    fn end_line(&mut self, line: &[u8], answers: &mut Vec<u8>) -> bool {
-        let too_long = std::mem::take(&mut self.skipping);
-        if line.trim_ascii().is_empty() && !too_long {
-            return true;
-        }
-        self.line += 1;
-        let (id, resolved) = if self.line > self.most {
-            let detail =
-                say!("a batch has at most 10,000 lines, without a key 100", "一批最多 10,000 行，没有密钥时 100 行");
-            (serde_json::Value::Null, Err(ServiceError::TooLarge(detail)))
-        } else if too_long {
-            let detail = say!("a line has at most 4 KB", "一行最大 4 KB");
-            (serde_json::Value::Null, Err(ServiceError::TooLarge(detail)))
-        } else {
-            self.resolve(line)
-        };
-        let (resolution, refused) = match resolved {
-            Ok(resolution) => (Some(resolution), None),
-            Err(error) => (None, Some(problem(error, self.language).1)),
-        };
-        let answer = BatchAnswer { line: self.line, id, resolution, problem: refused };
-        if serde_json::to_writer(&mut *answers, &answer).is_ok() {
-            answers.push(b'\n');
-        }
-        self.line <= self.most
-    }
-
-    fn resolve(&self, line: &[u8]) -> (serde_json::Value, Result<ResolutionOut>) {
-        let asked: BatchLine = match body::parse(line) {
-            Ok(asked) => asked,
-            Err(error) => return (serde_json::Value::Null, Err(error)),
-        };
-        let resolved = (|| {
-            let source = Source::Body("/position");
-            let category = category(asked.category.as_deref(), Source::Body(""))?;
-            let pin = asked.position.pin(source, category, Pin::DEFAULT_LIMIT)?;
-            let limit = asked.limit.unwrap_or(Pin::DEFAULT_LIMIT);
-            let pin = Pin::new(pin.position(), pin.accuracy_m(), category, limit)
-                .map_err(|e| ServiceError::invalid("/limit", e))?;
-            let index = &self.app.guli.context.index;
-            let outside = |_| self.app.guli.outside(pin.position(), At::Pointer("/position".to_owned()));
-            show(
-                index,
-                resolve(index, &pin, self.out).map_err(outside)?,
-                &pin,
-                self.out,
-                self.audience,
-                Include::Nothing,
-            )
-        })();
-        (asked.id, resolved)
-    }
 }

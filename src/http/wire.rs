@@ -278,6 +278,11 @@ impl<'a> GridOut<'a> {
         Self { distance_m: Some(centimetres(hit.distance_m)), ..Self::new(&hit.grid, audience) }
     }
 
+    /// The grid that a pin lies within.
+    pub fn within(grid: &'a GridInfo, audience: Audience) -> Self {
+        Self { distance_m: Some(0.0), ..Self::new(grid, audience) }
+    }
+
     /// The same on its own feet.
     pub fn into_owned(self) -> GridOut<'static> {
         GridOut {

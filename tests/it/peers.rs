@@ -57,6 +57,7 @@ async fn a_request_reaches_the_server_of_its_district() {
     let refused = here.get_with("/v1/covers/3801010101999999", &[("Accept-Language", "zh-CN")]).await;
     assert!(refused.status == 404 && refused.text.contains("不存在"), "{}", refused.text);
     assert_eq!(first.anyone().get(&path).await.status, second.anyone().get(&path).await.status);
+    a_batch_is_answered_line_by_line(&first, &second, &own, &cover).await;
     a_version_is_meant_for_the_peer(&here, &path).await;
     a_report_is_stored_once(&world, &first, &second, &cover).await;
     a_file_is_handed_on(&here, &there, &cover).await;
@@ -65,6 +66,38 @@ async fn a_request_reaches_the_server_of_its_district() {
     let told = Instant::now();
     assert!(first.stop().success() && told.elapsed() < Duration::from_secs(5), "{:?}", told.elapsed());
     drop(stream);
+}
+
+/// Each line by the server of its district, all in their order.
+async fn a_batch_is_answered_line_by_line(first: &Server<'_>, second: &Server<'_>, own: &Value, other: &Value) {
+    let pin = |id: &str, cover: &Value| json!({"id": id, "position": cover["position"]}).to_string();
+    let lines = [
+        pin("there", other),
+        pin("here", own),
+        r#"{"id": "nowhere", "position": {"lon": 0, "lat": 0}}"#.to_owned(),
+        "no JSON".to_owned(),
+        pin("there again", other),
+        r#"{"id": "wrong there", "position": {"lon": LON, "lat": LAT}, "category": "9999"}"#
+            .replace("LON", &other["position"]["lon"].to_string())
+            .replace("LAT", &other["position"]["lat"].to_string()),
+    ];
+    let ask = async |server: &Server<'_>| {
+        let asked = reqwest::Client::new().post(format!("{}/v1/resolve/batch", server.address));
+        let asked = asked.header("content-type", "application/x-ndjson").body(lines.join("\n"));
+        let text = asked.send().await.unwrap().text().await.unwrap();
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>()
+    };
+    let answers = ask(first).await;
+    assert_eq!(answers, ask(second).await, "whichever is asked");
+    let told: Vec<_> = answers.iter().map(|answer| (&answer["line"], &answer["id"])).collect();
+    let ids = [json!("there"), json!("here"), json!("nowhere"), Value::Null, json!("there again"), json!("wrong there")];
+    assert_eq!(json!(told), json!((1..).zip(&ids).collect::<Vec<_>>()), "{answers:?}");
+    for (n, cover) in [(0, other), (1, own), (4, other)] {
+        assert_eq!(answers[n]["resolution"]["candidates"][0]["cover"]["code"], cover["code"], "{}", answers[n]);
+    }
+    for n in [2, 3] {
+        assert!(answers[n]["problem"]["status"].is_number() && answers[n].get("resolution").is_none(), "{}", answers[n]);
+    }
 }
 
 async fn a_file_is_handed_on(here: &Client, there: &Client, cover: &Value) {
