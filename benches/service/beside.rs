@@ -11,7 +11,7 @@ use super::load::Load;
 use super::numbers::time;
 use super::process::{Server, guli};
 use super::table::Row;
-use super::world::{World, Worlds};
+use super::world::{World, Worlds, district, import};
 use super::{Plan, postgres, reports};
 
 /// How often somebody resolves, and how often somebody reports.
@@ -27,10 +27,10 @@ fn meanwhile<T>(
     reports: &[Vec<u8>],
     work: impl FnOnce() -> Result<T>,
 ) -> Result<(T, [Load; 2])> {
-    let stop = AtomicBool::new(false);
+    let stop = &AtomicBool::new(false);
     std::thread::scope(|scope| {
         let loads = [(resolves, RESOLVES), (reports, REPORTS)]
-            .map(|(requests, every)| scope.spawn(|| steadily(server, requests, every, &stop)));
+            .map(|(requests, every)| scope.spawn(move || steadily(server, requests, every, stop)));
         let done = work();
         stop.store(true, Ordering::Relaxed);
         let [resolves, reports] = loads.map(|load| load.join().ok().context("a load ended early"));
@@ -51,24 +51,19 @@ fn one(plan: &Plan, world: &World, engine: &str, database: &str) -> Result<Vec<R
         Ok(())
     };
     let ((), alone) = meanwhile(&server, &resolves, first, pause)?;
-    let import = || {
+    let coming = || {
         let start = Instant::now();
-        world.import_from(&world.files().join(COMES), database, &[])?;
+        import(&world.files().join(COMES), database, &[])?;
         Ok(start.elapsed())
     };
-    let (took, beside) = meanwhile(&server, &resolves, second, import)?;
+    let (took, beside) = meanwhile(&server, &resolves, second, coming)?;
     server.stop()?;
     let spread = |mut load: Load| {
         let [p50, p99, slowest] = [500, 990, 1_000].map(|per_mille| time(load.quantile(per_mille)));
         format!("{p50} / {p99} / {slowest}, {} refused", load.refused)
     };
     let mut rows = vec![Row::new(format!("{engine}: a district of 17,000 covers comes in beside another"), time(took))];
-    for (what, alone, beside) in ["resolves there", "reports there"]
-        .into_iter()
-        .zip(alone)
-        .zip(beside)
-        .map(|((what, alone), beside)| (what, alone, beside))
-    {
+    for (what, (alone, beside)) in ["resolves there", "reports there"].into_iter().zip(alone.into_iter().zip(beside)) {
         let row = Row::new(format!("  {what} meanwhile, p50 / p99 / slowest"), spread(beside));
         rows.push(row.note(format!("before: {}", spread(alone))));
     }
@@ -78,7 +73,7 @@ fn one(plan: &Plan, world: &World, engine: &str, database: &str) -> Result<Vec<R
 pub(crate) fn measure(plan: &Plan, _: &Worlds) -> Result<Vec<Row>> {
     let world = World::of_districts(2 * super::SMALL, 2)?;
     let file = DatabaseUrl::sqlite(&world.database()).to_string();
-    world.import_from(&world.files().join(super::world::district().to_string()), &file, &[])?;
+    import(&world.files().join(district().to_string()), &file, &[])?;
     let mut rows = Vec::new();
     if let Ok(address) = std::env::var("GULI_BENCH_POSTGRES") {
         rows.extend(one(plan, &world, "PostgreSQL", &postgres::fresh(&world, &address)?)?);

@@ -68,7 +68,7 @@ impl Plan {
 
 type Section = fn(&Plan, &Worlds) -> Result<Vec<Row>>;
 
-const SECTIONS: [(&str, Section); 10] = [
+const SECTIONS: [(&str, Section); 11] = [
     ("import", import::measure),
     ("resolve", resolve::measure),
     ("report", reports::measure),

@@ -66,16 +66,7 @@ impl World {
 
     /// Imports the files into a database, through its server where one runs.
     pub(crate) fn import(&self, database: &Path, more: &[&str]) -> Result<()> {
-        self.import_from(&self.files(), &DatabaseUrl::sqlite(database).to_string(), more)
-    }
-
-    /// The same of some of the files, into a database of any kind.
-    pub(crate) fn import_from(&self, files: &Path, database: &str, more: &[&str]) -> Result<()> {
-        let mut command = guli();
-        command.arg("import").arg(files).args(["--keep-going", "--database", database]).args(more);
-        let output = command.stdin(Stdio::null()).output()?;
-        ensure!(output.status.success(), "an import failed: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(())
+        import(&self.files(), &DatabaseUrl::sqlite(database).to_string(), more)
     }
 
     /// Another folder with the same database, to be written to.
@@ -123,6 +114,15 @@ impl World {
         let path = |pin: Position<Wgs84>| format!("/v1/resolve?lon={:.7}&lat={:.7}", pin.lon(), pin.lat());
         Ok(self.pins()?.into_iter().map(|pin| get(&path(pin))).collect())
     }
+}
+
+/// Imports the files of a folder into a database of any kind.
+pub(crate) fn import(folder: &Path, database: &str, more: &[&str]) -> Result<()> {
+    let mut command = guli();
+    command.arg("import").arg(folder).args(["--keep-going", "--database", database]).args(more);
+    let output = command.stdin(Stdio::null()).output()?;
+    ensure!(output.status.success(), "an import failed: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
 }
 
 /// Opens a database as Guli's own writer does.

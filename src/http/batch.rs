@@ -228,13 +228,12 @@ impl Batch {
             Err(error) => (None, Some(problem(error, self.asked.language).1)),
         };
         let answer = BatchAnswer { line: self.line, id, resolution, problem: refused };
-        match answers.last_mut() {
-            Some(Answer::Here(text)) => end(text, &answer),
-            _ => {
-                let mut text = Vec::new();
-                end(&mut text, &answer);
-                answers.push(Answer::Here(text));
-            }
+        if let Some(Answer::Here(text)) = answers.last_mut() {
+            end(text, &answer);
+        } else {
+            let mut text = Vec::new();
+            end(&mut text, &answer);
+            answers.push(Answer::Here(text));
         }
         self.line <= self.most
     }

@@ -15,7 +15,7 @@ use utoipa::{Modify, OpenApi};
 use super::problem::Problem;
 use super::refusals::{INTERNAL, INVALID, MALFORMED, OTHER_DISTRICT, UNAUTHORIZED, UNAVAILABLE, UNKNOWN_CRS, answers};
 use super::{
-    actions, area_edit, areas, cover_edit, covers, feed, import_list, import_made, imports, layers, me, ops,
+    actions, area_edit, areas, batch, cover_edit, covers, feed, import_list, import_made, imports, layers, me, ops,
     organizations, pages, people, quality, reports, resolve, tiles, work_orders,
 };
 

@@ -90,13 +90,18 @@ async fn a_batch_is_answered_line_by_line(first: &Server<'_>, second: &Server<'_
     let answers = ask(first).await;
     assert_eq!(answers, ask(second).await, "whichever is asked");
     let told: Vec<_> = answers.iter().map(|answer| (&answer["line"], &answer["id"])).collect();
-    let ids = [json!("there"), json!("here"), json!("nowhere"), Value::Null, json!("there again"), json!("wrong there")];
+    let ids =
+        [json!("there"), json!("here"), json!("nowhere"), Value::Null, json!("there again"), json!("wrong there")];
     assert_eq!(json!(told), json!((1..).zip(&ids).collect::<Vec<_>>()), "{answers:?}");
     for (n, cover) in [(0, other), (1, own), (4, other)] {
         assert_eq!(answers[n]["resolution"]["candidates"][0]["cover"]["code"], cover["code"], "{}", answers[n]);
     }
     for n in [2, 3] {
-        assert!(answers[n]["problem"]["status"].is_number() && answers[n].get("resolution").is_none(), "{}", answers[n]);
+        assert!(
+            answers[n]["problem"]["status"].is_number() && answers[n].get("resolution").is_none(),
+            "{}",
+            answers[n]
+        );
     }
 }
 
