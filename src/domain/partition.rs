@@ -73,20 +73,24 @@ pub fn union<'a>(outlines: impl IntoIterator<Item = &'a MultiPolygon<f64>>) -> M
     outlines.into_iter().fold(MultiPolygon::new(Vec::new()), |all, outline| all.union(outline))
 }
 
-/// An outline that gives some areas and takes some, of the same ground perhaps; `None` where it is left as it was.
+/// An outline that gives some areas and takes some, of the same ground perhaps; `None` where it is left as it was, or cannot
+/// be drawn to 1e-8°.
 pub fn exchange(
     outline: &MultiPolygon<f64>,
     given: &[&MultiPolygon<f64>],
     taken: &[&MultiPolygon<f64>],
 ) -> Option<MultiPolygon<f64>> {
-    let after = outline.difference(&union(given.iter().copied())).union(&union(taken.iter().copied()));
-    // Slivers that rounding leaves are no ground, and no holes.
-    let wide = after.into_iter().filter(is_wide).map(|polygon| {
-        let (exterior, holes) = polygon.into_inner();
-        let holes = holes.into_iter().map(|hole| Polygon::new(hole, Vec::new())).filter(is_wide);
-        Polygon::new(exact(exterior), holes.map(|hole| exact(hole.into_inner().0)).collect())
-    });
-    let after = MultiPolygon::new(wide.collect()).orient(Direction::Default);
+    let mut after = exact(outline.difference(&union(given.iter().copied())).union(&union(taken.iter().copied())));
+    // Rounding may have moved a corner across an edge.
+    for _ in 0..REDRAWN {
+        if after.is_valid() {
+            break;
+        }
+        after = exact(after.union(&MultiPolygon::new(Vec::new())));
+    }
+    if !after.is_valid() {
+        return None;
+    }
     let is_same = |a: &MultiPolygon<f64>, b: &MultiPolygon<f64>| lost(a, b).is_none() && lost(b, a).is_none();
     if is_same(outline, &after) {
         return None;
@@ -99,17 +103,29 @@ pub fn exchange(
     Some(edges.outline().filter(|exact| exact.is_valid() && is_same(exact, &after)).unwrap_or(after))
 }
 
-/// A ring to 1e-8°, as outlines are kept.
-fn exact(ring: LineString<f64>) -> LineString<f64> {
+/// How often an outline is drawn again that rounding made invalid: once has always done.
+const REDRAWN: usize = 3;
+
+/// An outline to 1e-8°, as it is kept, without the slivers that rounding leaves: they are no ground, and no holes.
+fn exact(outline: MultiPolygon<f64>) -> MultiPolygon<f64> {
     let round = |degrees: f64| (degrees * 1e8).round() / 1e8;
-    let mut ring = ring.map_coords(|at| coord! { x: round(at.x), y: round(at.y) });
-    ring.0.dedup();
-    ring
+    let ring = |ring: &LineString<f64>| {
+        let mut ring = ring.map_coords(|at| coord! { x: round(at.x), y: round(at.y) });
+        ring.0.dedup();
+        ring
+    };
+    let wide = outline.into_iter().filter(is_wide).map(|polygon| {
+        let (exterior, holes) = polygon.into_inner();
+        let holes = holes.into_iter().map(|hole| Polygon::new(hole, Vec::new())).filter(is_wide);
+        Polygon::new(ring(&exterior), holes.map(|hole| ring(hole.exterior())).collect())
+    });
+    MultiPolygon::new(wide.collect()).orient(Direction::Default)
 }
 
 #[cfg(test)]
 mod tests {
     use geo::{BoundingRect as _, Rect};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -138,6 +154,27 @@ mod tests {
         // An edge within it is none of its own.
         let (west, east) = (rect(120.38, 36.11, 120.386, 36.12), rect(120.386, 36.11, 120.39, 36.12));
         assert_eq!(exchange(&whole, &[&before], &[&west, &east]), None);
+    }
+
+    proptest! {
+        /// Where a neighbour has a vertex that the outline has not.
+        #[test]
+        fn what_is_exchanged_stays_an_outline(
+            slope in -2_000_000..2_000_000_i64, part in 0.1..0.9_f64, (east, north) in (-90_000..90_000_i64, -90_000..90_000_i64),
+        ) {
+            let at = |x: i64, y: i64| coord! { x: (12_037_000_000 + x) as f64 / 1e8, y: (3_611_000_000 + y) as f64 / 1e8 };
+            let area = |corners: &[geo::Coord<f64>]| {
+                MultiPolygon::new(vec![Polygon::new(LineString::new(corners.to_vec()), Vec::new())])
+            };
+            let (x, width, high) = ((part * 1e6).round() as i64, 1_000_000, 5_000_000);
+            let y = (part * slope as f64).round() as i64;
+            let whole = area(&[at(0, 0), at(width, slope), at(width, high), at(0, high)]);
+            let before = area(&[at(0, 0), at(x, y), at(x, high), at(0, high)]);
+            let after = area(&[at(0, 0), at(x + east, y + north), at(x, high), at(0, high)]);
+            if let Some(changed) = exchange(&whole, &[&before], &[&after]) {
+                prop_assert!(changed.is_valid(), "{changed:?}");
+            }
+        }
     }
 
     /// Rounding of the overlay moves corners by less than a micrometre.

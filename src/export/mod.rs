@@ -233,6 +233,7 @@ impl Export {
 
     /// The same, with as many bytes held.
     pub(crate) async fn gather_up_to(&mut self, most: usize) -> Result<(VecDeque<Piece>, Option<String>)> {
+        let heads = self.heads().await?;
         let (mut pieces, mut size, mut hasher) = (VecDeque::new(), 0, DefaultHasher::new());
         while size <= most {
             let Some(piece) = self.next().await? else {
@@ -242,11 +243,15 @@ impl Export {
             size += piece.bytes.len();
             pieces.push_back(piece);
         }
-        Ok((pieces, self.survey().await?))
+        let name = self.survey().await?;
+        // Pieces that were made before a change may not go by the name of what is after it, be it in memory or in the database.
+        let is_same = self.heads().await? == heads
+            && stamp(&self.guli, &self.moment, &self.actor, &self.ask, &self.districts) == self.stamp;
+        Ok((pieces, is_same.then_some(name)))
     }
 
     /// Names the content by what its features are made of: much quicker than writing them.
-    async fn survey(&self) -> Result<Option<String>> {
+    async fn survey(&self) -> Result<String> {
         let mut hasher = DefaultHasher::new();
         (env!("CARGO_PKG_VERSION"), format!("{:?}", self.ask)).hash(&mut hasher);
         let mut source = Source::new(&self.ask, Arc::clone(&self.actor), self.districts.clone());
@@ -254,9 +259,15 @@ impl Export {
             rows.iter().for_each(|row| row.mark(&mut hasher));
             tokio::task::yield_now().await;
         }
-        // Pieces that were made before a change may not go by the name of what is after it.
-        let is_same = stamp(&self.guli, &self.moment, &self.actor, &self.ask, &self.districts) == self.stamp;
-        Ok(is_same.then(|| format!("{:016x}", hasher.finish())))
+        Ok(format!("{:016x}", hasher.finish()))
+    }
+
+    /// How far the database is, of which areas and orders are read; covers are read from memory, and the past stays.
+    async fn heads(&self) -> Result<Vec<(DistrictCode, i64)>> {
+        if self.ask.layer == Layer::Covers || self.moment.instant().is_some() {
+            return Ok(Vec::new());
+        }
+        self.guli.heads(&self.districts).await
     }
 
     pub fn format(&self) -> Format {
@@ -339,12 +350,16 @@ fn districts(guli: &Guli, actor: &Actor, ask: &Ask) -> Result<Vec<DistrictCode>>
 
 /// Everything that the content follows from, in short.
 fn stamp(guli: &Guli, moment: &Moment, actor: &Actor, ask: &Ask, districts: &[DistrictCode]) -> String {
-    /// Orders are counted from the start of the process, so another process is another count.
+    /// Orders and names are counted from the start of the process, so another process is another count.
     static START: LazyLock<u64> = LazyLock::new(|| u64::from_le_bytes(crate::service::clock::random()));
     let index = moment.registry(guli);
     let mut from = format!("{} {ask:?}", env!("CARGO_PKG_VERSION"));
     for district in districts {
         let _ = write!(from, " {district}:{}", index.registry_seq(*district).unwrap_or(0));
+        if let Moment::Now = moment {
+            // Names of another district's organisations change without a change here.
+            let _ = write!(from, " {:x}:{:?}", *START, index.names_stamp(*district));
+        }
     }
     if ask.layer == Layer::WorkOrders {
         let _ = match moment {

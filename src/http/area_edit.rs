@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::area_in::{AreaIn, AreaPatch, RedrawIn, department, outline};
 use super::areas::{AreaOut, GeometryOut, no_area};
 use super::edge::Caller;
-use super::history::{VersionOut, Was, versions};
+use super::history::{Reader, VersionOut, Was, versions};
 use super::openapi::{BodyFaults, EditFaults, Gone, NotFound, RedrawFaults, StaleGrid, say};
 use super::page::Items;
 use super::params::Params;
@@ -314,7 +314,7 @@ pub async fn history_of(guli: &Guli, reader: &Actor, district: DistrictCode, cod
         })
     });
     let states = states.collect::<Result<Vec<_>>>()?;
-    Ok(Items { items: versions(guli, reader, states.into_iter(), &events), next: None })
+    Ok(Items { items: versions(Reader::of(guli, reader, district), states.into_iter(), &events), next: None })
 }
 
 /// A level of areas: what may be done to one of them.

@@ -139,8 +139,9 @@ struct HandedBack {
     problem: Option<Box<RawValue>>,
 }
 
-/// Most bytes of a peer's answers to the lines of one piece.
-const TOLD: usize = 32 << 20;
+/// Lines that a peer is asked about at once, and most bytes of its answers: a line has 50 covers at most.
+const AT_ONCE: usize = 200;
+const TOLD: usize = 16 << 20;
 
 /// A batch in the middle of its stream.
 struct Batch {
@@ -254,20 +255,19 @@ impl Batch {
         }
         let mut told: BTreeMap<usize, Vec<u8>> = BTreeMap::new();
         for (district, lines) in there {
-            let answers = self.ask(district, &lines).await;
-            let mut answers = answers.map(Vec::into_iter);
-            for Elsewhere { line, id, .. } in lines {
-                let mut text = Vec::new();
-                let missing = || ServiceError::Internal(format!("the server of district {district} answered less"));
-                let one = answers.as_mut().map_err(|error| error.clone());
-                match one.and_then(|answers| answers.next().ok_or_else(missing)) {
-                    Ok(Told { resolution, problem }) => end(&mut text, &HandedBack { line, id, resolution, problem }),
-                    Err(error) => {
-                        let problem = Some(problem(error, self.asked.language).1);
-                        end(&mut text, &BatchAnswer { line, id, resolution: None, problem });
+            for lines in lines.chunks(AT_ONCE) {
+                let answers = self.ask(district, lines).await;
+                for (n, Elsewhere { line, id, .. }) in lines.iter().enumerate() {
+                    let (line, id, mut text) = (*line, id.clone(), Vec::new());
+                    match answers.as_ref().map(|answers| answers.get(n)) {
+                        Ok(Some(Told { resolution, problem })) => {
+                            end(&mut text, &HandedBack { line, id, resolution: resolution.clone(), problem: problem.clone() });
+                        }
+                        Ok(None) => end(&mut text, &self.refused(line, id, unread(district))),
+                        Err(error) => end(&mut text, &self.refused(line, id, error.clone())),
                     }
+                    told.insert(line, text);
                 }
-                told.insert(line, text);
             }
         }
         for text in order {
@@ -288,14 +288,24 @@ impl Batch {
         request.headers_mut().remove(header::ACCEPT_ENCODING);
         let id = edge::request_id(&self.asked.headers);
         let answer = peers::ask(&self.app, peer, request, &id, edge::TIMEOUT).await?;
-        let unread = |what: String| ServiceError::Internal(format!("the server of district {district}: {what}"));
-        if answer.status() != StatusCode::OK {
-            return Err(unread(answer.status().to_string()));
-        }
-        let body = Limited::new(answer.into_body(), TOLD).collect().await.map_err(|error| unread(error.to_string()))?;
+        let is_answered = answer.status() == StatusCode::OK;
+        let unread = |error: &dyn std::fmt::Display| {
+            tracing::warn!(request_id = ?id, %district, %error, "a peer's answer cannot be read");
+            unread(district)
+        };
+        let body = Limited::new(answer.into_body(), TOLD).collect().await.map_err(|error| unread(&error))?;
         let body = body.to_bytes();
-        let lines = body.split(|&b| b == b'\n').filter(|line| !line.is_empty());
-        lines.map(|line| serde_json::from_slice(line).map_err(|error| unread(error.to_string()))).collect()
+        if !is_answered {
+            // What it refuses as a whole it refuses line by line.
+            let problem: Box<RawValue> = serde_json::from_slice(&body).map_err(|error| unread(&error))?;
+            return Ok(lines.iter().map(|_| Told { resolution: None, problem: Some(problem.clone()) }).collect());
+        }
+        let answers = body.split(|&b| b == b'\n').filter(|line| !line.is_empty());
+        answers.map(|line| serde_json::from_slice(line).map_err(|error| unread(&error))).collect()
+    }
+
+    fn refused(&self, line: usize, id: serde_json::Value, error: ServiceError) -> BatchAnswer {
+        BatchAnswer { line, id, resolution: None, problem: Some(problem(error, self.asked.language).1) }
     }
 
     fn resolve(&self, line: &[u8]) -> (serde_json::Value, Result<ResolutionOut>) {
@@ -323,6 +333,14 @@ impl Batch {
         })();
         (asked.id, resolved)
     }
+}
+
+/// What is said of a line whose answer a peer owes.
+fn unread(district: DistrictCode) -> ServiceError {
+    ServiceError::NotYet(say!(
+        "the answer of the server of district {district} cannot be read",
+        "行政区 {district} 服务器的应答无法读取"
+    ))
 }
 
 /// Adds an answer as a line.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::cover_in::{CoverIn, differences, document, patched, read_patch};
 use super::edge::Caller;
-use super::history::{DeliveryOut, FieldChangeOut, VersionOut, by, delivery, undoes};
+use super::history::{DeliveryOut, FieldChangeOut, Reader, VersionOut, by, delivery, undoes};
 use super::openapi::{BodyFaults, EditFaults, Forbidden, Gone, Moved, NotFound, UndoFaults, say};
 use super::page::Items;
 use super::params::Params;
@@ -264,7 +264,7 @@ pub(super) async fn elsewhere(
     Ok(present.map(|present| moved(&format!("/v1/covers/{present}{rest}"), query)))
 }
 
-fn versions(guli: &Guli, reader: &Actor, versions: Vec<CoverVersion>) -> Vec<VersionOut> {
+fn versions(reader: Reader<'_>, versions: Vec<CoverVersion>) -> Vec<VersionOut> {
     let mut before: Option<(CoverCode, Value)> = None;
     let mut out = Vec::with_capacity(versions.len());
     for CoverVersion { cover, event, import } in versions {
@@ -277,7 +277,7 @@ fn versions(guli: &Guli, reader: &Actor, versions: Vec<CoverVersion>) -> Vec<Ver
             }
         }
         before = Some((cover.code, present));
-        let by = event.as_ref().map(|event| by(guli, reader, event));
+        let by = event.as_ref().map(|event| by(reader, event));
         let delivered = import.map(|(import, row)| DeliveryOut { import, row });
         out.push(VersionOut {
             version: cover.version,
@@ -327,5 +327,5 @@ pub async fn history(
 /// Every version of a cover, for whoever asks, over HTTP or at the command line.
 pub async fn history_of(guli: &Guli, actor: &Actor, code: CoverCode) -> Result<Items<VersionOut>> {
     let found = guli.cover_history(actor, code).await?;
-    Ok(Items { items: versions(guli, actor, found), next: None })
+    Ok(Items { items: versions(Reader::of(guli, actor, code.district()), found), next: None })
 }

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::areas::{GeometryOut, pair};
 use super::feed::ChangeOut;
-use super::history::{EditorOut, by};
+use super::history::{EditorOut, Reader, by};
 use super::problem::Language;
 use super::wire::Out;
 use super::words;
@@ -133,7 +133,7 @@ impl MendedOut {
     fn new(guli: &Guli, reader: &Actor, found: &Found, Mended { at, change, .. }: &Mended) -> Self {
         Self {
             at: *at,
-            by: change.as_ref().map(|event| by(guli, reader, event)),
+            by: change.as_ref().map(|event| by(Reader::of(guli, reader, found.district), event)),
             change: change.clone().map(|event| ChangeOut::new(found.district, event)),
             undo: guli.to_undo(found).map(MendOut::undo),
         }

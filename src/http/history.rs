@@ -8,7 +8,7 @@ use super::cover_in::differences;
 use super::refs::Ref;
 use super::words;
 use crate::domain::actor::{Actor, Role};
-use crate::domain::id::KeyId;
+use crate::domain::id::{DistrictCode, KeyId};
 use crate::service::Guli;
 use crate::store::events::Event;
 
@@ -37,9 +37,9 @@ pub struct EditorOut {
     pub role: String,
     /// The unit that the key acts for.
     pub unit: Option<Ref<'static>>,
-    /// For administrators: the key. null: whoever runs the service, at the machine itself.
+    /// For administrators of the district: the key. null: whoever runs the service, at the machine itself.
     pub key: Option<String>,
-    /// For administrators: what the key is or was called.
+    /// For them too: what the key is or was called.
     pub name: Option<String>,
 }
 
@@ -61,13 +61,26 @@ pub struct VersionOut {
     pub changes: Vec<FieldChangeOut>,
 }
 
-/// Who made a change, as its event says, and as far as `reader` may know.
-pub(super) fn by(guli: &Guli, reader: &Actor, event: &Event) -> EditorOut {
+/// Who reads a history.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reader<'a> {
+    guli: &'a Guli,
+    /// Keys are for the administrators of the district to know.
+    sees_keys: bool,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn of(guli: &'a Guli, actor: &Actor, district: DistrictCode) -> Self {
+        Self { guli, sees_keys: actor.role == Role::Admin && actor.holds_all(district) }
+    }
+}
+
+/// Who made a change, as its event says, and as far as whoever reads may know.
+pub(super) fn by(Reader { guli, sees_keys }: Reader<'_>, event: &Event) -> EditorOut {
     let data = data(event);
     let unit = data["unit"].as_str().and_then(|code| code.parse().ok());
     let unit = unit.and_then(|code| guli.context.index.organization(&code));
-    // Keys are the administrators' to know.
-    let key = event.actor.strip_prefix("key:").filter(|_| reader.role == Role::Admin).map(str::to_owned);
+    let key = event.actor.strip_prefix("key:").filter(|_| sees_keys).map(str::to_owned);
     let holder = key.as_deref().and_then(|key| key.parse().ok()).and_then(|id| guli.keys.holder(KeyId(id)));
     EditorOut {
         // Imports are the operator's, who needs no key.
@@ -103,14 +116,9 @@ pub(super) fn delivery(event: &Event) -> Option<DeliveryOut> {
 }
 
 /// Every state as a version, and the removal that ended the last.
-pub(super) fn versions(
-    guli: &Guli,
-    reader: &Actor,
-    states: impl Iterator<Item = Was>,
-    events: &[Event],
-) -> Vec<VersionOut> {
+pub(super) fn versions(reader: Reader<'_>, states: impl Iterator<Item = Was>, events: &[Event]) -> Vec<VersionOut> {
     let event = |seq: i64| events.iter().find(|event| event.seq == seq);
-    let version = |number, event, changes| version(guli, reader, number, event, changes);
+    let version = |number, event, changes| version(reader, number, event, changes);
     let removal = |gone: &Was| {
         let change = (String::new(), gone.document.clone(), Value::Null);
         version(gone.version + 1, gone.seq_to.and_then(event), vec![change])
@@ -139,8 +147,7 @@ pub(super) fn versions(
 }
 
 fn version(
-    guli: &Guli,
-    reader: &Actor,
+    reader: Reader<'_>,
     number: i64,
     event: Option<&Event>,
     changes: Vec<(String, Value, Value)>,
@@ -153,7 +160,7 @@ fn version(
     VersionOut {
         version: number,
         at: event.map(Event::at),
-        by: event.map(|event| by(guli, reader, event)),
+        by: event.map(|event| by(reader, event)),
         reason: event.and_then(|event| event.reason.clone()),
         change: event.map(|event| event.kind.clone()),
         undoes: event.and_then(|event| undoes(event, number)),

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::areas::{after, page, versioned};
 use super::edge::Caller;
-use super::history::{VersionOut, Was, versions};
+use super::history::{Reader, VersionOut, Was, versions};
 use super::openapi::{BodyFaults, EditFaults, Forbidden, Gone, NotFound, ReportFaults, TiedFaults, UndoFaults, say};
 use super::page::{DEFAULT_LIMIT, Items, MOST};
 use super::params::{self, Params};
@@ -58,6 +58,9 @@ impl From<&Organization> for OrganizationOut {
 }
 
 /// List organisations
+///
+/// With `as_of` those whose codes the districts served here had given by then, and those of their cities and provinces, of which
+/// no past is kept.
 #[utoipa::path(
     get, path = "/v1/organizations", tag = "registry", security(("key" = [])),
     params(
@@ -349,7 +352,7 @@ pub async fn history_of(guli: &Guli, reader: &Actor, code: &OrgCode) -> Result<I
         seq_from: state.seq_from,
         seq_to: state.seq_to,
     });
-    Ok(Items { items: versions(guli, reader, states, &events), next: None })
+    Ok(Items { items: versions(Reader::of(guli, reader, code.district()), states, &events), next: None })
 }
 
 /// Undo a change of an organisation

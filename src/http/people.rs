@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::areas::{after, page, parent, versioned};
 use super::cover_in::{self, CodeIn};
 use super::edge::Caller;
-use super::history::{VersionOut, Was, versions};
+use super::history::{Reader, VersionOut, Was, versions};
 use super::openapi::{BodyFaults, EditFaults, Forbidden, Gone, NotFound, ReportFaults, UndoFaults, say};
 use super::page::{DEFAULT_LIMIT, Items, MOST};
 use super::params::{self, Params};
@@ -24,6 +24,7 @@ use crate::domain::actor::Actor;
 use crate::domain::grid::DutyKind;
 use crate::domain::id::{DistrictCode, OrgCode, PersonId};
 use crate::domain::organization::Organization;
+use crate::domain::phone::Phone;
 use crate::domain::said::say;
 use crate::service::Guli;
 use crate::service::command::{Render, Rendered};
@@ -83,7 +84,7 @@ impl PersonOut {
 /// List people with duties
 ///
 /// Whoever has the whole district sees those without a duty too. Names and phones are personal data: reading them is logged,
-/// and `as_of`, which tells units and duties as they were, shows them as they are.
+/// and `as_of`, which tells units and duties as they were to whoever has the whole district, shows them as they are.
 #[utoipa::path(
     get, path = "/v1/people", tag = "registry", security(("key" = [])),
     params(
@@ -106,9 +107,11 @@ pub async fn people(State(app): State<App>, caller: Caller, RawQuery(query): Raw
     params.finish("district, subdistrict, community, grid, limit, cursor, as_of")?;
     let within = parent.map(|code| code.to_string()).unwrap_or_default();
     // Before anything of the past is read.
-    let districts = app.guli.people_districts(&caller.0)?;
-    let asked = parent.and_then(crate::export::district_of);
-    let moment = app.guli.moment(as_of, asked.map_or(Reach::Districts(&districts), Reach::District)).await?;
+    let mut districts = app.guli.people_districts(&caller.0, as_of.is_some())?;
+    if let Some(asked) = parent.and_then(crate::export::district_of) {
+        districts.retain(|district| *district == asked);
+    }
+    let moment = app.guli.moment(as_of, Reach::Districts(&districts)).await?;
     let found = app.guli.people(&caller.0, &moment, None).await?.into_iter();
     let found = found.filter(|person| person.id > after);
     let found =
@@ -142,11 +145,12 @@ pub async fn person(
     params.finish("as_of")?;
     caller.known()?;
     let id = identity(&path)?;
-    app.guli.people_districts(&caller.0)?;
-    let moment = match as_of {
-        None => Moment::Now,
-        Some(_) => app.guli.moment(as_of, Reach::District(app.guli.district_of_person(id).await?)).await?,
-    };
+    let mut districts = app.guli.people_districts(&caller.0, as_of.is_some())?;
+    if as_of.is_some() {
+        let home = app.guli.district_of_person(id).await?;
+        districts.retain(|district| *district == home);
+    }
+    let moment = app.guli.moment(as_of, Reach::Districts(&districts)).await?;
     let person = match app.guli.people(&caller.0, &moment, Some(id)).await?.pop() {
         Some(person) => person,
         None if app.guli.person_had_gone(&caller.0, &moment, id).await => return Err(removed(id).into()),
@@ -207,6 +211,9 @@ impl std::fmt::Debug for PersonIn {
 
 impl PersonIn {
     fn draft(&self) -> Result<Draft> {
+        // In ASCII, where it is a number; whether it must be one depends on who was there before.
+        let ascii = |text: &String| Phone::new(text.as_str()).map_or_else(|_| text.clone(), Phone::into_string);
+        let phone = self.phone.as_ref().map(ascii);
         let organization = self.organization.as_ref().map(|code| code.text().parse::<OrgCode>()).transpose();
         let duties = self.duties.iter().enumerate().map(|(n, duty)| {
             let kind = params::word(&duty.kind, DutyKind::ALL, DutyKind::as_str);
@@ -222,7 +229,7 @@ impl PersonIn {
             Ok((kind, area))
         });
         Ok(Draft {
-            contact: Contact { name: Some(write::name(&self.name, "/name")?), phone: self.phone.clone() },
+            contact: Contact { name: Some(write::name(&self.name, "/name")?), phone },
             organization: organization.map_err(|error| ServiceError::invalid("/organization", error))?,
             duties: {
                 let mut duties = duties.collect::<Result<Vec<_>>>()?;
@@ -420,6 +427,7 @@ pub async fn history(
 /// Every version of a person, for whoever asks, over HTTP or at the command line.
 pub async fn history_of(guli: &Guli, reader: &Actor, id: PersonId) -> Result<Items<VersionOut>> {
     let (states, events) = guli.person_history(reader, id).await?;
+    let district = states.last().and_then(|last| last.district).ok_or_else(no_person)?;
     let states = states.iter().map(|state| Was {
         version: state.version,
         document: json!({
@@ -428,7 +436,7 @@ pub async fn history_of(guli: &Guli, reader: &Actor, id: PersonId) -> Result<Ite
         seq_from: state.seq_from,
         seq_to: state.seq_to,
     });
-    Ok(Items { items: versions(guli, reader, states, &events), next: None })
+    Ok(Items { items: versions(Reader::of(guli, reader, district), states, &events), next: None })
 }
 
 /// Undo a change of a person

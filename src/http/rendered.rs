@@ -70,7 +70,10 @@ impl<V: Clone + PartialEq> Texts<V> {
             }
             return Ok(text.clone());
         }
-        set.rotate_right(1);
+        // What came once gives way first.
+        let has_no_text = |slot: &Option<(V, Option<Text>)>| slot.as_ref().is_none_or(|(_, text)| text.is_none());
+        let last = set.iter().rposition(has_no_text).unwrap_or(WAYS - 1);
+        set[..=last].rotate_right(1);
         set[0] = Some((shown.clone(), None));
         Ok(None)
     }

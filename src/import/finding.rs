@@ -47,6 +47,8 @@ words! {
         OverwritesCorrection = "overwrites_correction",
         /// It was removed in the registry, and stays so.
         RemovedHere = "removed_here",
+        /// No number that can be called: the record is taken without it.
+        PhoneInvalid = "phone_invalid",
     }
     /// Whether a finding rejects its row.
     Severity { Error = "error", Warning = "warning" }
@@ -55,9 +57,11 @@ words! {
 impl FindingCode {
     pub const fn severity(self) -> Severity {
         match self {
-            Self::OwnerMissing | Self::NearDuplicate | Self::OverwritesCorrection | Self::RemovedHere => {
-                Severity::Warning
-            }
+            Self::OwnerMissing
+            | Self::NearDuplicate
+            | Self::OverwritesCorrection
+            | Self::RemovedHere
+            | Self::PhoneInvalid => Severity::Warning,
             _ => Severity::Error,
         }
     }

@@ -36,7 +36,12 @@ pub(super) fn row(record: &RawRecord, profile: &Profile, crs: CrsService) -> Row
     };
     let draft = draft.filter(|_| !reading.findings.iter().any(Finding::is_error));
     let Reading { findings, misplaced, .. } = reading;
-    let silent = profile.kind.fields().iter().copied().filter(|field| is_silent(record, profile, *field)).collect();
+    // What cannot be read of a field that may be missing says nothing.
+    let is_unread = |field: Field| {
+        field == Field::Phone && findings.iter().any(|finding| finding.code == FindingCode::PhoneInvalid)
+    };
+    let silent = profile.kind.fields().iter().copied();
+    let silent = silent.filter(|field| is_silent(record, profile, *field) || is_unread(*field)).collect();
     Row { row: record.row, line: record.line, draft, findings, silent, misplaced }
 }
 
@@ -104,7 +109,7 @@ impl<'a> Reading<'a> {
 
     fn phone(&mut self) -> Option<Phone> {
         let phone = self.raw(Field::Phone).map(Phone::new).transpose();
-        phone.map_err(|detail| self.fault(FindingCode::ValueInvalid, Field::Phone, detail)).ok().flatten()
+        phone.map_err(|detail| self.fault(FindingCode::PhoneInvalid, Field::Phone, detail)).ok().flatten()
     }
 
     /// A code; `text` is what [`Self::raw`] or [`Self::need`] gave.

@@ -98,6 +98,14 @@ impl Moment {
         }
     }
 
+    /// Whether a district was asked about and there.
+    pub(super) fn knows(&self, district: DistrictCode) -> bool {
+        match self {
+            Self::Now => true,
+            Self::Then(past) => past.changes.contains_key(&district),
+        }
+    }
+
     /// Whether something had been there and was removed, by the first and last change of each of its states.
     pub(super) fn had_gone(&self, district: DistrictCode, states: impl Iterator<Item = (i64, Option<i64>)>) -> bool {
         let by = self.change(district).unwrap_or(i64::MAX);

@@ -22,7 +22,7 @@ use crate::store::covers::{self, Wanted, Word};
 use crate::store::events::{self, Event};
 use crate::store::people::{self, Person, Standing};
 use crate::store::personal::{self, Purpose};
-use crate::store::{Conn, Result as StoreResult, organizations};
+use crate::store::{Conn, Result as StoreResult, head, organizations};
 
 /// What is sealed of a person.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,6 +174,12 @@ impl Guli {
         Ok(with_version.collect())
     }
 
+    /// The numbers of the last events of districts, as the database has them.
+    pub async fn heads(&self, districts: &[DistrictCode]) -> Result<Vec<(DistrictCode, i64)>> {
+        let mut reader = self.store.read().await?;
+        Ok(head::of(&mut reader.conn(), districts).await?)
+    }
+
     /// Organisations by code: now all of them; those of then as their districts had them, with those of cities and
     /// provinces as they are.
     pub async fn organizations(
@@ -210,6 +216,8 @@ impl Guli {
         code: &OrgCode,
     ) -> Result<std::sync::Arc<Organization>> {
         self.authorize_anywhere(actor, Action::ReadOrganizations, || say!("organizations", "单位"))?;
+        // Of cities and provinces no past is kept here.
+        let as_of = as_of.filter(|_| self.serves(code.district()).is_ok());
         let moment = self.moment(as_of, Reach::District(code.district())).await?;
         if let Some(organization) = moment.organization(self, code) {
             return Ok(organization);
@@ -248,11 +256,14 @@ impl Guli {
     /// district also those without a duty. `only` asks for one of them. Of then are units and duties; names and phones
     /// have no past.
     pub async fn people(&self, actor: &Actor, moment: &Moment, only: Option<PersonId>) -> Result<Vec<PersonRecord>> {
-        let districts = self.people_districts(actor)?;
+        let districts = self.people_districts(actor, moment.instant().is_some())?;
         let mut reader = self.store.read().await?;
         let conn = &mut reader.conn();
         let mut found: BTreeMap<String, PersonRecord> = BTreeMap::new();
         for district in districts {
+            if !moment.knows(district) {
+                continue;
+            }
             let sealed: HashMap<_, _> = personal::all(conn, district, Purpose::Duty).await?.into_iter().collect();
             let (mut persons, duties) = if let Some(change) = moment.change(district) {
                 people::at(conn, district, change).await?
@@ -289,9 +300,14 @@ impl Guli {
         Ok(found.into_values().collect())
     }
 
-    /// The districts whose people the caller may read of.
-    pub fn people_districts(&self, actor: &Actor) -> Result<Vec<DistrictCode>> {
-        self.authorize_anywhere(actor, Action::ReadPeople, || say!("people", "人员"))
+    /// The districts whose people the caller may read of; of then only whoever has the whole of one, for whom all are shown
+    /// today too: names and phones are those that people have now.
+    pub fn people_districts(&self, actor: &Actor, of_then: bool) -> Result<Vec<DistrictCode>> {
+        let mut districts = self.authorize_anywhere(actor, Action::ReadPeople, || say!("people", "人员"))?;
+        if of_then {
+            districts.retain(|district| actor.holds_all(*district));
+        }
+        if districts.is_empty() { Err(ServiceError::forbidden()) } else { Ok(districts) }
     }
 
     /// The districts whose covers the caller may list: the one asked for, or all that are not hidden.

@@ -88,8 +88,11 @@ async fn a_duty_telephone_is_delivered_and_kept_as_it_was_corrected() {
     let path = "/v1/organizations/370203-GAS01";
     let phone = async || town.read(path).await["phone"].clone();
     let report = send("无").await;
-    assert_eq!(findings(&report), [("value_invalid".to_owned(), "phone".to_owned())], "{report}");
-    assert_eq!(counts(&send("0532-00000101").await), [1, 0, 0]);
+    assert_eq!(findings(&report), [("phone_invalid".to_owned(), "phone".to_owned())], "{report}");
+    assert_eq!((counts(&report), phone().await), ([1, 0, 0], Value::Null));
+    assert_eq!(counts(&send("0532-00000101").await), [0, 1, 0]);
+    // What cannot be read takes nothing away.
+    assert_eq!((counts(&send("无").await), phone().await), ([0, 0, 1], json!("0532-00000101")));
     assert_eq!(counts(&send("0532-00000101").await), [0, 0, 1]);
     // A file without the column says nothing of it.
     let units = units(&["370203-GAS01,燃气公司,utility,"]);

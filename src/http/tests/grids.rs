@@ -434,6 +434,9 @@ async fn the_edge_of_a_community_moves_with_its_grids_when_it_is_asked_to() {
         assert_eq!(now.header("etag"), "\"2\"", "{code}");
         let points = now.body["geometry"]["coordinates"][0][0].as_array().unwrap();
         assert!(points.iter().any(|at| at[0] == 120.384) && points.iter().all(|at| at[0] != 120.38), "{}", now.body);
+        let history = town.get(&format!("/v1/{level}/{code}/history")).key(PLANNER).get().await.body;
+        let kind = if level == "communities" { "community.updated" } else { "subdistrict.updated" };
+        assert_eq!(history["items"][1]["change"], kind, "{history}");
     }
     let wrong = town.get("/v1/quality?rule=grids-gap,grids-overlap,cover-outside-grids").key(PLANNER).get().await;
     assert_eq!(wrong.body["items"], json!([]), "{}", wrong.body);
@@ -457,4 +460,23 @@ async fn the_edge_of_a_community_moves_with_its_grids_when_it_is_asked_to() {
     let back = town.get("/v1/subdistricts/370203005").get().await;
     let points = back.body["geometry"]["coordinates"][0][0].as_array().unwrap();
     assert!(back.header("etag") == "\"3\"" && points.iter().all(|at| at[0].as_f64() <= Some(120.38)), "{}", back.body);
+}
+
+#[tokio::test]
+async fn a_community_that_gives_all_its_ground_away_goes() {
+    let town = halves().await;
+    let body = json!({"move_parents": true, "remove": [WEST], "grids": [
+        {"code": BEYOND, "name": "全", "geometry": rect(120.37, 36.11, 120.39, 36.13)},
+    ]});
+    let done = town.post("/v1/grids/redraw").key(PLANNER).json(body).await;
+    assert_eq!(done.status, 200, "{}", done.body);
+    for path in ["/v1/communities/370203005001", "/v1/subdistricts/370203005"] {
+        assert_eq!(town.get(path).get().await.status, 410, "{path}");
+    }
+    assert_eq!(town.grid_at(120.375).await, BEYOND);
+    let undo = town.post(&format!("{}/history/2/undo", grid(BEYOND))).key(PLANNER).send("").await;
+    assert_eq!(undo.status, 200, "{}", undo.body);
+    assert_eq!(town.grid_at(120.375).await, WEST);
+    let back = town.get("/v1/communities/370203005001").get().await;
+    assert_eq!((back.status.as_u16(), &back.body["geometry"]["type"]), (200, &json!("MultiPolygon")), "{}", back.body);
 }

@@ -23,6 +23,12 @@ async fn a_new_leader_stands_beside_the_grid() {
     assert_eq!((&full["name"], &full["phone"]), (&json!("王海"), &json!("19900001234")));
     let grid = format!("/v1/grids/{EAST}");
     assert_eq!(town.get(&grid).key("demo-dispatcher").get().await.body["leader"]["name"], "王海");
+    // Of then nothing is told to who has not the whole district: names and phones would be today's.
+    let then = town.guli.context.clock.now();
+    let asked = async |path: &str, key: &str| town.get(&format!("{path}?as_of={then}")).key(key).get().await.status;
+    for path in ["/v1/people", &at] {
+        assert_eq!((asked(path, ADMIN).await, asked(path, "demo-grid").await.as_u16()), (StatusCode::OK, 403), "{path}");
+    }
     // What was read, masked, can be sent back.
     let whole = town.get(&at).key(ADMIN).get().await.body;
     let same = town.ask("PUT", &at).key(ADMIN).header("if-match", "\"1\"").json(whole).await;

@@ -18,7 +18,7 @@ use crate::service::error::{At, Fault, Result, ServiceError};
 use crate::service::writer::{End, Patience};
 use crate::service::{Context, Guli, load, settle};
 use crate::store::areas::{Area, Level};
-use crate::store::events::Event;
+use crate::store::events::{self, Event};
 use crate::store::orders::StoredOrder;
 use crate::store::{Conn, Result as StoreResult, areas, corrupt, cover_history, orders};
 
@@ -180,7 +180,14 @@ impl Guli {
         }
         let numbers: Vec<i64> =
             states.iter().flat_map(|state| [Some(state.seq_from), state.seq_to]).flatten().collect();
-        let events = crate::store::events::numbered(conn, district, &numbers).await?;
+        let mut events = events::numbered(conn, district, &numbers).await?;
+        // Areas that were changed in one call bear the number of its first event, and each has its own further on.
+        let own = events::of(conn, district, &code.to_string(), None, i64::MAX).await?;
+        for event in events.iter_mut().filter(|event| !event.kind.starts_with("import.")) {
+            if let Some(further) = own.iter().find(|own| own.seq >= event.seq) {
+                *event = Event { seq: event.seq, ..further.clone() };
+            }
+        }
         Ok((states, events))
     }
 }

@@ -111,6 +111,10 @@ pub(super) async fn measure(conn: &mut Conn<'_>, district: DistrictCode, plan: &
     effects.sizes.extend(plan.remove.iter().map(|area| (area.code, partition::square_metres(&area.outline), 0.0)));
     for level in [Level::Grid, Level::Community, Level::Subdistrict] {
         measure_level(conn, district, plan, level, &mut effects).await?;
+        // What is wrong with grids is wrong with what they lie in for the same reason.
+        if !(effects.overlaps.is_empty() && effects.gaps.is_empty() && effects.outside.is_empty()) {
+            break;
+        }
     }
     Ok(effects)
 }
