@@ -267,7 +267,7 @@ impl Export {
         if self.ask.layer == Layer::Covers || self.moment.instant().is_some() {
             return Ok(Vec::new());
         }
-        self.guli.heads(&self.districts).await
+        self.guli.last_events(&self.districts).await
     }
 
     pub fn format(&self) -> Format {

@@ -261,7 +261,10 @@ impl Batch {
                     let (line, id, mut text) = (*line, id.clone(), Vec::new());
                     match answers.as_ref().map(|answers| answers.get(n)) {
                         Ok(Some(Told { resolution, problem })) => {
-                            end(&mut text, &HandedBack { line, id, resolution: resolution.clone(), problem: problem.clone() });
+                            end(
+                                &mut text,
+                                &HandedBack { line, id, resolution: resolution.clone(), problem: problem.clone() },
+                            );
                         }
                         Ok(None) => end(&mut text, &self.refused(line, id, unread(district))),
                         Err(error) => end(&mut text, &self.refused(line, id, error.clone())),

@@ -146,12 +146,7 @@ pub(super) fn versions(reader: Reader<'_>, states: impl Iterator<Item = Was>, ev
     items
 }
 
-fn version(
-    reader: Reader<'_>,
-    number: i64,
-    event: Option<&Event>,
-    changes: Vec<(String, Value, Value)>,
-) -> VersionOut {
+fn version(reader: Reader<'_>, number: i64, event: Option<&Event>, changes: Vec<(String, Value, Value)>) -> VersionOut {
     let data = event.map(data).unwrap_or_default();
     // Of personal data it is kept that it changed, not what it was.
     let personal = data["personal"].as_array().into_iter().flatten().filter_map(Value::as_str);

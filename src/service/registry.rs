@@ -175,7 +175,7 @@ impl Guli {
     }
 
     /// The numbers of the last events of districts, as the database has them.
-    pub async fn heads(&self, districts: &[DistrictCode]) -> Result<Vec<(DistrictCode, i64)>> {
+    pub async fn last_events(&self, districts: &[DistrictCode]) -> Result<Vec<(DistrictCode, i64)>> {
         let mut reader = self.store.read().await?;
         Ok(head::of(&mut reader.conn(), districts).await?)
     }
