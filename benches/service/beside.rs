@@ -41,7 +41,8 @@ fn meanwhile<T>(
 fn one(plan: &Plan, world: &World, engine: &str, database: &str) -> Result<Vec<Row>> {
     let mut command = guli();
     command.args(["serve", "--listen", "127.0.0.1:0", "--database", database, "--key-file"]);
-    let server = Server::start(command.arg(world.path().join("guli.key")))?;
+    let key_file = world.path().join("guli.key");
+    let server = Server::start(command.arg(&key_file))?;
     server.ready()?;
     let resolves = world.resolve_requests()?;
     let covers = reports::requests(&world.sample(usize::try_from(world.covers)?)?, "");
@@ -53,7 +54,7 @@ fn one(plan: &Plan, world: &World, engine: &str, database: &str) -> Result<Vec<R
     let ((), alone) = meanwhile(&server, &resolves, first, pause)?;
     let coming = || {
         let start = Instant::now();
-        import(&world.files().join(COMES), database, &[])?;
+        import(&world.files().join(COMES), database, &["--key-file", &key_file.to_string_lossy()])?;
         Ok(start.elapsed())
     };
     let (took, beside) = meanwhile(&server, &resolves, second, coming)?;
