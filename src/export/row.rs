@@ -311,7 +311,7 @@ impl Row {
             Self::Cover(cover) => {
                 (cover.code, cover.version, &cover.category_name).hash(hasher);
                 for unit in [&cover.owner, &cover.responsible_unit] {
-                    unit.as_ref().map(|unit| (unit.code.as_str(), &unit.name, unit.version)).hash(hasher);
+                    unit.as_ref().map(|unit| (unit.code.as_str(), &unit.name)).hash(hasher);
                 }
                 cover.grid.as_ref().map(|grid| (grid.code, &grid.name)).hash(hasher);
             }

@@ -109,6 +109,8 @@ async fn a_layer_too_large_to_be_held_is_named_by_its_features() {
     let edits = [
         ("PATCH", format!("/v1/covers/{ALONE}"), json!({"accuracy": "B"}), vec![0, 1]),
         ("PATCH", "/v1/organizations/370203-WAT01".to_owned(), json!({"name": "水务"}), vec![]),
+        // Its owner is named in them, its telephone is not.
+        ("PATCH", "/v1/organizations/370203-DRA01".to_owned(), json!({"phone": "0532-00000101"}), vec![]),
         ("PATCH", "/v1/organizations/370203005-K01".to_owned(), json!({"name": "城管科"}), vec![3]),
         // The names of grids stand beside covers and orders.
         ("PATCH", format!("/v1/grids/{WEST}"), json!({"name": "西"}), vec![0, 1, 3, 4]),
