@@ -171,8 +171,15 @@ mod tests {
             let whole = area(&[at(0, 0), at(width, slope), at(width, high), at(0, high)]);
             let before = area(&[at(0, 0), at(x, y), at(x, high), at(0, high)]);
             let after = area(&[at(0, 0), at(x + east, y + north), at(x, high), at(0, high)]);
-            if let Some(changed) = exchange(&whole, &[&before], &[&after]) {
-                prop_assert!(changed.is_valid(), "{changed:?}");
+            let (given, come) = (before.difference(&after), lost(&after, &whole));
+            let changed = exchange(&whole, &[&before], &[&after]);
+            prop_assert_eq!(changed.is_some(), come.is_some() || lost(&before, &after).is_some());
+            if let Some(changed) = changed {
+                prop_assert!(changed.is_valid(), "{:?}", changed);
+                prop_assert_eq!(lost(&after, &changed), None, "all that was taken is in it");
+                prop_assert_eq!(overlap(&given, &changed), None, "nothing that was given is");
+                prop_assert_eq!(lost(&whole.difference(&before), &changed), None, "nor is anything else lost");
+                prop_assert_eq!(lost(&changed, &whole.union(&after)), None, "or come");
             }
         }
     }

@@ -130,13 +130,13 @@ struct Told {
 
 /// The same as a line of this answer.
 #[derive(Debug, Serialize)]
-struct HandedBack {
+struct HandedBack<'a> {
     line: usize,
     id: serde_json::Value,
     #[serde(skip_serializing_if = "Option::is_none")]
-    resolution: Option<Box<RawValue>>,
+    resolution: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<Box<RawValue>>,
+    problem: Option<&'a RawValue>,
 }
 
 /// Lines that a peer is asked about at once, and most bytes of its answers: a line has 50 covers at most.
@@ -261,10 +261,8 @@ impl Batch {
                     let (line, id, mut text) = (*line, id.clone(), Vec::new());
                     match answers.as_ref().map(|answers| answers.get(n)) {
                         Ok(Some(Told { resolution, problem })) => {
-                            end(
-                                &mut text,
-                                &HandedBack { line, id, resolution: resolution.clone(), problem: problem.clone() },
-                            );
+                            let (resolution, problem) = (resolution.as_deref(), problem.as_deref());
+                            end(&mut text, &HandedBack { line, id, resolution, problem });
                         }
                         Ok(None) => end(&mut text, &self.refused(line, id, unread(district))),
                         Err(error) => end(&mut text, &self.refused(line, id, error.clone())),

@@ -146,8 +146,12 @@ mod tests {
         ] {
             assert_eq!(of_value(text).in_language(Language::Chinese), said);
         }
-        for detail in ["EOF while parsing a string", "expected value", "trailing comma"] {
-            assert!(!of_syntax(detail).is_empty());
+        for (detail, said) in [
+            ("EOF while parsing a string", "JSON 没有写完"),
+            ("trailing comma", "多了逗号或字符"),
+            ("expected value", "JSON 语法有误"),
+        ] {
+            assert_eq!(of_syntax(detail), said);
         }
     }
 }
