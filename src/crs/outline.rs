@@ -1,5 +1,6 @@
 //! Outlines (边界): from a feature's geometry in any coordinate system to a valid one in WGS 84.
 
+use geo::algorithm::validation::{GeometryIndex, InvalidMultiPolygon, InvalidPolygon, RingRole};
 use geo::{MultiPolygon, Orient as _, Validation as _, orient::Direction};
 use geojson::{Geometry, GeometryValue, Position};
 
@@ -23,7 +24,7 @@ pub enum OutlineError {
     Unclosed { ring: Ring },
     Ordinates { ring: Ring, index: usize, got: usize },
     Position { ring: Ring, index: usize, reason: CrsError },
-    Invalid(String),
+    Invalid(InvalidMultiPolygon),
 }
 
 /// Which ring of a geometry, both counted from 1.
@@ -71,7 +72,61 @@ impl From<OutlineError> for Said {
                 ring = ring,
                 reason = reason,
             ),
-            OutlineError::Invalid(reason) => say!("{reason}", "几何图形无效：{reason}"),
+            OutlineError::Invalid(reason) => invalid(&reason),
+        }
+    }
+}
+
+/// A ring as the library counts them.
+fn ring(polygon: &GeometryIndex, role: &RingRole) -> Ring {
+    let ring = match role {
+        RingRole::Exterior => 1,
+        RingRole::Interior(index) => index + 2,
+    };
+    Ring { polygon: polygon.0 + 1, ring }
+}
+
+/// Why a geometry whose positions read well is no area.
+fn invalid(reason: &InvalidMultiPolygon) -> Said {
+    let pair = |a: &GeometryIndex, b: &GeometryIndex| (a.0 + 1, b.0 + 1);
+    let (at, reason) = match reason {
+        InvalidMultiPolygon::ElementsOverlaps(a, b) => {
+            let (a, b) = pair(a, b);
+            return say!("polygons {a} and {b} overlap", "第 {a} 个与第 {b} 个多边形相互重叠");
+        }
+        InvalidMultiPolygon::ElementsTouchOnALine(a, b) => {
+            let (a, b) = pair(a, b);
+            return say!(
+                "polygons {a} and {b} touch on a line: make them one",
+                "第 {a} 个与第 {b} 个多边形有公共边：请合为一个"
+            );
+        }
+        InvalidMultiPolygon::InvalidPolygon(at, reason) => (at, reason),
+    };
+    let of = |role: &RingRole| ring(at, role);
+    match reason {
+        InvalidPolygon::TooFewPointsInRing(role) => {
+            say!("{ring} has fewer than 3 distinct points", "{ring}不足 3 个不同的点", ring = of(role))
+        }
+        InvalidPolygon::SelfIntersection(role) => {
+            say!("{ring} crosses or touches itself", "{ring}自相交或与自身相接", ring = of(role))
+        }
+        InvalidPolygon::NonFiniteCoord(role, index) => {
+            let index = index.0;
+            say!(
+                "position {index} of {ring} is no finite number",
+                "{ring}的第 {index} 个位置不是有限的数",
+                ring = of(role)
+            )
+        }
+        InvalidPolygon::InteriorRingNotContainedInExteriorRing(role) => {
+            say!("{ring} does not lie within the outer ring", "{ring}不在外环之内", ring = of(role))
+        }
+        InvalidPolygon::IntersectingRingsOnALine(a, b) => {
+            say!("{a} and {b} touch on a line", "{a}与{b}有公共边", a = of(a), b = of(b))
+        }
+        InvalidPolygon::IntersectingRingsOnAnArea(a, b) => {
+            say!("{a} and {b} overlap", "{a}与{b}相互重叠", a = of(a), b = of(b))
         }
     }
 }
@@ -114,7 +169,7 @@ pub fn outline_of(
         converted.extend(lines.pop().map(|exterior| geo::Polygon::new(exterior, interiors)));
     }
     let outline = MultiPolygon::new(converted);
-    outline.check_validation().map_err(|error| OutlineError::Invalid(error.to_string()))?;
+    outline.check_validation().map_err(OutlineError::Invalid)?;
     Ok(outline.orient(Direction::Default))
 }
 
@@ -174,7 +229,7 @@ mod tests {
         for (rings, error) in [
             (
                 "[[[120,36],[120.1,36.1],[120.1,36],[120,36.1],[120,36]]]",
-                "polygon at index 0 is invalid: exterior ring has a self-intersection",
+                "ring 1 of polygon 1 crosses or touches itself",
             ),
             (
                 "[[[120,36],[120.1,36],[120.1,36.1],[120,36.1]]]",
@@ -189,10 +244,7 @@ mod tests {
                 "[[[36,120],[36,120.1],[36.1,120.1],[36,120]]]",
                 "position 0 of ring 1 of polygon 1: lat must lie between -90 and 90, got 120: are lon and lat swapped?",
             ),
-            (
-                "[[[120,36],[120,36],[120,36],[120,36]]]",
-                "polygon at index 0 is invalid: exterior ring must have at least 3 distinct points",
-            ),
+            ("[[[120,36],[120,36],[120,36],[120,36]]]", "ring 1 of polygon 1 has fewer than 3 distinct points"),
             ("[]", "the geometry is empty"),
         ] {
             assert_eq!(polygon(rings).unwrap_err(), error);

@@ -262,6 +262,45 @@ pub enum Action {
     ResolveInBulk,
 }
 
+impl Action {
+    /// Whether it changes what units, grids and people of a district have in common: edges, names, duties.
+    const fn is_of_the_whole(self) -> bool {
+        matches!(self, Self::EditAreas | Self::EditOrganizations | Self::EditPeople | Self::Import | Self::ImportAreas)
+    }
+
+    /// Whose it is to do, for those who may not.
+    pub fn who_may(self) -> Said {
+        match self {
+            Self::EditCover | Self::ImportCovers => say!(
+                "a department's key of the cover's owner or responsible unit may, or an administrator's",
+                "需要该井盖产权单位或责任单位的部门密钥，或管理员密钥"
+            ),
+            Self::EditAreas | Self::ImportAreas => say!(
+                "a planner's or an administrator's key of the whole district may",
+                "需要作用于整个行政区的规划或管理员密钥"
+            ),
+            Self::EditOrganizations | Self::EditPeople | Self::Import => {
+                say!("an administrator's key of the district may", "需要该行政区的管理员密钥")
+            }
+            Self::RuleOnFinding => say!(
+                "a planner's or an administrator's key of the whole district may, or a department's of the unit concerned",
+                "需要作用于整个行政区的规划或管理员密钥，或所涉单位的部门密钥"
+            ),
+            Self::ReadPeople => say!(
+                "grid leaders, officers, dispatchers, supervisors, departments and administrators may",
+                "网格长、干部、坐席、督查、部门和管理员可以"
+            ),
+            Self::ActFor => say!("a dispatcher may", "指挥中心坐席可以"),
+            Self::Act(_) | Self::ReadOrder | Self::ReadOrders => {
+                say!("those whom the order is given to, and its grid, may", "工单的处置单位和所在网格可以")
+            }
+            Self::ReadCovers | Self::ReadOrganizations | Self::ResolveInBulk => {
+                say!("any key of the district may", "需要该行政区的密钥")
+            }
+        }
+    }
+}
+
 /// What an action is upon.
 #[derive(Debug, Clone, Copy)]
 pub enum Resource<'a> {
@@ -291,7 +330,7 @@ pub enum Refusal {
     /// Not the caller's to know of: 404.
     Hidden,
     /// Visible, but not the caller's to do: 403.
-    Forbidden,
+    Forbidden(Action),
 }
 
 /// Whether `actor` may do `action` to `resource`. Deny by default.
@@ -306,7 +345,9 @@ pub fn authorize(actor: &Actor, action: Action, resource: Resource<'_>) -> Resul
             if !actor.reaches(district) && !of_unit {
                 return Err(Refusal::Hidden);
             }
-            allow(may_in_district(actor.role, action))
+            // What belongs to the district as a whole is no smaller scope's to change.
+            let yes = may_in_district(actor.role, action) && (!action.is_of_the_whole() || actor.holds_all(district));
+            allow(yes, action)
         }
         Resource::Cover { district, owner, unit } => {
             if !actor.reaches(district) {
@@ -316,22 +357,24 @@ pub fn authorize(actor: &Actor, action: Action, resource: Resource<'_>) -> Resul
                 let units = owner.into_iter().chain(unit);
                 units.into_iter().any(|unit| actor.scopes.iter().any(|scope| scope.covers_unit(unit)))
             };
-            allow(match (action, actor.role) {
+            let yes = match (action, actor.role) {
                 (Action::EditCover | Action::ImportCovers, Role::Admin) => true,
                 (Action::EditCover | Action::ImportCovers, Role::Department | Role::Integration) => own(),
                 _ => false,
-            })
+            };
+            allow(yes, action)
         }
         Resource::Finding { district, units } => {
             if !actor.reaches(district) {
                 return Err(Refusal::Hidden);
             }
             let own = || units.iter().any(|unit| actor.scopes.iter().any(|scope| scope.covers_unit(unit)));
-            allow(match (action, actor.role) {
-                (Action::RuleOnFinding, Role::Admin | Role::Planner) => true,
+            let yes = match (action, actor.role) {
+                (Action::RuleOnFinding, Role::Admin | Role::Planner) => actor.holds_all(district),
                 (Action::RuleOnFinding, Role::Department) => own(),
                 _ => false,
-            })
+            };
+            allow(yes, action)
         }
         Resource::Order { grid, assignee, owner } => {
             if !OrderFilter::of(actor).admits(grid, assignee, owner) {
@@ -339,16 +382,16 @@ pub fn authorize(actor: &Actor, action: Action, resource: Resource<'_>) -> Resul
             }
             match action {
                 Action::ReadOrder => Ok(()),
-                Action::Act(kind) => allow(may_act(actor, kind, grid, assignee)),
-                Action::ActFor => allow(actor.role == Role::Dispatcher),
-                _ => Err(Refusal::Forbidden),
+                Action::Act(kind) => allow(may_act(actor, kind, grid, assignee), action),
+                Action::ActFor => allow(actor.role == Role::Dispatcher, action),
+                _ => Err(Refusal::Forbidden(action)),
             }
         }
     }
 }
 
-fn allow(yes: bool) -> Result<(), Refusal> {
-    if yes { Ok(()) } else { Err(Refusal::Forbidden) }
+fn allow(yes: bool, action: Action) -> Result<(), Refusal> {
+    if yes { Ok(()) } else { Err(Refusal::Forbidden(action)) }
 }
 
 fn may_in_district(role: Role, action: Action) -> bool {
@@ -466,6 +509,29 @@ fn range(prefix: u64, digits: u32) -> (u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_edges_of_a_district_are_no_smaller_scopes_to_move() {
+        let district = "370203".parse().unwrap();
+        for (role, scope, may) in [
+            (Role::Planner, "everywhere", true),
+            (Role::Planner, "district:370203", true),
+            (Role::Planner, "subdistrict:370203026", false),
+            (Role::Planner, "grid:370203026003005", false),
+            (Role::Planner, "unit:370203-WAT01", false),
+            (Role::Admin, "district:370203", true),
+            (Role::Department, "district:370203", false),
+        ] {
+            let actor = actor(role, &[scope]);
+            for action in [Action::EditAreas, Action::ImportAreas] {
+                let said = authorize(&actor, action, Resource::District(district));
+                let expected = if may { Ok(()) } else { Err(Refusal::Forbidden(action)) };
+                assert_eq!(said, expected, "{role:?} {scope}");
+            }
+            let finding = Resource::Finding { district, units: &[] };
+            assert_eq!(authorize(&actor, Action::RuleOnFinding, finding).is_ok(), may, "{role:?} {scope}");
+        }
+    }
 
     fn actor(role: Role, scopes: &[&str]) -> Actor {
         let scopes = scopes.iter().map(|scope| scope.parse().unwrap()).collect();

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::area_in::{AreaIn, AreaPatch, RedrawIn, department, outline};
+use super::area_in::{AreaIn, AreaPatch, RedrawIn, department, only_of_grids, outline};
 use super::areas::{AreaOut, GeometryOut, no_area};
 use super::edge::Caller;
 use super::history::{Reader, VersionOut, Was, versions};
@@ -78,6 +78,7 @@ async fn create(
         Run::Dry => None,
     };
     let given: AreaIn = body::parse(&bytes)?;
+    only_of_grids(new.level, given.department().is_some())?;
     let code = given.code.as_deref().map(new.code).transpose();
     let code = code.map_err(|error| ServiceError::invalid("/code", error))?;
     let area = Area {
@@ -135,14 +136,11 @@ async fn patch(
     let ((district, code), precondition) = (named(code)?, write::precondition(&headers)?);
     let bytes = body::patch_bytes(&headers, body).await?;
     let patch: AreaPatch = body::parse(&bytes)?;
-    let members: Map<String, Value> = body::parse(&bytes)?;
-    for needed in ["name", "geometry"] {
-        if members.get(needed).is_some_and(Value::is_null) {
-            return Err(ServiceError::invalid(format!("/{needed}"), say!("cannot be unknown", "不能为空值")).into());
-        }
-    }
+    let members = body::members(&bytes)?;
+    write::no_nulls(&members, &["name", "geometry"])?;
     let geometry = patch.geometry.as_ref().map(|geometry| outline(geometry, asked.crs, "/geometry")).transpose()?;
     let names_department = members.contains_key("supervising_department");
+    only_of_grids(Level::of(code), names_department)?;
     let redraft = move |area: &Area| {
         let mut area = area.clone();
         if let Some(name) = &patch.name {

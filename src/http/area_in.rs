@@ -11,7 +11,7 @@ use crate::crs::outline::{MAX_PUBLIC_VERTICES, outline_of};
 use crate::crs::{Crs, CrsService};
 use crate::domain::said::say;
 use crate::service::error::{Result, ServiceError};
-use crate::store::areas::Area;
+use crate::store::areas::{Area, Level};
 
 /// An area as an answer of this service shows it, or without what the registry gives itself.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -95,6 +95,18 @@ pub(super) fn department(code: Option<&CodeIn>) -> Option<String> {
     code.map(|code| code.text().to_owned())
 }
 
+/// Refuses a supervising department of what is no grid: nothing would ever show it.
+pub(super) fn only_of_grids(level: Level, is_said: bool) -> Result<()> {
+    if level == Level::Grid || !is_said {
+        return Ok(());
+    }
+    let detail = say!(
+        "grids have a supervising department; sub-districts and communities have none",
+        "责任科室属于网格，街道和社区没有这一项"
+    );
+    Err(ServiceError::invalid("/supervising_department", detail))
+}
+
 impl AreaIn {
     /// 责任科室, or none.
     pub(super) fn department(&self) -> Option<String> {
@@ -108,6 +120,7 @@ impl AreaIn {
             return Err(other("/code"));
         }
         write::still_current(self.version, area.version)?;
+        only_of_grids(Level::of(area.code), self.department().is_some())?;
         Ok(Area {
             name: self.name.clone(),
             supervising_department: self.department(),

@@ -1,5 +1,6 @@
 //! JSON bodies, strictly: bounded, shallow, every member known and given once.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody as _};
@@ -8,7 +9,8 @@ use axum::http::{HeaderMap, header};
 use futures_util::stream;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
 use super::json_fault;
@@ -163,6 +165,70 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         ServiceError::Malformed(Fault::pointer("", detail))
     })?;
     Ok(value)
+}
+
+/// A patch, which is read as the members that it names: given once, in what lies within them too.
+pub fn members(bytes: &[u8]) -> Result<Map<String, Value>> {
+    let _once: Once = parse(bytes)?;
+    parse(bytes)
+}
+
+/// JSON of which no object has a member twice: of such a member a [`Value`] would quietly keep the last.
+struct Once;
+
+impl<'de> Deserialize<'de> for Once {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Once {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> std::result::Result<Self, A::Error> {
+        let mut seen = HashSet::new();
+        while let Some(member) = members.next_key::<String>()? {
+            if seen.contains(&member) {
+                return Err(de::Error::custom(format_args!("duplicate field `{member}`")));
+            }
+            seen.insert(member);
+            members.next_value::<Self>()?;
+        }
+        Ok(Self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<Self, A::Error> {
+        while items.next_element::<Self>()?.is_some() {}
+        Ok(Self)
+    }
+
+    fn visit_unit<E>(self) -> std::result::Result<Self, E> {
+        Ok(Self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> std::result::Result<Self, E> {
+        Ok(Self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> std::result::Result<Self, E> {
+        Ok(Self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> std::result::Result<Self, E> {
+        Ok(Self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> std::result::Result<Self, E> {
+        Ok(Self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> std::result::Result<Self, E> {
+        Ok(Self)
+    }
 }
 
 fn check_depth(bytes: &[u8]) -> Result<()> {

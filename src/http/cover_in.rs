@@ -1,6 +1,8 @@
 //! A cover as it comes: whole, or as a patch (RFC 7396) of the whole.
 
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
@@ -13,7 +15,7 @@ use crate::domain::said::say;
 use crate::service::error::{Result, ServiceError};
 
 /// A code by itself, or as answers show it, with a name that is not read.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[derive(Debug, Clone, ToSchema)]
 #[serde(untagged)]
 pub enum CodeIn {
     Code(String),
@@ -26,6 +28,29 @@ pub enum CodeIn {
 pub struct RefIn {
     pub code: String,
     pub name: Option<String>,
+}
+
+/// By hand: of a value that is neither, serde would say only that no variant matched.
+impl<'de> Deserialize<'de> for CodeIn {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct CodeOrRef;
+        impl<'de> Visitor<'de> for CodeOrRef {
+            type Value = CodeIn;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a code")
+            }
+
+            fn visit_str<E: de::Error>(self, code: &str) -> std::result::Result<CodeIn, E> {
+                Ok(CodeIn::Code(code.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> std::result::Result<CodeIn, A::Error> {
+                RefIn::deserialize(MapAccessDeserializer::new(members)).map(CodeIn::Ref)
+            }
+        }
+        deserializer.deserialize_any(CodeOrRef)
+    }
 }
 
 impl CodeIn {
@@ -90,6 +115,12 @@ pub struct CoverIn {
     /// The registry's to give.
     pub version: Option<i64>,
 }
+
+/// What a patch may name.
+const PATCHABLE: [&str; 7] = ["category", "owner", "responsible_unit", "spec", "status", "accuracy", "position"];
+
+/// Of what may be patched, what every cover has.
+const NEEDED: [&str; 3] = ["category", "status", "position"];
 
 /// What only the registry gives.
 const READ_ONLY: [&str; 4] = ["code", "code_2026", "grid", "version"];
@@ -222,8 +253,15 @@ pub fn document(cover: &Cover) -> Value {
 
 /// A patch as it was sent, its members checked: what only the registry gives cannot be patched.
 pub fn read_patch(bytes: &[u8]) -> Result<Map<String, Value>> {
-    let patch: Map<String, Value> = body::parse(bytes)?;
+    let patch = body::members(bytes)?;
     write::no_read_only(&patch, &READ_ONLY)?;
+    if let Some(member) = patch.keys().find(|member| !PATCHABLE.contains(&member.as_str())) {
+        let known = PATCHABLE.join(", ");
+        let detail =
+            say!("unknown field `{member}`; known here: {known}", "未知的成员 {member}，此处可用的有：{known}");
+        return Err(ServiceError::invalid(format!("/{}", member.replace('~', "~0").replace('/', "~1")), detail));
+    }
+    write::no_nulls(&patch, &NEEDED)?;
     Ok(patch)
 }
 

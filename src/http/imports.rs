@@ -113,7 +113,7 @@ fn authorize(app: &App, actor: &Actor, profile: &Profile, asked: Option<District
     let Some(district) = district else {
         // The first district is founded by whoever has all of them.
         let founds = actor.role == Role::Admin && actor.scopes.contains(&Scope::Everywhere);
-        return if founds { Ok(()) } else { Err(ServiceError::forbidden()) };
+        return if founds { Ok(()) } else { Err(ServiceError::forbidden(Action::Import)) };
     };
     let (action, resource) = match profile.kind {
         Kind::Covers => (Action::ImportCovers, Resource::Cover { district, owner: source, unit: None }),
@@ -319,5 +319,5 @@ fn may_import_at_all(app: &App, actor: &Actor) -> Result<()> {
     if by_role && (app.guli.districts().is_empty() || app.guli.districts().iter().any(|code| actor.reaches(*code))) {
         return Ok(());
     }
-    Err(ServiceError::forbidden())
+    Err(ServiceError::forbidden(Action::ImportCovers))
 }

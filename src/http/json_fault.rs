@@ -58,8 +58,9 @@ fn of_value(detail: &str) -> Said {
         let known = known.split('`').skip(1).step_by(2).collect::<Vec<_>>().join(", ");
         say!("{detail}", "未知的成员 {member}，此处可用的有：{known}")
     } else if let Some((got, wanted)) = other_than_wanted(detail) {
-        let (got, wanted) = (in_chinese(got, GOT), in_chinese(wanted, WANTED));
-        say!("{detail}", "应为{wanted}，收到{got}")
+        let said = plain(wanted);
+        let (got_chinese, wanted) = (in_chinese(got, GOT), in_chinese(wanted, WANTED));
+        say!("{said} is needed, got {got}", "应为{wanted}，收到{got_chinese}")
     } else {
         say!("{detail}", "JSON 不合要求：{detail}")
     }
@@ -70,6 +71,17 @@ fn other_than_wanted(detail: &str) -> Option<(&str, &str)> {
     let kinds = ["invalid type: ", "invalid value: ", "invalid length "];
     let rest = kinds.into_iter().find_map(|kind| detail.strip_prefix(kind))?;
     rest.rsplit_once(", expected ")
+}
+
+/// What was expected, in words that are not the library's types.
+fn plain(wanted: &str) -> &str {
+    match wanted {
+        "f64" | "f32" => "a number",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0",
+        "i32" | "i64" => "a whole number",
+        _ if wanted.starts_with("struct ") => "an object",
+        _ => wanted,
+    }
 }
 
 /// How what came begins.
@@ -86,6 +98,7 @@ const GOT: &[(&str, &str)] = &[
 /// How what was expected begins.
 const WANTED: &[(&str, &str)] = &[
     ("a string", "字符串"),
+    ("a code", "编码"),
     ("a boolean", "布尔值 true 或 false"),
     ("an object", "对象"),
     ("a map", "对象"),

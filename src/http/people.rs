@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::areas::{after, page, parent, versioned};
@@ -365,7 +365,7 @@ pub async fn patch(
     body: Body,
 ) -> Outcome {
     let id = identity(&path)?;
-    let patch: Map<String, Value> = body::parse(&body::patch_bytes(&headers, body).await?)?;
+    let patch = body::members(&body::patch_bytes(&headers, body).await?)?;
     write::no_read_only(&patch, &["code", "version"])?;
     let redraft = move |before: &Draft, _| {
         let duties = before.duties.iter().map(|(kind, area)| json!({"kind": kind.as_str(), "area": area.to_string()}));

@@ -127,7 +127,7 @@ fn not_found() -> serde_json::Value {
 }
 
 fn forbidden() -> serde_json::Value {
-    json!({"title": "Not yours to do", "detail": "the key's role or scope does not allow this"})
+    json!({"title": "Not yours to do", "detail": "the key's role or scope does not allow this: an administrator's key of the district may"})
 }
 
 fn too_large() -> serde_json::Value {

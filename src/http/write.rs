@@ -68,6 +68,14 @@ pub fn no_read_only(patch: &Map<String, Value>, members: &[&str]) -> Result<()> 
     }
 }
 
+/// Refuses a patch that makes unknown what must be known.
+pub fn no_nulls(patch: &Map<String, Value>, members: &[&str]) -> Result<()> {
+    match members.iter().find(|member| patch.get(**member).is_some_and(Value::is_null)) {
+        Some(member) => Err(ServiceError::invalid(format!("/{member}"), say!("cannot be unknown", "不能为空值"))),
+        None => Ok(()),
+    }
+}
+
 /// What is said of a member that only the registry gives.
 pub fn not_to_change(pointer: &str) -> ServiceError {
     let detail = say!("is the registry's to give and cannot be changed", "由登记库给定，不能修改");
@@ -89,16 +97,16 @@ pub fn precondition(headers: &HeaderMap) -> Result<Precondition> {
     if text == "*" {
         return Ok(Precondition::Any);
     }
-    let tag = text.strip_prefix("W/").unwrap_or(text);
-    let inner = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).filter(|tag| !tag.contains('"'));
+    let inner = text.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).filter(|tag| !tag.contains('"'));
     let Some(inner) = inner else {
-        let detail =
-            say!("If-Match is one version in quotes, \"3\", or *", "If-Match 应为带引号的一个版本，如 \"3\"，或 *");
+        let detail = say!(
+            "If-Match is one version in quotes and without W/, \"3\", or *",
+            "If-Match 应为带引号、不带 W/ 的一个版本，如 \"3\"，或 *"
+        );
         return Err(ServiceError::Invalid(vec![Fault::header("If-Match", detail)]));
     };
-    // A tag that was never given out, like a weak one, matches no version; versions begin at 1.
-    let version = if text.starts_with('W') { 0 } else { inner.parse().unwrap_or(0) };
-    Ok(Precondition::Version(version))
+    // A tag that was never given out matches no version; versions begin at 1.
+    Ok(Precondition::Version(inner.parse().unwrap_or(0)))
 }
 
 /// What is kept and sent when an outcome cannot be shown: the change itself has happened.
@@ -218,7 +226,7 @@ mod tests {
             precondition(&HeaderMap::from_iter([(header::IF_MATCH, HeaderValue::from_static(text))]))
         };
         for (text, version) in
-            [("\"3\"", Some(3)), ("W/\"3\"", Some(0)), ("\"x\"", Some(0)), ("3", None), ("\"1\", \"2\"", None)]
+            [("\"3\"", Some(3)), ("W/\"3\"", None), ("\"x\"", Some(0)), ("3", None), ("\"1\", \"2\"", None)]
         {
             let expected = version.map(Precondition::Version);
             assert_eq!(read(text).ok(), expected, "{text}");

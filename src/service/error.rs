@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::actor::Refusal;
+use crate::domain::actor::{Action, Refusal};
 use crate::domain::id::{CoverCode, DistrictCode};
 use crate::domain::said::{Said, english, say};
 use crate::store::StoreError;
@@ -189,7 +189,7 @@ impl ServiceError {
         match refusal {
             Refusal::Unauthenticated => Self::unauthenticated(),
             Refusal::Hidden => Self::NotFound(what.into()),
-            Refusal::Forbidden => Self::forbidden(),
+            Refusal::Forbidden(action) => Self::forbidden(action),
         }
     }
 
@@ -202,8 +202,12 @@ impl ServiceError {
     }
 
     /// It is not the caller's to do.
-    pub fn forbidden() -> Self {
-        Self::Forbidden(say!("the key's role or scope does not allow this", "该密钥的角色或作用范围不允许此操作"))
+    pub fn forbidden(action: Action) -> Self {
+        Self::Forbidden(say!(
+            "the key's role or scope does not allow this: {who}",
+            "该密钥的角色或作用范围不允许此操作：{who}",
+            who = action.who_may(),
+        ))
     }
 }
 

@@ -54,7 +54,7 @@ impl Guli {
         let is_visible = |event: &Event| match order_of(event) {
             Some(code) => reads_orders == Ok(()) && is_theirs(event, code),
             None if event.kind.starts_with("person.") => reads_people == Ok(()),
-            None => reads_covers != Err(Refusal::Forbidden),
+            None => !matches!(reads_covers, Err(Refusal::Forbidden(_))),
         };
         Ok(Stretch { changes: found.into_iter().filter(is_visible).collect(), last, head })
     }

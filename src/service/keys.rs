@@ -75,7 +75,7 @@ fn check_scope(role: Role, scopes: &[Scope]) -> Result<()> {
         Role::Patrol | Role::GridLeader => "grid:CODE",
         Role::Officer => "subdistrict:CODE",
         Role::Resident => return Err(ServiceError::invalid("/role", say!("residents need no key", "居民不需要密钥"))),
-        Role::Admin => "everywhere | district:CODE",
+        Role::Admin | Role::Planner => "everywhere | district:CODE",
         _ => "district:CODE | subdistrict:CODE | grid:CODE | unit:CODE",
     };
     let fits = |scope: &Scope| match role {
@@ -84,7 +84,7 @@ fn check_scope(role: Role, scopes: &[Scope]) -> Result<()> {
         Role::Crew => matches!(scope, Scope::Unit(_)),
         Role::Patrol | Role::GridLeader => matches!(scope, Scope::Grid(_)),
         Role::Officer => matches!(scope, Scope::Subdistrict(_)),
-        Role::Admin => matches!(scope, Scope::Everywhere | Scope::District(_)),
+        Role::Admin | Role::Planner => matches!(scope, Scope::Everywhere | Scope::District(_)),
         _ => true,
     };
     if scopes.is_empty() || !scopes.iter().all(fits) {

@@ -307,7 +307,7 @@ impl Guli {
         if of_then {
             districts.retain(|district| actor.holds_all(*district));
         }
-        if districts.is_empty() { Err(ServiceError::forbidden()) } else { Ok(districts) }
+        if districts.is_empty() { Err(ServiceError::forbidden(Action::ReadPeople)) } else { Ok(districts) }
     }
 
     /// The districts whose covers the caller may list: the one asked for, or all that are not hidden.

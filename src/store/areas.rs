@@ -29,6 +29,15 @@ pub enum Level {
 }
 
 impl Level {
+    /// The level that the digits of a code tell.
+    pub fn of(code: u64) -> Self {
+        match code.checked_ilog10().unwrap_or(0) {
+            8 => Self::Subdistrict,
+            11 => Self::Community,
+            _ => Self::Grid,
+        }
+    }
+
     /// First and last code of the level within an area of any higher level, given by its digits.
     pub fn within(self, parent: u64) -> (u64, u64) {
         let digits = match self {

@@ -213,6 +213,9 @@ async fn what_cannot_be_is_refused_and_nothing_is_stored() {
         (json!({"spec": {"installed": 2199}}), "invalid", "/spec/installed"),
         (json!({"spec": {"size": 1}}), "invalid", "/spec/size"),
         (json!({"position": null}), "invalid", "/position"),
+        (json!({"status": null}), "invalid", "/status"),
+        (json!({"owner": 1}), "invalid", "/owner"),
+        (json!({"owner": {"name": "?"}}), "invalid", "/owner/code"),
         (json!({"position": {"lon": 120.395}}), "invalid", "/position"),
         (json!({"position": {"lon": 121.0}}), "outside-service-area", "/position"),
         (json!({"position": {"crs": "EPSG:9999", "x": 1, "y": 1}}), "unknown-crs", "/position/crs"),
@@ -224,7 +227,19 @@ async fn what_cannot_be_is_refused_and_nothing_is_stored() {
     assert_eq!(patch().json(json!({"accuracy": "B"})).await.fault().0, 428);
     let stale = patch().header("if-match", "\"7\"").json(json!({"accuracy": "B"})).await;
     assert_eq!((stale.fault().0, &stale.body["current"]), (412, &json!(1)));
+    let weak = patch().header("if-match", "W/\"1\"").json(json!({"accuracy": "B"})).await;
+    assert_eq!(weak.fault(), (422, "invalid", "If-Match".to_owned()));
     assert_eq!(patch().header("if-match", "*").send("{}").await.fault().0, 415);
+    // Of what is said twice nobody knows which is meant.
+    for (twice, at) in [
+        (r#"{"accuracy": "A", "accuracy": "B"}"#, "/accuracy"),
+        (r#"{"spec": {"opening_mm": 600, "opening_mm": 700}}"#, "/spec/opening_mm"),
+    ] {
+        let twice = patch().header("if-match", "*").header("content-type", "application/merge-patch+json").send(twice);
+        assert_eq!(twice.await.fault(), (422, "invalid", at.to_owned()));
+    }
+    let neither = patch().header("if-match", "*").json(json!({"owner": 1})).await;
+    assert_eq!(neither.body["errors"][0]["detail"], "a code is needed, got integer `1`");
     // What was read of an earlier version does not go over a later one, whatever the header says.
     for at in [path(ALONE), format!("/v1/grids/{WEST}")] {
         let mut whole = town.get(&at).key(ADMIN).get().await.body;

@@ -135,7 +135,7 @@ async fn ground_is_neither_lost_nor_given_twice() {
         (json!({"type": "Point", "coordinates": [120.37, 36.11]}), "Polygon"),
         (
             json!({"type": "Polygon", "coordinates": [[[120.37, 36.11], [120.38, 36.13], [120.38, 36.11], [120.37, 36.13], [120.37, 36.11]]]}),
-            "self-intersection",
+            "crosses or touches itself",
         ),
         (json!({"type": "Polygon", "coordinates": [[[120.37, 36.11], [120.38, 36.11], [120.38, 36.13]]]}), "4"),
         (json!("here"), ""),
@@ -152,6 +152,15 @@ async fn ground_is_neither_lost_nor_given_twice() {
         ("PATCH", grid(WEST), PLANNER, json!({"name": null}), 422),
         ("PATCH", grid(WEST), PLANNER, json!({"name": " "}), 422),
         ("PATCH", grid(WEST), PLANNER, json!({"supervising_department": "370203-XXX01"}), 422),
+        // Nothing would ever show it.
+        (
+            "PATCH",
+            "/v1/subdistricts/370203005".to_owned(),
+            PLANNER,
+            json!({"supervising_department": "370203-WAT01"}),
+            422,
+        ),
+        ("PATCH", "/v1/communities/370203005001".to_owned(), PLANNER, json!({"supervising_department": null}), 422),
         ("PATCH", grid("370203005001099"), PLANNER, json!({"name": "x"}), 404),
         ("PATCH", grid(WEST), "demo-crew", json!({"name": "x"}), 403),
         ("PATCH", grid(WEST), "demo-grid", json!({"name": "x"}), 403),

@@ -69,11 +69,7 @@ fn same(before: &Area, after: &Area) -> bool {
 }
 
 pub(super) fn level(code: u64) -> Level {
-    match code.checked_ilog10().unwrap_or(0) {
-        8 => Level::Subdistrict,
-        11 => Level::Community,
-        _ => Level::Grid,
-    }
+    Level::of(code)
 }
 
 /// The area one level above that an outline lies in for the most part.

@@ -136,7 +136,7 @@ impl Guli {
             .map_err(|refusal| ServiceError::refused(refusal, say!("person {id}", "人员 {id}")))?;
         // Whoever stands for one grid has no business with the pasts of all others.
         if !actor.holds_all(district) {
-            return Err(ServiceError::forbidden());
+            return Err(ServiceError::forbidden(Action::ReadPeople));
         }
         let numbers: Vec<i64> =
             states.iter().flat_map(|state| [Some(state.seq_from), state.seq_to]).flatten().collect();
