@@ -18,6 +18,7 @@ use super::wire::{CoverOut, Out};
 use super::write::{self, InPath, moved};
 use super::{App, body, json, to_bytes};
 use crate::domain::actor::Actor;
+use crate::domain::cover::Cover;
 use crate::domain::id::{CodeError, CoverCode};
 use crate::domain::said::say;
 use crate::index::CoverView;
@@ -265,18 +266,22 @@ pub(super) async fn elsewhere(
 }
 
 fn versions(reader: Reader<'_>, versions: Vec<CoverVersion>) -> Vec<VersionOut> {
-    let mut before: Option<(CoverCode, Value)> = None;
+    let mut before: Option<(Cover, Value)> = None;
     let mut out = Vec::with_capacity(versions.len());
     for CoverVersion { cover, event, import } in versions {
         let present = document(&cover);
         let mut changed = Vec::new();
-        if let Some((code, before)) = &before {
+        if let Some((was, before)) = &before {
             differences("", before, &present, &mut changed);
-            if *code != cover.code {
-                changed.push(("/code".to_owned(), code.to_string().into(), cover.code.to_string().into()));
+            // What the registry gives.
+            if was.code != cover.code {
+                changed.push(("/code".to_owned(), was.code.to_string().into(), cover.code.to_string().into()));
+            }
+            if was.grid != cover.grid {
+                let grid = |cover: &Cover| cover.grid.map_or(Value::Null, |grid| grid.to_string().into());
+                changed.push(("/grid".to_owned(), grid(was), grid(&cover)));
             }
         }
-        before = Some((cover.code, present));
         let by = event.as_ref().map(|event| by(reader, event));
         let delivered = import.map(|(import, row)| DeliveryOut { import, row });
         out.push(VersionOut {
@@ -289,6 +294,7 @@ fn versions(reader: Reader<'_>, versions: Vec<CoverVersion>) -> Vec<VersionOut> 
             reason: event.and_then(|event| event.reason),
             changes: changed.into_iter().map(|(pointer, from, to)| FieldChangeOut { pointer, from, to }).collect(),
         });
+        before = Some((cover, present));
     }
     out
 }

@@ -109,7 +109,12 @@ fn number(params: &mut Params<'_>, name: &str) -> Result<Option<i64>> {
 
 /// Read changes
 ///
-/// In commit order and without gaps but for what the caller's rights hide. Holds no personal data.
+/// In commit order and without gaps but for what the caller's rights hide. Holds no personal data. The `kind` says of what
+/// and how: `cover.created`, `cover.updated`, `cover.removed`, and so of `grid`, `community`, `subdistrict`, `organization` and
+/// `person`; `work_order.` with what was done; `quality.accepted`, `quality.reopened`. Grids that are redrawn are followed by
+/// `cover.regridded` and `work_order.regridded` for each cover and open order that lies in another grid then.
+/// `import.applied` and `import.undone` are of all that a file brought: read the layer again, and after one of areas or of a
+/// district that of covers too, for they may lie in other grids.
 #[utoipa::path(
     get, path = "/v1/changes", tag = "feed", operation_id = "changes", security(("key" = [])),
     params(

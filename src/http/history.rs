@@ -50,7 +50,8 @@ pub struct VersionOut {
     pub at: Option<jiff::Timestamp>,
     pub by: Option<EditorOut>,
     pub reason: Option<String>,
-    /// What changed it: an edit (`cover.updated`, …), `import.applied`, `import.undone`.
+    /// What changed it: an edit (`cover.updated`, …), grids that were redrawn around it (`cover.regridded`), `import.applied`,
+    /// `import.undone`.
     #[schema(examples("cover.updated"))]
     pub change: Option<String>,
     /// The version that was taken back; null where none was.

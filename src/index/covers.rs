@@ -383,10 +383,10 @@ impl Covers {
                 continue;
             }
             let Some(code) = Self::code(record, ground) else { continue };
-            moved.push(Regridded { id: record.id, code, from, to });
             let record = &mut self.records[slot as usize];
             record.grid = to.and_then(|grid| ground.grid_index(grid)).unwrap_or(NO_GRID);
             record.version += 1;
+            moved.push(Regridded { id: record.id, code, from, to, version: i64::from(record.version) });
         }
         moved.sort_by_key(|moved| moved.code);
         moved

@@ -92,6 +92,8 @@ pub struct Regridded {
     pub code: CoverCode,
     pub from: Option<GridCode>,
     pub to: Option<GridCode>,
+    /// Its version from then on.
+    pub version: i64,
 }
 
 /// Numbers districts as they are built.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::edit::areas::REGRIDDED;
 use super::error::{Result, ServiceError};
 use super::moment::{Moment, Reach};
 use super::{Guli, load};
@@ -417,6 +418,7 @@ impl Guli {
         let numbers: Vec<i64> = states.iter().map(|state| state.seq).collect();
         let events = events::numbered(conn, district, &numbers).await?;
         let mut events: HashMap<i64, Event> = events.into_iter().map(|e| (e.seq, e)).collect();
+        own_events(conn, district, &states, &mut events).await?;
         let deliveries = cover_history::deliveries(conn, district, present.cover.id).await?;
         let versions = states.into_iter().map(|CoverState { cover, seq, source }| {
             let event = events.remove(&seq);
@@ -455,4 +457,24 @@ impl Guli {
         }
         Ok(cover)
     }
+}
+
+/// Covers that came into another grid bear the number of the first event of what redrew the grids, and each has its own
+/// further on: puts that in its place.
+async fn own_events(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    states: &[CoverState],
+    events: &mut HashMap<i64, Event>,
+) -> StoreResult<()> {
+    for CoverState { cover, seq, .. } in states {
+        let is_anothers = |event: &&mut Event| !event.kind.starts_with("cover.") && !event.kind.starts_with("import.");
+        let Some(event) = events.get_mut(seq).filter(is_anothers) else { continue };
+        let of_cover = events::of(conn, district, &cover.code.to_string(), None, i64::MAX).await?;
+        let own = |own: &Event| own.kind == REGRIDDED && own.version == cover.version;
+        if let Some(own) = of_cover.into_iter().find(own) {
+            *event = own;
+        }
+    }
+    Ok(())
 }

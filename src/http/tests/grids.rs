@@ -70,7 +70,7 @@ async fn an_edge_moves_with_the_covers_and_orders_beside_it() {
     assert_eq!(town.grid_at(120.375).await, WEST);
     assert_eq!(town.get(&grid(WEST)).get().await.header("etag"), "\"1\"");
     let real = town.post("/v1/grids/redraw").key(PLANNER).json(body).await;
-    assert_eq!((real.status.as_u16(), real.header("guli-feed")), (200, "370203:5"), "{}", real.body);
+    assert_eq!((real.status.as_u16(), real.header("guli-feed")), (200, "370203:6"), "{}", real.body);
     assert_eq!(town.grid_at(120.375).await, EAST);
     let cover = town.get(&format!("/v1/covers/{ALONE}")).key(PLANNER).get().await;
     assert_eq!((&cover.body["grid"]["code"], cover.header("etag")), (&json!(EAST), "\"2\""));
@@ -84,7 +84,84 @@ async fn an_edge_moves_with_the_covers_and_orders_beside_it() {
     // It was in the west then.
     let feed = town.get("/v1/changes?after=2").key("demo-admin").get().await.body;
     let kinds: Vec<_> = feed["items"].as_array().unwrap().iter().map(|item| item["kind"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["grid.updated", "grid.updated", "work_order.regridded"]);
+    assert_eq!(kinds, ["grid.updated", "grid.updated", "cover.regridded", "work_order.regridded"]);
+}
+
+#[tokio::test]
+async fn each_cover_that_changes_hands_is_told_of_by_itself() {
+    let town = Town::open().await;
+    let path = format!("/v1/covers/{ALONE}");
+    let body = json!({"grids": [
+        {"code": WEST, "name": "西", "geometry": rect(120.37, 36.11, 120.374, 36.13)},
+        {"code": EAST, "name": "东", "geometry": rect(120.374, 36.11, 120.39, 36.13)},
+    ]});
+    let redrawn = town.post("/v1/grids/redraw?reason=plan").key(PLANNER).json(body).await;
+    assert_eq!((redrawn.status.as_u16(), redrawn.header("guli-feed")), (200, "370203:4"), "{}", redrawn.body);
+    let told = async |after: i64| town.get(&format!("/v1/changes?after={after}")).key(PLANNER).get().await.body;
+    let of_cover = |feed: &Value| {
+        let of = |item: &&Value| item["code"] == ALONE;
+        feed["items"].as_array().unwrap().iter().find(of).cloned().unwrap_or_default()
+    };
+    let feed = told(1).await;
+    let seqs: Vec<_> = feed["items"].as_array().unwrap().iter().map(|item| &item["seq"]).collect();
+    assert_eq!((json!(seqs), &feed["head"]), (json!([2, 3, 4]), &json!(4)), "{feed}");
+    let event = of_cover(&feed);
+    assert_eq!(
+        (&event["kind"], &event["version"], &event["href"], &event["seq"]),
+        (&json!("cover.regridded"), &json!(2), &json!(path), &json!(4))
+    );
+    let versions = async || {
+        let history = town.get(&format!("{path}/history")).key(PLANNER).get().await.body;
+        history["items"].as_array().unwrap().clone()
+    };
+    let version = versions().await[1].clone();
+    assert_eq!(version["changes"], json!([{"pointer": "/grid", "from": WEST, "to": EAST}]));
+    assert_eq!(
+        (&version["change"], &version["reason"], &version["by"]["role"], &version["at"]),
+        (&json!("cover.regridded"), &json!("plan"), &json!("planner"), &event["at"])
+    );
+    // Not the cover's to be undone, but the grids'.
+    let undo = async |path: &str| town.post(path).key("demo-admin").send("").await;
+    let refused = undo(&format!("{path}/history/2/undo")).await;
+    assert_eq!(refused.fault().1, "conflict", "{}", refused.body);
+    let detail = refused.body["detail"].as_str().unwrap();
+    let there = format!("/v1/grids/{WEST}/history/2/undo");
+    assert!(detail.contains(&there), "{detail}");
+    assert_eq!(undo(&there).await.status, 200);
+    let event = of_cover(&told(4).await);
+    assert_eq!((&event["kind"], &event["version"]), (&json!("cover.regridded"), &json!(3)));
+    let version = versions().await[2].clone();
+    assert_eq!(version["changes"], json!([{"pointer": "/grid", "from": EAST, "to": WEST}]));
+    // What an edit moves says so too.
+    let patch = town.ask("PATCH", &path).key("demo-admin").header("if-match", "\"3\"");
+    let moved = patch.json(json!({"position": {"lon": 120.385, "lat": 36.125}})).await;
+    assert_eq!(moved.status, 200, "{}", moved.body);
+    let version = versions().await[3].clone();
+    assert!(version["changes"].to_string().contains("/grid"), "{version}");
+    assert_eq!(undo(&format!("{path}/history/4/undo")).await.body["grid"]["code"], WEST);
+}
+
+#[tokio::test]
+async fn who_follows_from_between_reads_each_cover_once() {
+    let town = Town::open().await;
+    let body = json!({"grids": [
+        {"code": WEST, "name": "西", "geometry": rect(120.37, 36.11, 120.389, 36.13)},
+        {"code": EAST, "name": "东", "geometry": rect(120.389, 36.11, 120.39, 36.13)},
+    ]});
+    let redrawn = town.post("/v1/grids/redraw").key(PLANNER).json(body).await;
+    let head = redrawn.header("guli-feed").to_owned();
+    let (mut after, mut codes) = (3, Vec::new());
+    loop {
+        let page = town.get(&format!("/v1/changes?limit=1&after={after}")).key(PLANNER).get().await.body;
+        let Some(item) = page["items"].as_array().unwrap().first() else { break };
+        assert_eq!(item["kind"], "cover.regridded");
+        codes.push(item["code"].clone());
+        after = page["next_after"].as_i64().unwrap();
+    }
+    assert_eq!((json!(codes), format!("370203:{after}")), (json!(TWINS), head.clone()));
+    // The registry has that number, as who reads it is told.
+    let seen = town.get("/v1/resolve?lon=120.385&lat=36.12").header("guli-min-feed", &head).get().await;
+    assert_eq!(seen.body["registry_version"], head, "{}", seen.body);
 }
 
 #[tokio::test]

@@ -22,6 +22,9 @@ use crate::store::events::{self, Event};
 use crate::store::orders::StoredOrder;
 use crate::store::{Conn, Result as StoreResult, areas, corrupt, cover_history, orders};
 
+/// The event of a cover that came into another grid. Its versions bear the number of the first event of what redrew the grids.
+pub const REGRIDDED: &str = "cover.regridded";
+
 /// Says what an area is to be, from what it is.
 pub type Redraft = Arc<dyn Redrafting>;
 
@@ -241,7 +244,8 @@ async fn edited(
         let kind = kind_of(area.code, ["subdistrict.removed", "community.removed", "grid.removed"]);
         Change::new(kind, area.code.to_string(), area.version)
     }));
-    let changes: Vec<Change> = changes.into_iter().map(|change| change.undoing(is_undo)).collect();
+    let mut changes: Vec<Change> = changes.into_iter().map(|change| change.undoing(is_undo)).collect();
+    changes.extend(effects.covers.iter().map(|moved| Change::new(REGRIDDED, moved.code.to_string(), moved.version)));
     let last = seq + i64::try_from(changes.len()).unwrap_or(0) - 1;
     fresh.set_change(last.unsigned_abs());
     let fresh = Arc::new(fresh);

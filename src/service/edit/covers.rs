@@ -14,6 +14,7 @@ use crate::service::command::{Answer, Precondition, Render};
 use crate::service::error::{At, Fault, Result, ServiceError};
 use crate::service::{Context, Guli};
 use crate::store::cover_history::{self, CoverState};
+use crate::store::events::{self, Event};
 use crate::store::{Conn, Result as StoreResult, covers};
 
 /// Says what a cover is to be, from what it is; asked again when the edit is tried again.
@@ -259,10 +260,43 @@ async fn undo(
         return Ok(Err(refused));
     }
     let states = cover_history::states(conn, code.district(), cover.id).await?;
-    let before = states.iter().rev().nth(1).map(|before| CoverDraft::of(&before.cover));
+    let before = states.iter().rev().nth(1).map(|before| &before.cover);
+    if before.is_some_and(|before| is_regridded(before, cover)) {
+        let detail = by_redrawing(conn, code.district(), last).await?;
+        return Ok(Err(ServiceError::Conflict(detail)));
+    }
+    let before = before.map(CoverDraft::of);
     // What was before there was anything: a cover that is not there.
     let draft = before.unwrap_or_else(|| CoverDraft { status: Status::Removed, ..CoverDraft::of(cover) });
     redrawn(context, conn, state, draft).await
+}
+
+/// Whether nothing but the grid around a cover is another.
+fn is_regridded(before: &Cover, after: &Cover) -> bool {
+    before.grid != after.grid && CoverDraft::of(before) == CoverDraft::of(after)
+}
+
+/// Why a version cannot be undone that came of grids being redrawn, and what can be.
+async fn by_redrawing(conn: &mut Conn<'_>, district: DistrictCode, last: LastChange) -> StoreResult<Said> {
+    let LastChange { seq, version } = last;
+    let event = events::numbered(conn, district, &[seq]).await?.pop();
+    let undo = event.and_then(|Event { kind, subject, version, .. }| match kind.split_once('.')? {
+        ("grid", _) => Some(format!("/v1/grids/{subject}/history/{version}/undo")),
+        ("community", _) => Some(format!("/v1/communities/{subject}/history/{version}/undo")),
+        ("subdistrict", _) => Some(format!("/v1/subdistricts/{subject}/history/{version}/undo")),
+        ("import", "applied") => Some(format!("/v1/imports/{subject}/undo")),
+        _ => None,
+    });
+    Ok(match undo {
+        Some(undo) => say!(
+            "version {version} is of grids that were redrawn around the cover: POST {undo} takes that back",
+            "版本 {version} 由网格重划产生：POST {undo} 可撤销该次重划"
+        ),
+        None => say!(
+            "version {version} is of grids that were redrawn around the cover: redraw them again",
+            "版本 {version} 由网格重划产生：请再次重划网格"
+        ),
+    })
 }
 
 /// A present cover with another draft.

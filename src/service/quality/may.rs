@@ -5,6 +5,7 @@ use crate::domain::actor::{self, Action, Actor, Resource};
 use crate::domain::id::CoverCode;
 use crate::domain::quality::{Deed, State};
 use crate::service::Guli;
+use crate::service::edit::areas::REGRIDDED;
 
 impl Guli {
     /// What `actor` may do about a finding as it now is.
@@ -22,7 +23,8 @@ impl Guli {
     /// gap or ended an overlap of grids cannot, for no edit of areas may leave one.
     pub fn to_undo(&self, found: &Found) -> Option<(CoverCode, i64)> {
         let Mended { change, is_own, .. } = found.mended.as_ref()?;
-        let change = change.as_ref().filter(|event| *is_own && event.kind.starts_with("cover."))?;
+        let change =
+            change.as_ref().filter(|event| *is_own && event.kind.starts_with("cover.") && event.kind != REGRIDDED)?;
         let cover = self.context.index.cover(change.subject.parse().ok()?)?;
         (cover.version == change.version).then_some((cover.code, cover.version))
     }
