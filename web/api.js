@@ -81,7 +81,8 @@ export async function post(path, body, idempotencyKey) {
  * @param {number} version
  */
 export async function change(method, path, body, version) {
-  const more = { 'If-Match': `"${version}"`, ...(body === null ? {} : { 'Content-Type': 'application/merge-patch+json' }) };
+  const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+  const more = { 'If-Match': `"${version}"`, ...(body === null ? {} : { 'Content-Type': type }) };
   const sent = body === null ? undefined : JSON.stringify(body);
   return read(await fetch(path, { method, headers: { ...headers(), ...more }, body: sent }));
 }

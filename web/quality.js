@@ -165,8 +165,11 @@ export function choose(id, go = true) {
   readThings(finding).then(() => state.finding === id && show());
 }
 
+/** Where what would be changed is read. @param {any} mend */
+const target = ({ href }) => href.replace(/\/merge$/, '');
+
 /** The version of what would be changed, once it is read: what changed since is not overwritten. @param {any} finding */
-export const seen = ({ mend }) => (mend?.method === 'POST' ? 1 : state.things.get(mend?.href)?.version);
+export const seen = ({ mend }) => (mend?.if_match ? state.things.get(target(mend))?.version : 1);
 
 /** Answers after which what was read is old. */
 const OLD = [404, 409, 410, 412];
@@ -196,9 +199,9 @@ async function decide(send, said) {
 export async function mend() {
   const before = state.mended?.finding;
   await decide(async (finding) => {
-    const { id, rule, mend: { method, href, body } } = finding;
+    const { id, rule, mend: { method, href, body, if_match: version } } = finding;
     const to = `${href}?${new URLSearchParams({ reason: `${rule} ${id}` })}`;
-    await (method === 'POST' ? post(to, body, once()) : change(method, to, body, seen(finding)));
+    await (version ? change(method, to, body, seen(finding)) : post(to, body, once()));
     set({ ...NOTHING_MENDED, mended: { finding, things: state.things, href: '', key: once() } });
   }, 'said.mended');
   const { mended } = state;

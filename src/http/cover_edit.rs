@@ -5,12 +5,14 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, Response, StatusCode};
+use serde::Deserialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
-use super::cover_in::{CoverIn, differences, document, patched, read_patch};
+use super::cover_in::{CodeIn, CoverIn, differences, document, patched, read_patch};
 use super::edge::Caller;
 use super::history::{DeliveryOut, FieldChangeOut, Reader, VersionOut, by, delivery, undoes};
-use super::openapi::{BodyFaults, EditFaults, Forbidden, Gone, Moved, NotFound, UndoFaults, say};
+use super::openapi::{BodyFaults, EditFaults, Forbidden, Gone, MergeFaults, Moved, NotFound, UndoFaults, say};
 use super::page::Items;
 use super::params::Params;
 use super::problem::Outcome;
@@ -206,6 +208,61 @@ pub async fn delete(
     let edit = CoverEdit::Remove { code, precondition };
     let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency: None };
     write::respond(app.guli.edit_cover(edit, asking, render(StatusCode::NO_CONTENT, out)).await)
+}
+
+/// Into which cover another is merged.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"into": "3702030103000124"}))]
+pub struct MergeIn {
+    /// The cover that stays.
+    #[schema(value_type = CodeIn)]
+    pub into: CodeIn,
+}
+
+/// Merge a cover into another
+///
+/// For two records of one cover (重复登记): this one is removed, its code leads to the one that stays (308), and its
+/// open orders are about that one. Undoing the removal brings the record back; the orders stay.
+#[utoipa::path(
+    post, path = "/v1/covers/{code}/merge", operation_id = "merge_cover", tag = "registry", security(("key" = [])),
+    params(
+        ("code" = String, Path, description = "Of the record that goes", example = "3702030103000123"),
+        ("reason" = Option<String>, Query, description = say::REASON),
+        ("out_crs" = Option<String>, Query, description = say::OUT_CRS),
+        ("Idempotency-Key" = Option<String>, Header, description = say::IDEMPOTENCY_KEY),
+        ("If-Match" = Option<String>, Header, description = "The version of the record that goes, in quotes, or *"),
+    ),
+    request_body = MergeIn,
+    responses(
+        (status = 200, description = "The cover that stays", body = CoverOut, headers(
+            ("ETag" = String, description = "Its version, for If-Match"),
+        )),
+        Moved, BodyFaults, MergeFaults, Gone,
+    ),
+)]
+pub async fn merge(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(path): InPath<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Outcome {
+    let (reason, out) = asked(query.as_deref())?;
+    caller.known()?;
+    let code = code(&path)?;
+    if let Some(moved) = elsewhere(&app, &caller.0, code, "/merge", query.as_deref()).await? {
+        return Ok(moved);
+    }
+    let bytes = body::bytes(&headers, body).await?;
+    let idempotency = write::idempotency(&headers, &caller.0, &format!("/v1/covers/{code}/merge"), &bytes)?;
+    let MergeIn { into } = body::parse(&bytes)?;
+    let into: CoverCode = into.text().parse().map_err(|why: CodeError| ServiceError::invalid("/into", why))?;
+    let precondition = write::maybe_precondition(&headers)?;
+    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency };
+    let edit = CoverEdit::Merge { code, precondition, into };
+    write::respond(app.guli.edit_cover(edit, asking, render(StatusCode::OK, out)).await)
 }
 
 /// Undo a change of a cover

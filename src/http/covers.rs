@@ -167,6 +167,11 @@ pub async fn cover(
             let way = present.map(|present| moved(&format!("/v1/covers/{present}"), query.as_deref()));
             return way.ok_or_else(|| ServiceError::NotFound(hidden).into());
         }
+        Err(gone @ ServiceError::Gone { .. }) => {
+            let kept = app.guli.merged_into(code).await?;
+            let way = kept.map(|kept| moved(&format!("/v1/covers/{kept}"), query.as_deref()));
+            return way.ok_or_else(|| gone.into());
+        }
         Err(other) => return Err(other.into()),
     };
     versioned(cover.version, &CoverOut::new(&cover, out)?)

@@ -71,24 +71,35 @@ impl PlaceOut {
     }
 }
 
-/// A request to send as it is: what would mend a finding, or take back what did. PATCH and DELETE take `If-Match` besides:
-/// the version that was looked at, or `*`.
+/// A request to send as it is: what would mend a finding, or take back what did.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MendOut {
-    /// PATCH, DELETE or POST
+    /// PATCH or POST
     #[schema(examples("PATCH"))]
     pub method: &'static str,
     #[schema(examples("/v1/covers/3702030103000123"))]
     pub href: String,
     /// JSON, or null where there is none to send.
     pub body: Value,
+    /// The `If-Match` to send with it, where it is of one thing: the version that was looked at.
+    #[schema(examples("\"2\""))]
+    pub if_match: Option<String>,
 }
 
 impl MendOut {
-    fn new(mend: &Mend) -> Result<Self> {
+    fn new(guli: &Guli, mend: &Mend) -> Result<Self> {
+        let patched = match mend {
+            Mend::SetOwner(code, _) | Mend::SetCategory(code, _) | Mend::Merge(code, _) => {
+                guli.context.index.cover(*code)
+            }
+            Mend::Redraw(_) => None,
+        };
+        let if_match = patched.map(|cover| cover.version);
         let cover = |code: &CoverCode| format!("/v1/covers/{code}");
         let (method, href, body) = match mend {
-            Mend::Remove(code) => ("DELETE", cover(code), Value::Null),
+            Mend::Merge(code, into) => {
+                ("POST", format!("/v1/covers/{code}/merge"), json!({ "into": into.to_string() }))
+            }
             Mend::SetOwner(code, owner) => ("PATCH", cover(code), json!({ "owner": owner.as_str() })),
             Mend::SetCategory(code, category) => ("PATCH", cover(code), json!({ "category": category.to_string() })),
             // In WGS 84, as the address takes it.
@@ -101,11 +112,16 @@ impl MendOut {
                 ("POST", "/v1/grids/redraw".to_owned(), json!({ "grids": [grid] }))
             }
         };
-        Ok(Self { method, href, body })
+        Ok(Self { method, href, body, if_match: if_match.map(|version| format!("\"{version}\"")) })
     }
 
     fn undo((code, version): (CoverCode, i64)) -> Self {
-        Self { method: "POST", href: format!("/v1/covers/{code}/history/{version}/undo"), body: Value::Null }
+        Self {
+            method: "POST",
+            href: format!("/v1/covers/{code}/history/{version}/undo"),
+            body: Value::Null,
+            if_match: None,
+        }
     }
 }
 
@@ -185,7 +201,7 @@ impl FindingOut {
             subjects: finding.subjects.iter().map(SubjectOut::from).collect(),
             geometry: finding.place.as_ref().map(|place| PlaceOut::new(place, out)).transpose()?,
             detail: detail.to_owned(),
-            mend: finding.mend.as_ref().map(MendOut::new).transpose()?,
+            mend: finding.mend.as_ref().map(|mend| MendOut::new(guli, mend)).transpose()?,
             ruling: ruling.as_ref().map(|ruling| RulingOut { at: ruling.at, reason: ruling.reason.clone() }),
             mended: mended.as_ref().map(|mended| MendedOut::new(guli, actor, found, mended)),
             may: guli.may(actor, found).into_iter().map(Deed::as_str).collect(),

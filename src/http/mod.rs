@@ -240,6 +240,7 @@ routes! {
     put "/v1/covers/{code}" cover_edit::put;
     patch "/v1/covers/{code}" cover_edit::patch;
     delete "/v1/covers/{code}" cover_edit::delete;
+    post "/v1/covers/{code}/merge" cover_edit::merge;
     get "/v1/covers/{code}/history" cover_edit::history;
     post "/v1/covers/{code}/history/{version}/undo" cover_edit::undo;
     get "/v1/imports" import_list::list;

@@ -20,8 +20,8 @@ use super::{
 };
 
 pub use super::refusals::{
-    ActFaults, BodyFaults, EditFaults, Forbidden, Gone, ImportFaults, MediaTypes, Moved, NotFound, Outside,
-    RedrawFaults, ReportFaults, RulingFaults, StaleGrid, TiedFaults, TokenGone, UndoFaults,
+    ActFaults, BodyFaults, EditFaults, Forbidden, Gone, ImportFaults, MediaTypes, MergeFaults, Moved, NotFound,
+    Outside, RedrawFaults, ReportFaults, RulingFaults, StaleGrid, TiedFaults, TokenGone, UndoFaults,
 };
 
 /// What many parameters and headers say of themselves.
@@ -168,7 +168,7 @@ fn describe(operation: &mut Operation) {
         organizations::delete, organizations::history, organizations::undo, people::people, people::create, people::person, people::put,
         people::patch, people::delete, people::history, people::undo, covers::covers, covers::cover,
         cover_edit::create, cover_edit::put, cover_edit::patch, cover_edit::delete, cover_edit::history,
-        cover_edit::undo, area_edit::put_subdistrict, area_edit::patch_subdistrict, area_edit::delete_subdistrict,
+        cover_edit::merge, cover_edit::undo, area_edit::put_subdistrict, area_edit::patch_subdistrict, area_edit::delete_subdistrict,
         area_edit::subdistrict_history, area_edit::undo_subdistrict, area_edit::put_community, area_edit::patch_community,
         area_edit::delete_community, area_edit::community_history, area_edit::undo_community, area_edit::put_grid, area_edit::patch_grid,
         area_edit::delete_grid, area_edit::grid_history, area_edit::undo_grid, area_edit::redraw, area_edit::create_subdistrict, area_edit::create_community,

@@ -199,6 +199,7 @@ faults! {
         (412, "stale-version", stale), (428, "precondition-required", required)
     ];
     RulingFaults [FORBIDDEN, NOT_FOUND, MISMATCH, (409, "conflict", mended)];
+    MergeFaults [FORBIDDEN, NOT_FOUND, INVALID, UNKNOWN_CRS, MISMATCH, (412, "stale-version", stale)];
     UndoFaults [FORBIDDEN, NOT_FOUND, MISMATCH, (409, "conflict", conflict)];
     ImportFaults [
         FORBIDDEN, TOO_LARGE, MEDIA_TYPE, INVALID, UNKNOWN_CRS, MISMATCH, (422, "import-rejected", import_rejected),

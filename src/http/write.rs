@@ -90,6 +90,11 @@ pub fn still_current(sent: Option<i64>, present: i64) -> Result<()> {
     }
 }
 
+/// The same of a request that need not say it.
+pub fn maybe_precondition(headers: &HeaderMap) -> Result<Precondition> {
+    if headers.contains_key(header::IF_MATCH) { precondition(headers) } else { Ok(Precondition::Any) }
+}
+
 /// `If-Match`: a version, or any.
 pub fn precondition(headers: &HeaderMap) -> Result<Precondition> {
     let value = headers.get(header::IF_MATCH).ok_or(ServiceError::PreconditionRequired)?;

@@ -43,9 +43,10 @@ use writer::Writer;
 pub use settle::no_place;
 
 use crate::domain::actor::Actor;
+use crate::domain::cover::Status;
 use crate::domain::deadline::WorkCalendar;
 use crate::domain::grid::Districts;
-use crate::domain::id::{DistrictCode, TrackingToken};
+use crate::domain::id::{CoverCode, DistrictCode, TrackingToken};
 use crate::domain::order::Assignee;
 use crate::domain::report::Place;
 use crate::domain::said::{Said, say};
@@ -242,9 +243,12 @@ impl Guli {
         self.store.close().await;
     }
 
-    /// Has a command decided and committed. A plate may still bear a code that its cover had before.
+    /// Has a command decided and committed. A plate may still bear a code that its cover had before, or of a record that
+    /// was merged into another.
     pub async fn submit(&self, mut command: Command) -> Answer {
-        if let Some(code) = command.what.cover().filter(|code| self.context.index.cover(*code).is_none()) {
+        let is_there =
+            |code: CoverCode| self.context.index.cover(code).is_some_and(|cover| cover.status != Status::Removed);
+        if let Some(code) = command.what.cover().filter(|code| !is_there(*code)) {
             // Apart: hardly any code is an old one, and every command would carry the room for it.
             match Box::pin(self.successor(code)).await {
                 Ok(Some(present)) => command.what.set_cover(present),

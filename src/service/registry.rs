@@ -437,13 +437,35 @@ impl Guli {
     pub async fn present_code(&self, actor: &Actor, former: CoverCode) -> Result<Option<CoverCode>> {
         actor::authorize(actor, Action::ReadCovers, Resource::District(former.district()))
             .map_err(|r| ServiceError::refused(r, say!("cover {former}", "井盖 {former}")))?;
-        self.successor(former).await
+        let mut reader = self.store.read().await?;
+        Ok(cover_history::code_of_former(&mut reader.conn(), former).await?)
+    }
+
+    /// The cover that a removed one was a second record of, at last: that one may have been merged into another.
+    pub async fn merged_into(&self, removed: CoverCode) -> Result<Option<CoverCode>> {
+        let mut reader = self.store.read().await?;
+        let conn = &mut reader.conn();
+        let mut last = None;
+        // Ends: whatever a cover was merged into was there then, and so was merged later itself.
+        while let Some(state) = cover_history::present(conn, last.unwrap_or(removed)).await? {
+            let event = events::numbered(conn, removed.district(), &[state.seq]).await?.pop();
+            let data = event.and_then(|event| serde_json::from_str::<serde_json::Value>(&event.data).ok());
+            match data.and_then(|data| data["merged_into"].as_str()?.parse().ok()) {
+                Some(kept) => last = Some(kept),
+                None => break,
+            }
+        }
+        Ok(last)
     }
 
     /// The same for what must not be shown as it is.
     pub(super) async fn successor(&self, former: CoverCode) -> Result<Option<CoverCode>> {
-        let mut reader = self.store.read().await?;
-        Ok(cover_history::code_of_former(&mut reader.conn(), former).await?)
+        let present = {
+            let mut reader = self.store.read().await?;
+            cover_history::code_of_former(&mut reader.conn(), former).await?
+        };
+        let code = present.unwrap_or(former);
+        Ok(self.merged_into(code).await?.or(present))
     }
 
     /// One cover.

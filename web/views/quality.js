@@ -56,7 +56,7 @@ const step = (step) => {
 const mended = ({ mend: { method, href, body } }, things = state.things) => {
   const code = href.split('/').at(-1);
   if (body?.grids) return t('mend.redraw', { code: body.grids[0].code });
-  if (method === 'DELETE') return t('mend.remove', { code });
+  if (body?.into) return t('mend.merge', { code: href.split('/').at(-2), into: body.into });
   if (body?.owner) return t('mend.owner', { code, owner: things.get(`/v1/organizations/${body.owner}`)?.name ?? body.owner });
   if (body?.category) return t('mend.category', { code, category: tOr(`category.${body.category}`, body.category) });
   return `${method} ${href} ${JSON.stringify(body)}`;
@@ -69,7 +69,7 @@ const choices = (/** @type {any} */ finding) => {
   const may = (/** @type {string} */ what) => finding.may.includes(what);
   if (finding.may.length === 0) return html`<p class="hint">${t('quality.read.only')}</p>`;
   // What removes is asked twice.
-  const begin = () => (finding.mend.method === 'DELETE' ? step('mend') : mend());
+  const begin = () => (finding.mend.body?.into ? step('mend') : mend());
   return html`<div class="acts">
     ${may('mend') ? html`<button class="first next" type="button" ?disabled=${!seen(finding)} @click=${begin}>${t('mend.do')}</button>` : nothing}
     ${may('reopen') ? html`<button class="second next" type="button" @click=${reopen}>${t('quality.reopen')}</button>` : nothing}
@@ -77,8 +77,8 @@ const choices = (/** @type {any} */ finding) => {
   </div>`;
 };
 
-const removing = () => html`<p class="hint">${t('mend.remove.lead')}</p>
-  <div class="acts"><button class="first next" type="button" @click=${mend}>${t('mend.remove.do')}</button>${cancel()}</div>`;
+const merging = () => html`<p class="hint">${t('mend.merge.lead')}</p>
+  <div class="acts"><button class="first next" type="button" @click=${mend}>${t('mend.merge.do')}</button>${cancel()}</div>`;
 
 const accepting = () => html`<form @submit=${(/** @type {Event} */ e) => (e.preventDefault(), accept())}>
   <label class="field"><span>${t('accept.reason')}</span>
@@ -114,7 +114,7 @@ const details = (/** @type {any} */ finding) => html`<div class="finding">
   <h3>${t('mend')}</h3>
   <p>${finding.mend ? mended(finding) : t('mend.none')}</p>
   ${refusal(state.verdictProblem)}
-  ${state.verdict.step === 'mend' ? removing() : state.verdict.step === 'accept' ? accepting() : choices(finding)}
+  ${state.verdict.step === 'mend' ? merging() : state.verdict.step === 'accept' ? accepting() : choices(finding)}
 </div>`;
 
 const line = (/** @type {any} */ finding) => {
@@ -155,8 +155,8 @@ const undoStep = (undoing) => {
 };
 
 /** What taking back would do, in words. @param {any} finding */
-const undone = ({ mend: { method, body } }) => {
-  if (method === 'DELETE') return t('undo.remove');
+const undone = ({ mend: { body } }) => {
+  if (body?.into) return t('undo.remove');
   return t(body?.category ? 'undo.category' : 'undo.edit');
 };
 

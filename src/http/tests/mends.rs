@@ -47,7 +47,10 @@ async fn each_key_is_told_what_it_may_do_and_a_unit_only_with_its_own() {
     let bridge = key(crate::domain::actor::Role::Integration, "unit:370203-WAT01").await;
     let elsewhere = key(crate::domain::actor::Role::Admin, "district:370213").await;
     let one = town.sees(ADMIN, "rule=near-duplicate").await;
-    assert_eq!(one["mend"]["href"], format!("/v1/covers/{twin}"));
+    let merge = json!({
+        "method": "POST", "href": format!("/v1/covers/{twin}/merge"), "body": {"into": ALONE}, "if_match": "\"1\"",
+    });
+    assert_eq!(one["mend"], merge);
     for (key, may) in [
         (ADMIN, json!(["mend", "accept"])),
         (PLANNER, json!(["accept"])),
@@ -69,6 +72,48 @@ async fn each_key_is_told_what_it_may_do_and_a_unit_only_with_its_own() {
     assert_eq!(ruled.body["may"], json!(["mend", "accept"]));
     // Nothing mends it but a person who comes to stand for the grid.
     assert_eq!(town.sees(ADMIN, "district=370203&rule=grid-without-leader").await["may"], json!(["accept"]));
+}
+
+#[tokio::test]
+async fn two_records_of_one_cover_are_merged_by_one_call() {
+    let town = Town::open().await;
+    let twin = town.twin().await;
+    let report = |cover: &str| town.post("/v1/reports").json(json!({"cover": cover, "damage": "missing"}));
+    let order = report(&twin).await.body["work_order"]["code"].as_str().unwrap().to_owned();
+    let mend = town.sees(ADMIN, "rule=near-duplicate").await["mend"].clone();
+    let href = mend["href"].as_str().unwrap();
+    for (key, body, status, at) in [
+        (PLANNER, json!({"into": ALONE}), 403, ""),
+        (ADMIN, json!({"into": twin}), 422, "/into"),
+        (ADMIN, json!({"into": REMOVED}), 422, "/into"),
+        (ADMIN, json!({"into": "3702030103009999"}), 422, "/into"),
+        (ADMIN, json!({"into": "3702030103"}), 422, "/into"),
+        (ADMIN, json!({}), 422, "/into"),
+    ] {
+        let refused = town.post(href).key(key).json(body.clone()).await;
+        assert_eq!((refused.status.as_u16(), &*refused.fault().2), (status, at), "{body} {}", refused.body);
+    }
+    let stale = town.post(href).key(ADMIN).header("if-match", "\"2\"").json(mend["body"].clone()).await;
+    assert_eq!(stale.fault().0, 412);
+    let merged = town.post(href).key(ADMIN).header("idempotency-key", "0123456789abcdef").json(mend["body"].clone());
+    let merged = merged.await;
+    assert_eq!((merged.status.as_u16(), &merged.body["code"]), (200, &json!(ALONE)), "{}", merged.body);
+    // Whoever has the code, on a plate or in a file, comes to the cover that stays.
+    let way = town.get(&format!("/v1/covers/{twin}?out_crs=GCJ-02")).key(ADMIN).get().await;
+    assert_eq!((way.status.as_u16(), way.header("location")), (308, &*format!("/v1/covers/{ALONE}?out_crs=GCJ-02")));
+    let moved = town.get(&format!("/v1/work-orders/{order}")).key(ADMIN).get().await.body;
+    assert_eq!((&moved["cover"]["code"], &moved["version"]), (&json!(ALONE), &json!(2)), "{moved}");
+    let resolved = town.get("/v1/resolve?lon=120.375&lat=36.12&include=open_orders").get().await.body;
+    assert_eq!(resolved["candidates"][0]["open_order"]["code"], order, "{resolved}");
+    let again = report(&twin).await;
+    assert_eq!((&again.body["work_order"]["code"], &again.body["merged"]), (&json!(order), &json!(true)));
+    let changes = town.get("/v1/changes?district=370203").key(ADMIN).get().await.body;
+    let kinds: Vec<_> = changes["items"].as_array().unwrap().iter().map(|change| &change["kind"]).collect();
+    assert_eq!(kinds[kinds.len() - 3..], ["cover.removed", "work_order.identified", "work_order.joined"], "{changes}");
+    // The record comes back, should the two be two after all.
+    let mended = town.sees(ADMIN, "state=mended").await;
+    assert_eq!(town.takes_back(ADMIN, &mended).await.status, 200);
+    assert_eq!(town.get(&format!("/v1/covers/{twin}")).key(ADMIN).get().await.status, 200);
 }
 
 #[tokio::test]

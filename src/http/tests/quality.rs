@@ -34,7 +34,12 @@ impl Town {
     async fn mend(&self, finding: &Value) {
         let mend = &finding["mend"];
         let ask = self.ask(mend["method"].as_str().unwrap(), mend["href"].as_str().unwrap());
-        let ask = ask.key(ADMIN).header("if-match", "*");
+        let ask = ask.key(ADMIN);
+        // As it stands.
+        let ask = match mend["if_match"].as_str() {
+            Some(version) => ask.header("if-match", version),
+            None => ask,
+        };
         let got = if mend["body"].is_null() { ask.send("").await } else { ask.json(mend["body"].clone()).await };
         assert!(got.status.is_success(), "{mend} {}", got.body);
     }
@@ -113,7 +118,9 @@ async fn of_two_records_of_one_cover_the_worse_is_to_go() {
     town.create(other_kind).await;
     let finding = town.only("near-duplicate").await;
     assert_eq!([&finding["subjects"][0]["code"], &finding["subjects"][1]["code"]], [ALONE, &near]);
-    assert_eq!(finding["mend"], json!({"method": "DELETE", "href": format!("/v1/covers/{near}"), "body": null}));
+    let href = format!("/v1/covers/{near}/merge");
+    let mend = json!({"method": "POST", "href": href, "body": {"into": ALONE}, "if_match": "\"1\""});
+    assert_eq!(finding["mend"], mend);
     // The same twice, whoever asks but for what they may do, and the same tomorrow.
     let one = town.get(&format!("/v1/quality/{}", finding["id"].as_str().unwrap())).key("demo-planner").get().await;
     let mut one = one.body;

@@ -4,23 +4,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::ground::{Effects, Plan, Says, level, measure, parent_of, seamless};
+use super::moved::moved_orders;
 use super::{Asking, Begun, Change, Open, check, hold, parents, undo};
 use crate::domain::actor::{self, Action, Resource};
-use crate::domain::id::{DistrictCode, GridCode, OrderCode, OrgCode};
+use crate::domain::id::{DistrictCode, GridCode, OrgCode};
 use crate::domain::order::Order;
 use crate::domain::said::{Said, say};
 use crate::index::{DistrictIndex, Index, Regridded};
 use crate::service::command::{Answer, Precondition, Rendered};
 use crate::service::error::{At, Fault, Result, ServiceError};
 use crate::service::writer::{End, Patience};
-use crate::service::{Context, Guli, load, settle};
+use crate::service::{Context, Guli, load};
 use crate::store::areas::{Area, Level};
 use crate::store::events::{self, Event};
-use crate::store::orders::StoredOrder;
-use crate::store::{Conn, Result as StoreResult, areas, corrupt, cover_history, orders};
+use crate::store::{Conn, Result as StoreResult, areas, corrupt, cover_history};
 
 /// The event of a cover that came into another grid. Its versions bear the number of the first event of what redrew the grids.
 pub const REGRIDDED: &str = "cover.regridded";
@@ -284,39 +282,6 @@ pub(in crate::service) async fn regrid(
     Ok(moved)
 }
 
-/// An open order that came into another grid.
-#[derive(Debug)]
-pub(in crate::service) struct MovedOrder {
-    before: StoredOrder,
-    pub(in crate::service) after: Order,
-}
-
-impl MovedOrder {
-    pub(in crate::service) fn change(&self) -> orders::Change<'_> {
-        orders::Change { was: Some(&self.before), order: &self.after }
-    }
-}
-
-/// The open orders that lie in another grid now.
-pub(in crate::service) async fn moved_orders(
-    context: &Context,
-    conn: &mut Conn<'_>,
-    district: DistrictCode,
-    fresh: &DistrictIndex,
-) -> StoreResult<Vec<MovedOrder>> {
-    let elsewhere = |order: &Order| fresh.grid_at(order.position).filter(|grid| *grid != order.grid);
-    let open = orders::open(conn, district, None).await?.into_iter();
-    let codes: Vec<OrderCode> = open.filter(|o| elsewhere(&o.order).is_some()).map(|o| o.order.code).collect();
-    // Read again with their tasks, which are the grid's to do too.
-    let moved = orders::load(conn, district, &[], &codes).await?.into_iter().filter_map(|before| {
-        let to = elsewhere(&before.order)?;
-        let cover = settle::subject_by_id(&context.index, before.cover);
-        let after = Order { cover, ..before.order.clone() }.regrid(to);
-        Some(MovedOrder { before, after })
-    });
-    Ok(moved.collect())
-}
-
 fn change_of(before: Option<&Area>, area: &Area) -> Change {
     let kinds = match before {
         Some(_) => ["subdistrict.updated", "community.updated", "grid.updated"],
@@ -548,24 +513,4 @@ pub(super) async fn sound(
         }
     }
     Ok(if faults.is_empty() { Ok(()) } else { Err(ServiceError::Invalid(faults)) })
-}
-
-/// The event of an order that came into another grid.
-pub(in crate::service) fn moved_event(moved: &MovedOrder, seq: i64, at: i64, actor: String) -> Event {
-    let MovedOrder { before: StoredOrder { order: before, .. }, after: order } = moved;
-    let data = json!({
-        "action": "regrid", "from": order.status.as_str(), "to": order.status.as_str(), "role": "planner",
-        "grid": order.grid.to_string(), "grid_before": before.grid.to_string(),
-        "assignee_before": before.assignee.code(),
-    });
-    Event {
-        seq,
-        at,
-        actor,
-        kind: "work_order.regridded".to_owned(),
-        subject: order.code.to_string(),
-        version: i64::from(order.version),
-        data: data.to_string(),
-        reason: None,
-    }
 }

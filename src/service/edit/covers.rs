@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use super::moved::merged_orders;
 use super::undo::LastChange;
 use super::{Asking, Begun, Change, Open, check, hold};
 use crate::domain::actor::{self, Action, Actor, Resource};
 use crate::domain::catalog::CategoryCode;
 use crate::domain::cover::{Cover, CoverDraft, Status};
 use crate::domain::id::{CoverCode, CoverId, DistrictCode, GridCode, OrgCode};
+use crate::domain::order::Order;
 use crate::domain::said::{Said, say};
 use crate::index::CoverView;
 use crate::service::command::{Answer, Precondition, Render};
 use crate::service::error::{At, Fault, Result, ServiceError};
-use crate::service::{Context, Guli};
+use crate::service::{Context, Guli, load};
 use crate::store::cover_history::{self, CoverState};
 use crate::store::events::{self, Event};
 use crate::store::{Conn, Result as StoreResult, covers};
@@ -53,6 +55,12 @@ pub enum CoverEdit {
         code: CoverCode,
         precondition: Precondition,
     },
+    /// Removes a second record of the cover `into`, to which its code leads from then on; its open orders are that one's.
+    Merge {
+        code: CoverCode,
+        precondition: Precondition,
+        into: CoverCode,
+    },
     /// Makes the state before this version the present again; only the last change can be undone.
     Undo {
         code: CoverCode,
@@ -64,7 +72,10 @@ impl CoverEdit {
     const fn district(&self) -> DistrictCode {
         match self {
             Self::Create { district, .. } => *district,
-            Self::Change { code, .. } | Self::Remove { code, .. } | Self::Undo { code, .. } => code.district(),
+            Self::Change { code, .. }
+            | Self::Remove { code, .. }
+            | Self::Merge { code, .. }
+            | Self::Undo { code, .. } => code.district(),
         }
     }
 }
@@ -86,8 +97,8 @@ impl Guli {
             district,
             move |conn| Box::pin(async move { run(&context, &mut conn.conn(), edit, &asking, &render).await }),
             move |(answer, changed)| {
-                if let Some(state) = changed {
-                    show(&shown, state);
+                if let Some(changed) = changed {
+                    changed.show(&shown);
                 }
                 answer
             },
@@ -96,13 +107,25 @@ impl Guli {
     }
 }
 
-/// Shows a cover in memory as it now is in the database.
-fn show(context: &Context, CoverState { cover, seq, .. }: CoverState) {
-    let district = cover.code.district();
-    if let Err(error) = context.index.put_cover(cover) {
-        tracing::error!(%error, "a stored cover cannot be held in memory");
+/// What memory is to show of an edit.
+struct Changed {
+    state: CoverState,
+    orders: Vec<Order>,
+}
+
+impl Changed {
+    fn show(self, context: &Context) {
+        let CoverState { cover, seq, .. } = self.state;
+        let district = cover.code.district();
+        if let Err(error) = context.index.put_cover(cover) {
+            tracing::error!(%error, "a stored cover cannot be held in memory");
+        }
+        self.orders.iter().for_each(|order| load::show(context, order));
+        context.registry_came_to(district, seq, seq);
+        if let Ok(orders @ 1..) = i64::try_from(self.orders.len()) {
+            context.came_to(district, seq + 1, seq + orders);
+        }
     }
-    context.registry_came_to(district, seq, seq);
 }
 
 async fn run(
@@ -111,31 +134,30 @@ async fn run(
     edit: CoverEdit,
     asking: &Asking,
     render: &Render<CoverView>,
-) -> StoreResult<(Answer, Option<CoverState>)> {
+) -> StoreResult<(Answer, Option<Changed>)> {
     let open = match Open::begin(context, conn, edit.district(), asking).await? {
         Begun::Answered(answer) => return Ok((answer, None)),
         Begun::Open(open) => open,
     };
     let is_undo = matches!(edit, CoverEdit::Undo { .. });
-    let decided = match edit {
-        CoverEdit::Create { district, code, draft } => create(context, conn, asking, district, code, *draft).await?,
-        CoverEdit::Change { code, precondition, redraft } => {
-            let redraft = |cover: &Cover| (redraft.0)(cover);
-            change(context, conn, &asking.actor, code, precondition, redraft).await?
-        }
-        CoverEdit::Remove { code, precondition } => {
-            let remove = |cover: &Cover| Ok(CoverDraft { status: Status::Removed, ..CoverDraft::of(cover) });
-            change(context, conn, &asking.actor, code, precondition, remove).await?
-        }
-        CoverEdit::Undo { code, version } => undo(context, conn, &asking.actor, code, version).await?,
+    let into = match &edit {
+        CoverEdit::Merge { code, into, .. } => kept(context, *code, *into).map(Some),
+        _ => Ok(None),
     };
-    let decided = match decided {
+    let into = match into {
+        Ok(into) => into,
+        Err(refused) => return Ok((Answer::Refused(refused), None)),
+    };
+    let decided = match decide(context, conn, asking, edit).await? {
         Ok(decided) => decided,
         Err(refused) => return Ok((Answer::Refused(refused), None)),
     };
-    let rendered = (render.0)(&context.index.show(decided.cover()));
+    let rendered = match &into {
+        Some(kept) => (render.0)(kept),
+        None => (render.0)(&context.index.show(decided.cover())),
+    };
     let seq = open.seq();
-    let (kind, after) = match decided {
+    let (kind, state) = match decided {
         Decision::Unchanged(_) => return Ok((open.unchanged(rendered), None)),
         Decision::Created(after) => {
             let after = CoverState { seq, ..after };
@@ -149,9 +171,46 @@ async fn run(
             (if removed { "cover.removed" } else { "cover.updated" }, after)
         }
     };
-    let change = Change::new(kind, after.cover.code.to_string(), after.cover.version).undoing(is_undo);
-    let answer = open.finish(context, conn, asking, change, rendered).await?;
-    Ok((answer, Some(after)))
+    let moved = match &into {
+        Some(kept) => merged_orders(conn, open.district, (state.cover.id, kept), asking.actor.role).await?,
+        None => Vec::new(),
+    };
+    let change = Change::new(kind, state.cover.code.to_string(), state.cover.version);
+    let change = change.undoing(is_undo).merging(into.map(|kept| kept.code));
+    let answer = open.finish_with(context, conn, asking, vec![change], &moved, rendered).await?;
+    let orders = moved.into_iter().map(|moved| moved.after).collect();
+    Ok((answer, Some(Changed { state, orders })))
+}
+
+async fn decide(context: &Context, conn: &mut Conn<'_>, asking: &Asking, edit: CoverEdit) -> StoreResult<Decided> {
+    let remove = |cover: &Cover| Ok(CoverDraft { status: Status::Removed, ..CoverDraft::of(cover) });
+    match edit {
+        CoverEdit::Create { district, code, draft } => create(context, conn, asking, district, code, *draft).await,
+        CoverEdit::Change { code, precondition, redraft } => {
+            let redraft = |cover: &Cover| (redraft.0)(cover);
+            change(context, conn, &asking.actor, code, precondition, redraft).await
+        }
+        CoverEdit::Remove { code, precondition } | CoverEdit::Merge { code, precondition, .. } => {
+            change(context, conn, &asking.actor, code, precondition, remove).await
+        }
+        CoverEdit::Undo { code, version } => undo(context, conn, &asking.actor, code, version).await,
+    }
+}
+
+/// The cover that another is merged into.
+fn kept(context: &Context, code: CoverCode, into: CoverCode) -> Result<CoverView> {
+    let not_there = || say!("cover {into} is not in the registry", "登记库中没有井盖 {into}");
+    let kept = context.index.cover(into).filter(|kept| kept.status != Status::Removed);
+    let kept = kept.ok_or_else(|| ServiceError::invalid("/into", not_there()))?;
+    if kept.code == code {
+        let detail = say!("a cover is merged into another one", "不能把井盖并入它自己");
+        return Err(ServiceError::invalid("/into", detail));
+    }
+    if into.district() != code.district() {
+        let detail = say!("the two covers are of different districts", "两个井盖不在同一行政区");
+        return Err(ServiceError::invalid("/into", detail));
+    }
+    Ok(kept)
 }
 
 /// What an edit comes to: the cover as it stays, or as it is to be from the change's number on.

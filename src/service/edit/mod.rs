@@ -4,6 +4,7 @@
 pub mod areas;
 pub mod covers;
 pub mod ground;
+pub(in crate::service) mod moved;
 pub mod organizations;
 mod parents;
 pub mod people;
@@ -19,7 +20,7 @@ use super::command::{Answer, Idempotency, Precondition, Rendered};
 use super::error::{At, Result, ServiceError};
 use super::{Context, idempotent};
 use crate::domain::actor::Actor;
-use crate::domain::id::{DistrictCode, OrgCode};
+use crate::domain::id::{CoverCode, DistrictCode, OrgCode};
 use crate::domain::organization::Organization;
 use crate::domain::text::Text;
 use crate::store::events::Event;
@@ -45,15 +46,21 @@ struct Change {
     personal: Vec<&'static str>,
     /// Whether it takes back the version before it.
     is_undo: bool,
+    /// Of a removed cover: the one that it was a second record of.
+    merged_into: Option<CoverCode>,
 }
 
 impl Change {
     fn new(kind: &'static str, subject: String, version: i64) -> Self {
-        Self { kind, subject, version, personal: Vec::new(), is_undo: false }
+        Self { kind, subject, version, personal: Vec::new(), is_undo: false, merged_into: None }
     }
 
     fn undoing(self, is_undo: bool) -> Self {
         Self { is_undo, ..self }
+    }
+
+    fn merging(self, merged_into: Option<CoverCode>) -> Self {
+        Self { merged_into, ..self }
     }
 }
 
@@ -113,7 +120,7 @@ impl Open {
         conn: &mut Conn<'_>,
         asking: &Asking,
         changes: Vec<Change>,
-        moved: &[areas::MovedOrder],
+        moved: &[moved::MovedOrder],
         rendered: Rendered,
     ) -> StoreResult<Answer> {
         let by = json!({ "role": asking.actor.role.as_str(), "unit": asking.actor.unit().map(ToString::to_string) });
@@ -132,6 +139,9 @@ impl Open {
             if change.is_undo {
                 data["undo"] = json!(true);
             }
+            if let Some(kept) = change.merged_into {
+                data["merged_into"] = json!(kept.to_string());
+            }
             log.push(Event {
                 seq,
                 at,
@@ -145,9 +155,9 @@ impl Open {
         }
         for moved in moved {
             let seq = self.head.next_seq();
-            log.push(areas::moved_event(moved, seq, at, asking.actor.log_name()));
+            log.push(moved.event(seq, at, asking.actor.log_name()));
         }
-        let moved: Vec<_> = moved.iter().map(areas::MovedOrder::change).collect();
+        let moved: Vec<_> = moved.iter().map(moved::MovedOrder::change).collect();
         crate::store::write(conn, Writing::Apart, orders::rows(self.district, &moved, self.now)).await?;
         events::rows(self.district, &log).write(conn).await?;
         let reply = rendered.reply(format!("{}:{}", self.district, self.head.seq));

@@ -14,7 +14,8 @@ use crate::domain::order::Order;
 use crate::domain::organization::Organization;
 use crate::domain::said::{Said, say};
 use crate::index::DistrictIndex;
-use crate::service::edit::areas::{MovedOrder, moved_event, moved_orders, regrid, reload};
+use crate::service::edit::areas::{regrid, reload};
+use crate::service::edit::moved::{MovedOrder, moved_orders};
 use crate::service::edit::organizations::tied;
 use crate::service::edit::undo::{plan_of, still_sound};
 use crate::service::error::{Result, ServiceError};
@@ -118,7 +119,7 @@ async fn take_back(context: &Context, conn: &mut Conn<'_>, undoing: &Undoing) ->
         regrid(conn, &fresh, seq).await?;
         let moved = moved_orders(context, conn, district, &fresh).await?;
         for moved in &moved {
-            log.push(moved_event(moved, head.next_seq(), now.as_microsecond(), undoing.asking.actor.log_name()));
+            log.push(moved.event(head.next_seq(), now.as_microsecond(), undoing.asking.actor.log_name()));
         }
         let changes: Vec<_> = moved.iter().map(MovedOrder::change).collect();
         crate::store::write(conn, Writing::Apart, orders::rows(district, &changes, now)).await?;

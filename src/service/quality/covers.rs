@@ -58,7 +58,12 @@ impl Pair {
         );
         let subjects = vec![Subject::Cover(a.code), Subject::Cover(b.code)];
         let finding = Finding::new(Rule::NearDuplicate, subjects, Some(Place::At(goes.position)), detail);
-        Some(finding.mended_by(Some(Mend::Remove(goes.code))).of_units([owner(a), unit(a), owner(b), unit(b)]))
+        Some(finding.mended_by(Some(Mend::Merge(goes.code, stays.code))).of_units([
+            owner(a),
+            unit(a),
+            owner(b),
+            unit(b),
+        ]))
     }
 }
 

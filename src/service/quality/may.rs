@@ -31,7 +31,7 @@ impl Guli {
 
     fn may_mend(&self, actor: &Actor, mend: &Mend) -> bool {
         match mend {
-            Mend::Remove(code) | Mend::SetOwner(code, _) | Mend::SetCategory(code, _) => {
+            Mend::Merge(code, _) | Mend::SetOwner(code, _) | Mend::SetCategory(code, _) => {
                 self.may_edit_cover(actor, *code)
             }
             Mend::Redraw(grid) => {

@@ -33,7 +33,8 @@ use crate::store::{self, organizations, people};
 /// The edit that would mend it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Mend {
-    Remove(CoverCode),
+    /// A cover, and the one that it is a second record of.
+    Merge(CoverCode, CoverCode),
     SetOwner(CoverCode, OrgCode),
     /// Which gives it another code too.
     SetCategory(CoverCode, CategoryCode),
