@@ -67,6 +67,7 @@ async fn an_edge_moves_with_the_covers_and_orders_beside_it() {
     let lost = size(0, "before_m2") - size(0, "after_m2");
     assert!((lost - (size(1, "after_m2") - size(1, "before_m2"))).abs() < 0.1 && lost > 1e6, "{effects}");
     // Nothing happened.
+    assert_eq!(dry.header("guli-feed"), "370203:2");
     assert_eq!(town.grid_at(120.375).await, WEST);
     assert_eq!(town.get(&grid(WEST)).get().await.header("etag"), "\"1\"");
     let real = town.post("/v1/grids/redraw").key(PLANNER).json(body).await;
@@ -319,6 +320,7 @@ async fn what_was_redrawn_together_is_undone_together() {
     assert_eq!(undo(EAST, 1, "").send("").await.fault().1, "conflict");
     let crew = town.post(&format!("{}/history/2/undo", grid(EAST))).key("demo-crew").send("").await;
     assert_eq!(crew.fault().1, "forbidden");
+    assert_eq!(dry.header("guli-feed"), got.header("guli-feed"));
     let keyed = || undo(EAST, 2, "?reason=too%20early").header("idempotency-key", "0123456789abcdef");
     let back = keyed().send("").await;
     assert_eq!(back.status, 200, "{}", back.body);
@@ -382,6 +384,25 @@ async fn covers_of_a_grid_that_goes_say_where_they_were() {
 async fn what_changes_nothing_makes_no_version() {
     let town = Town::open().await;
     let feed = async || town.get("/v1/changes").key("demo-admin").get().await.body;
+#[tokio::test]
+async fn what_is_tried_takes_no_number_of_the_feed() {
+    let town = Town::open().await;
+    let head = "370203:1";
+    for (method, path, body) in [
+        ("PATCH", grid(WEST), json!({"name": "西"})),
+        ("PATCH", "/v1/communities/370203005001".to_owned(), json!({"name": "社区"})),
+        ("PUT", grid(WEST), json!({"name": "西", "geometry": rect(120.37, 36.11, 120.38, 36.13)})),
+        ("DELETE", grid(WEST), Value::Null),
+        ("POST", "/v1/grids".to_owned(), json!({"name": "新", "geometry": rect(120.38, 36.11, 120.385, 36.13)})),
+    ] {
+        let ask = town.ask(method, &format!("{path}?dry_run=true")).key(PLANNER).header("if-match", "*");
+        let tried = ask.json(body).await;
+        assert_eq!((tried.status.as_u16(), tried.header("guli-feed")), (200, head), "{method} {path} {}", tried.body);
+        let seen = town.get(&path).header("guli-min-feed", tried.header("guli-feed")).get().await;
+        assert_eq!(seen.status, 200, "{method} {path} {}", seen.body);
+    }
+}
+
     let before = feed().await;
     for path in [grid(WEST), "/v1/communities/370203005001".to_owned(), "/v1/subdistricts/370203005".to_owned()] {
         let whole = town.get(&path).key(PLANNER).get().await.body;

@@ -252,6 +252,10 @@ async fn edited(
     registry.replace(Arc::clone(&fresh));
     let rendered = render(&AreaOutcome { registry, areas, effects });
     let events = (seq, last + i64::try_from(moved.len()).unwrap_or(0));
+    // What is only tried takes no number: its answer says the present one.
+    if run == Run::Dry {
+        return Ok(Done { answer: open.unchanged(rendered), shows: None });
+    }
     let answer = open.finish_with(context, conn, asking, changes, &moved, rendered).await?;
     let orders: Vec<Order> = moved.into_iter().map(|moved| moved.after).collect();
     Ok(Done { answer, shows: Some(Shows { fresh, orders, events }) })
