@@ -440,6 +440,16 @@ impl Guli {
         self.successor(former).await
     }
 
+    /// The code that a cover had at a moment which had had this one by then, removed or not: a code of later leads nowhere.
+    pub async fn code_then(&self, actor: &Actor, moment: &Moment, former: CoverCode) -> Result<Option<CoverCode>> {
+        let Some(change) = moment.change(former.district()) else { return self.present_code(actor, former).await };
+        actor::authorize(actor, Action::ReadCovers, Resource::District(former.district()))
+            .map_err(|r| ServiceError::refused(r, say!("cover {former}", "井盖 {former}")))?;
+        let id = cover_history::once_had(&mut self.store.read().await?.conn(), former, change).await?;
+        let then = id.and_then(|id| moment.registry(self).cover_by_id(id)).map(|cover| cover.code);
+        Ok(then.filter(|code| *code != former))
+    }
+
     /// The same for what must not be shown as it is.
     pub(super) async fn successor(&self, former: CoverCode) -> Result<Option<CoverCode>> {
         let mut reader = self.store.read().await?;

@@ -55,6 +55,14 @@ pub async fn code_of_former(conn: &mut Conn<'_>, former: CoverCode) -> Result<Op
         .transpose()
 }
 
+/// The cover that had this code in a state before its present one, which began by the event `by`.
+pub async fn once_had(conn: &mut Conn<'_>, code: CoverCode, by: i64) -> Result<Option<CoverId>> {
+    const SQL: &str = "SELECT id FROM cover_version WHERE district = $1 AND code = $2 AND seq_from <= $3 LIMIT 1";
+    let id: Option<Vec<u8>> = each!(conn, c => sqlx::query_scalar(SQL)
+        .bind(code.district().as_i64()).bind(code.number().cast_signed()).bind(by).fetch_optional(c).await?);
+    id.map(|id| Uuid::from_slice(&id).map(CoverId).map_err(|e| corrupt("a cover's id", e))).transpose()
+}
+
 /// The codes that these covers have now, where they have other ones.
 pub async fn successors(
     conn: &mut Conn<'_>,
