@@ -13,7 +13,7 @@ use crate::domain::actor::{self, Action, Actor, Privacy, Resource};
 use crate::domain::catalog::Category;
 use crate::domain::cover::Cover;
 use crate::domain::grid::Duty;
-use crate::domain::id::{CoverCode, DistrictCode, OrgCode, PersonId};
+use crate::domain::id::{CoverCode, CoverId, DistrictCode, OrgCode, PersonId};
 use crate::domain::organization::Organization;
 use crate::domain::said::{Said, say};
 use crate::index::CoverView;
@@ -448,6 +448,21 @@ impl Guli {
         let id = cover_history::once_had(&mut self.store.read().await?.conn(), former, change).await?;
         let then = id.and_then(|id| moment.registry(self).cover_by_id(id)).map(|cover| cover.code);
         Ok(then.filter(|code| *code != former))
+    }
+
+    /// The covers that have these codes at a moment, or had them before. An unknown one is of an identity that nothing has.
+    pub async fn covers_called(&self, moment: &Moment, codes: &[CoverCode]) -> Result<Vec<CoverId>> {
+        let mut found = Vec::with_capacity(codes.len());
+        for code in codes {
+            if let Some(cover) = moment.registry(self).cover(*code) {
+                found.push(cover.id);
+                continue;
+            }
+            let by = moment.change(code.district()).unwrap_or(i64::MAX);
+            let former = cover_history::once_had(&mut self.store.read().await?.conn(), *code, by).await?;
+            found.push(former.unwrap_or(CoverId(uuid::Uuid::nil())));
+        }
+        Ok(found)
     }
 
     /// The same for what must not be shown as it is.

@@ -204,6 +204,30 @@ async fn an_old_code_leads_to_the_code_of_then() {
 }
 
 #[tokio::test]
+async fn orders_are_found_by_every_code_that_their_cover_has_or_had() {
+    let town = Town::open().await;
+    let order = town.report().await;
+    let opened = town.now();
+    let found = async |query: &str| {
+        let got = town.get(&format!("/v1/work-orders?cover={query}")).key(ADMIN).get().await;
+        assert_eq!(got.status, 200, "{}", got.body);
+        got.body["items"].as_array().unwrap().iter().map(|item| item["code"].clone()).collect::<Vec<_>>()
+    };
+    let patch = town.ask("PATCH", &path(ALONE)).key(ADMIN).header("if-match", "*");
+    let now = patch.json(json!({"category": "0101"})).await.body;
+    let (code, of_2026) = (now["code"].as_str().unwrap(), now["code_2026"].as_str().unwrap());
+    for asked in [ALONE, "37020301003000001", code, of_2026, &format!("{},{ALONE}", TWINS[0])] {
+        assert_eq!(found(asked).await, [&*order], "{asked}");
+    }
+    assert_eq!(found(&format!("{ALONE}&near=120.375,36.12&sort=distance")).await, [&*order]);
+    assert_eq!(found(&format!("{ALONE}&as_of={opened}")).await, [&*order]);
+    // A code of later, one of another cover, and one that nothing has.
+    for asked in [&format!("{code}&as_of={opened}"), TWINS[0], "3702030101000999"] {
+        assert_eq!(found(asked).await, Vec::<Value>::new(), "{asked}");
+    }
+}
+
+#[tokio::test]
 async fn who_may_edit_a_cover() {
     let town = Town::open().await;
     let department = |unit: &str| {
