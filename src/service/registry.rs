@@ -80,7 +80,7 @@ pub struct CoverPage {
 pub struct CoverVersion {
     pub cover: Cover,
     pub event: Option<Event>,
-    /// The import that made it, and the row there if that import is the last that delivered it.
+    /// The import that made it, and the row there if that is known still.
     pub import: Option<(String, Option<i64>)>,
 }
 

@@ -197,10 +197,11 @@ pub async fn regrid(
     Ok(())
 }
 
-/// Rows of imports: import and row number by source and external id, of one cover.
+/// Rows of imports: import and row number by source and external id, of one cover; of each delivery that said something else
+/// than the one before, unless it was taken back.
 pub async fn deliveries(conn: &mut Conn<'_>, district: DistrictCode, id: CoverId) -> Result<Vec<(String, Uuid, i64)>> {
-    const SQL: &str =
-        "SELECT source, external_id, import, row_number FROM cover_source WHERE district = $1 AND cover = $2";
+    const SQL: &str = "SELECT source, external_id, import, row_number FROM cover_source WHERE district = $1 AND cover = $2 UNION \
+         SELECT source, external_id, import, row_number FROM cover_source_version WHERE district = $1 AND cover = $2";
     let rows: Vec<(String, String, Vec<u8>, i64)> = each!(conn, c => sqlx::query_as(SQL)
         .bind(district.as_i64()).bind(id.0.as_bytes().to_vec()).fetch_all(c).await?);
     rows.into_iter()

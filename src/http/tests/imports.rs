@@ -30,6 +30,30 @@ fn column<'v>(list: &'v Value, name: &str) -> Vec<&'v Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_old_version_keeps_the_row_that_it_came_from() {
+    let town = Town::open().await;
+    let file = |owner: &str| cover(1, "370203-WAT01") + &cover(2, owner).lines().nth(1).unwrap();
+    let first = town.send_file("?source=370203-WAT01", "a.csv", &file("370203-WAT01")).await;
+    let code = town.called("2").await;
+    let second = town.send_file("?source=370203-WAT01", "b.csv", &file("370203-DRA01")).await;
+    assert_eq!(counts(&second), [0, 1, 1], "{second}");
+    let sources = async || {
+        let history = town.get(&format!("/v1/covers/{code}/history")).key(ADMIN).get().await.body;
+        history["items"].as_array().unwrap().iter().map(|item| item["source"].clone()).collect::<Vec<_>>()
+    };
+    let row = |report: &Value| json!({"import": report["id"], "row": 2});
+    assert_eq!(sources().await, [row(&first), row(&second)]);
+    // Taken back, the first is what was said last, and of the second only the import is known.
+    assert_eq!(town.undo(&second).await.status, 200);
+    let second = json!({"import": second["id"]});
+    assert_eq!(sources().await, [row(&first), second.clone(), second]);
+    // Of areas it is not kept.
+    let grids = town.send_file("?kind=grids", "g.json", &grids(&[(WEST, "西", [120.37, 120.38])])).await;
+    let history = town.get(&format!("/v1/grids/{WEST}/history")).key(ADMIN).get().await.body;
+    assert_eq!(history["items"][1]["source"], json!({"import": grids["id"]}), "{history}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn imports_are_listed_the_newest_first() {
     let town = Town::open().await;
     let first = town.send_file("?source=370203-WAT01", "first.csv", &cover(1, "370203-WAT01")).await;
