@@ -30,6 +30,28 @@ fn column<'v>(list: &'v Value, name: &str) -> Vec<&'v Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_a_file_without_a_good_row_nothing_is_stored_and_that_is_said() {
+    let town = Town::open().await;
+    let feed = async || town.get("/v1/changes").key(ADMIN).get().await.body["head"].clone();
+    let before = feed().await;
+    for (query, content) in [
+        ("?source=370203-WAT01&keep_going=true", cover(2, "370203-NONE")),
+        ("?kind=organizations&keep_going=true", units(&["370203-GAS01,燃气公司,nonsense,"])),
+    ] {
+        let report = town.send_file(query, "bad.csv", &content).await;
+        assert_eq!((&report["status"], &report["counts"]["rejected"]), (&json!(422), &json!(1)), "{report}");
+        let read = town.get(&format!("/v1/imports/{}", report["id"].as_str().unwrap())).key(ADMIN).get().await.body;
+        assert_eq!(read["state"], "rejected", "{read}");
+    }
+    assert_eq!(column(&town.list(ADMIN, "").await, "state"), ["rejected", "rejected"]);
+    assert_eq!(feed().await, before);
+    // One good row is stored.
+    let good = cover(1, "370203-WAT01") + &cover(2, "370203-NONE").lines().nth(1).unwrap();
+    let report = town.send_file("?source=370203-WAT01&keep_going=true", "some.csv", &good).await;
+    assert_eq!((&report["state"], counts(&report)), (&json!("stored"), [1, 0, 0]), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_old_version_keeps_the_row_that_it_came_from() {
     let town = Town::open().await;
     let file = |owner: &str| cover(1, "370203-WAT01") + &cover(2, owner).lines().nth(1).unwrap();
