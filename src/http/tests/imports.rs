@@ -84,7 +84,13 @@ async fn imports_are_listed_the_newest_first() {
     town.send_file("?source=370203-WAT01&dry_run=true", "tried.csv", &cover(3, "370203-WAT01")).await;
     town.send_file("?kind=organizations", "units.csv", &units(&["370203-GAS01,燃气公司,utility,"])).await;
     town.undo(&first).await;
+    let state = async |town: &Town| {
+        let report = town.get(&format!("/v1/imports/{}", first["id"].as_str().unwrap())).key(ADMIN).get().await;
+        report.body["state"].clone()
+    };
+    assert_eq!(state(&town).await, "undone");
     let town = town.reopened().await;
+    assert_eq!(state(&town).await, "undone");
     let list = town.list(ADMIN, "").await;
     assert_eq!(column(&list, "file"), ["units.csv", "bad.csv", "first.csv", "first.csv"], "{list}");
     assert_eq!(column(&list, "state"), ["stored", "rejected", "stored", "undone"]);
