@@ -122,8 +122,8 @@ pub struct MendedOut {
     pub at: jiff::Timestamp,
     /// Who made the change.
     pub by: Option<EditorOut>,
-    /// The last change of its subjects, or else of the registry, before it was no longer found; null where the registry
-    /// did not change.
+    /// The last change, before it was no longer found, of what is looked at: of its covers, of the outline of its grids, of who
+    /// stands for them. null where that is not known: what stands beside it changed, or a table.
     pub change: Option<ChangeOut>,
     /// What takes the change back; null unless it changed a cover that this is about, and nothing changed that since.
     pub undo: Option<MendOut>,

@@ -174,6 +174,32 @@ pub async fn replace(conn: &mut Conn<'_>, district: DistrictCode, seq: i64, stat
     Ok(())
 }
 
+/// The numbers that the present states of these covers bear.
+pub async fn numbers(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    covers: &[CoverCode],
+) -> Result<Vec<(CoverCode, i64)>> {
+    let mut found = Vec::new();
+    for chunk in covers.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<(i64, i64)> = each!(&mut *conn, c => {
+            let mut sql = QueryBuilder::<Db>::new(
+                "SELECT code, seq_from FROM cover WHERE district = ",
+            );
+            sql.push_bind(district.as_i64()).push(" AND code IN (");
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|code| { list.push_bind(code.number().cast_signed()); });
+            sql.push(")");
+            sql.build_query_as().fetch_all(c).await?
+        });
+        for (code, seq) in rows {
+            let code = CoverCode::from_number(code.unsigned_abs()).ok_or_else(|| corrupt("a cover's code", code))?;
+            found.push((code, seq));
+        }
+    }
+    Ok(found)
+}
+
 /// Puts covers into other grids, each as a new version from the event `seq` on.
 pub async fn regrid(
     conn: &mut Conn<'_>,

@@ -1,5 +1,6 @@
 //! What is wrong with the registry, what mends it, and what is said of it.
 
+use super::grids::rect;
 use super::*;
 
 const ADMIN: &str = "demo-admin";
@@ -529,6 +530,65 @@ async fn grids_that_overlap_or_leave_a_gap_are_mended_by_one_call_each() {
         let mend = town.only(rule).await["mend"].clone();
         let done = town.post(mend["href"].as_str().unwrap()).key("demo-planner").json(mend["body"].clone()).await;
         assert_eq!(done.status, 200, "{rule} {}", done.body);
+#[tokio::test]
+async fn nobody_is_said_to_have_mended_what_they_did_not() {
+    let town = broken().await;
+    let all = pairs([("cover-outside-grids", "3702030108000001"), ("grids-gap", "370203"), ("grids-overlap", WEST)]);
+    let found = town.wrong("?rule=grids-overlap,grids-gap,cover-outside-grids").await;
+    assert!(all.iter().all(|pair| found.contains(pair)), "{found:?}");
+    // Redrawn by a planner, then others change other things, and the grids' names, and only then somebody looks.
+    let redraw = json!({"grids": [
+        {"code": WEST, "name": "西", "geometry": rect(120.37, 36.11, 120.38, 36.13)},
+        {"code": EAST, "name": "东", "geometry": rect(120.38, 36.11, 120.39, 36.13)},
+    ]});
+    let redrawn = town.post("/v1/grids/redraw").key("demo-planner").json(redraw).await;
+    assert_eq!(redrawn.status, 200, "{}", redrawn.body);
+    for (path, body) in [
+        (format!("/v1/covers/{ALONE}"), json!({"accuracy": "B"})),
+        ("/v1/covers/3702030108000001".to_owned(), json!({"accuracy": "B"})),
+        (format!("/v1/grids/{WEST}"), json!({"name": "西一"})),
+        (format!("/v1/grids/{EAST}"), json!({"name": "东一"})),
+    ] {
+        let patch = town.ask("PATCH", &path).key(ADMIN).header("if-match", "*").json(body).await;
+        assert_eq!(patch.status, 200, "{path} {}", patch.body);
+    }
+    for (rule, code) in [("grids-gap", EAST), ("grids-overlap", EAST), ("cover-outside-grids", EAST)] {
+        let listed = town.get(&format!("/v1/quality?state=mended&rule={rule}")).key(ADMIN).get().await.body;
+        let mended = &listed["items"][0]["mended"];
+        assert_eq!(
+            (&mended["change"]["kind"], &mended["change"]["code"], &mended["by"]["role"], &mended["change"]["version"]),
+            (&json!("grid.updated"), &json!(code), &json!("planner"), &json!(2)),
+            "{rule} {mended}"
+        );
+        assert_eq!(mended["at"], mended["change"]["at"]);
+    }
+}
+
+#[tokio::test]
+async fn who_redraws_grids_has_not_mended_the_covers_in_them() {
+    let town = Town::open().await;
+    let lone = town.create(json!({"category": "0110", "position": {"lon": 120.377, "lat": 36.1205}})).await;
+    town.only("owner-missing").await;
+    let own = json!({"owner": "370203-WAT01"});
+    let patch = town.ask("PATCH", &format!("/v1/covers/{lone}")).key(ADMIN).header("if-match", "*").json(own).await;
+    assert_eq!(patch.status, 200, "{}", patch.body);
+    let redraw = json!({"grids": [
+        {"code": WEST, "name": "西", "geometry": rect(120.37, 36.11, 120.374, 36.13)},
+        {"code": EAST, "name": "东", "geometry": rect(120.374, 36.11, 120.39, 36.13)},
+    ]});
+    let redrawn = town.post("/v1/grids/redraw").key("demo-planner").json(redraw).await;
+    assert_eq!(redrawn.status, 200, "{}", redrawn.body);
+    let mended = town.get("/v1/quality?state=mended&rule=owner-missing").key(ADMIN).get().await.body;
+    let mended = &mended["items"][0]["mended"];
+    assert_eq!(
+        (&mended["change"]["kind"], &mended["by"]["role"]),
+        (&json!("cover.updated"), &json!("admin")),
+        "{mended}"
+    );
+    // The grids' change stands on it.
+    assert_eq!(mended["undo"], Value::Null);
+}
+
         assert!(town.wrong(&format!("?rule={rule}")).await.is_empty());
         let mended = town.get(&format!("/v1/quality?state=mended&rule={rule}")).key(ADMIN).get().await.body;
         let was = &mended["items"][0]["mended"];

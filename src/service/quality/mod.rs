@@ -7,6 +7,7 @@ mod areas;
 mod covers;
 mod life;
 mod may;
+mod menders;
 mod runs;
 mod units;
 
@@ -136,7 +137,7 @@ pub struct Found {
 #[derive(Debug, Clone)]
 pub struct Mended {
     pub at: Timestamp,
-    /// The change of the registry since which it is no more; `None` where the registry did not change.
+    /// The change since which it is no more; `None` where it is not known which that was.
     pub change: Option<Event>,
     /// Whether that changed one of its subjects.
     is_own: bool,
