@@ -11,11 +11,11 @@ use super::problem::Language;
 use super::wire::Out;
 use super::words;
 use crate::domain::actor::Actor;
-use crate::domain::id::{CoverCode, OrgCode};
+use crate::domain::id::{CoverCode, DistrictCode, OrgCode};
 use crate::domain::quality::Deed;
 use crate::service::Guli;
 use crate::service::error::Result;
-use crate::service::quality::{Found, Mend, Mended, Place, Subject};
+use crate::service::quality::{Found, Mend, Mended, Place, Ruled, Subject};
 
 /// What a finding is about.
 #[derive(Debug, Serialize, ToSchema)]
@@ -113,7 +113,16 @@ impl MendOut {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RulingOut {
     pub at: jiff::Timestamp,
+    /// Who said it.
+    pub by: Option<EditorOut>,
     pub reason: Option<String>,
+}
+
+impl RulingOut {
+    fn new(guli: &Guli, reader: &Actor, district: DistrictCode, Ruled { ruling, event }: &Ruled) -> Self {
+        let by = event.as_ref().map(|event| by(Reader::of(guli, reader, district), event));
+        Self { at: ruling.at, by, reason: ruling.reason.clone() }
+    }
 }
 
 /// What mended a finding.
@@ -186,7 +195,7 @@ impl FindingOut {
             geometry: finding.place.as_ref().map(|place| PlaceOut::new(place, out)).transpose()?,
             detail: detail.to_owned(),
             mend: finding.mend.as_ref().map(MendOut::new).transpose()?,
-            ruling: ruling.as_ref().map(|ruling| RulingOut { at: ruling.at, reason: ruling.reason.clone() }),
+            ruling: ruling.as_ref().map(|ruled| RulingOut::new(guli, actor, found.district, ruled)),
             mended: mended.as_ref().map(|mended| MendedOut::new(guli, actor, found, mended)),
             may: guli.may(actor, found).into_iter().map(Deed::as_str).collect(),
         })

@@ -431,6 +431,11 @@ async fn a_finding_is_accepted_with_a_reason_and_opened_again() {
     let accepted = town.say("demo-planner", &id, json!({"state": "accepted", "reason": "a park"})).await;
     assert_eq!((accepted.status.as_u16(), accepted.header("guli-feed")), (200, "370203:2"), "{}", accepted.body);
     assert_eq!((&accepted.body["state"], &accepted.body["ruling"]["reason"]), (&json!("accepted"), &json!("a park")));
+    let by = json!({"role": "planner", "unit": null, "key": null, "name": null});
+    assert_eq!(accepted.body["ruling"]["by"], by);
+    // Which key it was is for administrators.
+    let seen = town.get("/v1/quality?state=accepted").key(ADMIN).get().await.body["items"][0].clone();
+    assert_eq!(seen["ruling"]["by"]["name"], "demo-planner", "{seen}");
     let only = |state: &'static str| {
         let town = &town;
         async move { town.wrong(&format!("?state={state}")).await.len() }
@@ -439,14 +444,16 @@ async fn a_finding_is_accepted_with_a_reason_and_opened_again() {
     let feed = town.get("/v1/changes?district=370203&after=1").key(ADMIN).get().await.body;
     let change = &feed["items"][0];
     assert_eq!((&change["kind"], &change["code"]), (&json!("quality.accepted"), &json!(id)));
-    assert_eq!(town.get(change["href"].as_str().unwrap()).key(ADMIN).get().await.body, accepted.body);
+    assert_eq!(town.get(change["href"].as_str().unwrap()).key("demo-planner").get().await.body, accepted.body);
     // The registry is what it was.
     let after = town.get("/v1/resolve?lon=120.375&lat=36.12").get().await.body;
     assert_eq!(after["registry_version"], registry);
     let opened = town.say(ADMIN, &id, json!({"state": "open"})).await;
     assert_eq!((&opened.body["state"], opened.header("guli-feed")), (&json!("open"), "370203:3"));
+    assert_eq!(opened.body["ruling"]["by"]["role"], "admin");
     // It is open: nothing to log.
-    assert_eq!(town.say(ADMIN, &id, json!({"state": "open"})).await.header("guli-feed"), "370203:3");
+    let again = town.say(ADMIN, &id, json!({"state": "open"})).await;
+    assert_eq!((again.header("guli-feed"), &again.body["ruling"]), ("370203:3", &opened.body["ruling"]));
     // Edits go on as before.
     let patch = town.ask("PATCH", &format!("/v1/covers/{ALONE}")).key(ADMIN).header("if-match", "*");
     assert_eq!(patch.json(json!({"accuracy": "B"})).await.header("guli-feed"), "370203:4");
@@ -524,13 +531,6 @@ async fn what_cannot_be_read_is_named() {
 }
 
 #[tokio::test]
-async fn grids_that_overlap_or_leave_a_gap_are_mended_by_one_call_each() {
-    let town = broken().await;
-    for rule in ["grids-overlap", "grids-gap"] {
-        let mend = town.only(rule).await["mend"].clone();
-        let done = town.post(mend["href"].as_str().unwrap()).key("demo-planner").json(mend["body"].clone()).await;
-        assert_eq!(done.status, 200, "{rule} {}", done.body);
-#[tokio::test]
 async fn nobody_is_said_to_have_mended_what_they_did_not() {
     let town = broken().await;
     let all = pairs([("cover-outside-grids", "3702030108000001"), ("grids-gap", "370203"), ("grids-overlap", WEST)]);
@@ -589,6 +589,13 @@ async fn who_redraws_grids_has_not_mended_the_covers_in_them() {
     assert_eq!(mended["undo"], Value::Null);
 }
 
+#[tokio::test]
+async fn grids_that_overlap_or_leave_a_gap_are_mended_by_one_call_each() {
+    let town = broken().await;
+    for rule in ["grids-overlap", "grids-gap"] {
+        let mend = town.only(rule).await["mend"].clone();
+        let done = town.post(mend["href"].as_str().unwrap()).key("demo-planner").json(mend["body"].clone()).await;
+        assert_eq!(done.status, 200, "{rule} {}", done.body);
         assert!(town.wrong(&format!("?rule={rule}")).await.is_empty());
         let mended = town.get(&format!("/v1/quality?state=mended&rule={rule}")).key(ADMIN).get().await.body;
         let was = &mended["items"][0]["mended"];
