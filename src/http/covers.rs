@@ -161,10 +161,8 @@ pub async fn cover(
     let cover = match app.guli.cover(&caller.0, &moment, code) {
         Ok(cover) => cover,
         Err(ServiceError::NotFound(hidden)) => {
-            let present = app.guli.present_code(&caller.0, code).await?;
-            // Whether it had that code then already.
-            let present = present.filter(|present| app.guli.cover(&caller.0, &moment, *present).is_ok());
-            let way = present.map(|present| moved(&format!("/v1/covers/{present}"), query.as_deref()));
+            let then = app.guli.code_then(&caller.0, &moment, code).await?;
+            let way = then.map(|then| moved(&format!("/v1/covers/{then}"), query.as_deref()));
             return way.ok_or_else(|| ServiceError::NotFound(hidden).into());
         }
         Err(gone @ ServiceError::Gone { .. }) => {

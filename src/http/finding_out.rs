@@ -11,11 +11,11 @@ use super::problem::Language;
 use super::wire::Out;
 use super::words;
 use crate::domain::actor::Actor;
-use crate::domain::id::{CoverCode, OrgCode};
+use crate::domain::id::{CoverCode, DistrictCode, OrgCode};
 use crate::domain::quality::Deed;
 use crate::service::Guli;
 use crate::service::error::Result;
-use crate::service::quality::{Found, Mend, Mended, Place, Subject};
+use crate::service::quality::{Found, Mend, Mended, Place, Ruled, Subject};
 
 /// What a finding is about.
 #[derive(Debug, Serialize, ToSchema)]
@@ -129,7 +129,16 @@ impl MendOut {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RulingOut {
     pub at: jiff::Timestamp,
+    /// Who said it.
+    pub by: Option<EditorOut>,
     pub reason: Option<String>,
+}
+
+impl RulingOut {
+    fn new(guli: &Guli, reader: &Actor, district: DistrictCode, Ruled { ruling, event }: &Ruled) -> Self {
+        let by = event.as_ref().map(|event| by(Reader::of(guli, reader, district), event));
+        Self { at: ruling.at, by, reason: ruling.reason.clone() }
+    }
 }
 
 /// What mended a finding.
@@ -138,8 +147,8 @@ pub struct MendedOut {
     pub at: jiff::Timestamp,
     /// Who made the change.
     pub by: Option<EditorOut>,
-    /// The last change of its subjects, or else of the registry, before it was no longer found; null where the registry
-    /// did not change.
+    /// The last change, before it was no longer found, of what is looked at: of its covers, of the outline of its grids, of who
+    /// stands for them. null where that is not known: what stands beside it changed, or a table.
     pub change: Option<ChangeOut>,
     /// What takes the change back; null unless it changed a cover that this is about, and nothing changed that since.
     pub undo: Option<MendOut>,
@@ -202,7 +211,7 @@ impl FindingOut {
             geometry: finding.place.as_ref().map(|place| PlaceOut::new(place, out)).transpose()?,
             detail: detail.to_owned(),
             mend: finding.mend.as_ref().map(|mend| MendOut::new(guli, mend)).transpose()?,
-            ruling: ruling.as_ref().map(|ruling| RulingOut { at: ruling.at, reason: ruling.reason.clone() }),
+            ruling: ruling.as_ref().map(|ruled| RulingOut::new(guli, actor, found.district, ruled)),
             mended: mended.as_ref().map(|mended| MendedOut::new(guli, actor, found, mended)),
             may: guli.may(actor, found).into_iter().map(Deed::as_str).collect(),
         })

@@ -26,7 +26,8 @@ pub struct FieldChangeOut {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeliveryOut {
     pub import: String,
-    /// Counts records from 1; null when a later import delivered the record again.
+    /// Counts records from 1; left out where it is not kept: of areas, organisations and people, and of what was taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub row: Option<i64>,
 }
 

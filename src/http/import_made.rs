@@ -45,13 +45,18 @@ pub async fn get(
     Params::read(query.as_deref())?.finish("none")?;
     caller.known()?;
     // Who asks here while it runs, or for what stored nothing, is told from memory; what was stored is told by any server.
-    if let Ok(made) = app.imports.find(&caller.0, &id) {
-        return json(StatusCode::OK, &made.report(language));
-    }
+    let made = app.imports.find(&caller.0, &id).ok();
     let import = id.parse().map(ImportId).map_err(|_| ServiceError::NotFound(say!("import {id}", "导入记录 {id}")))?;
-    let report = app.guli.import_report(&caller.0, import).await?;
-    let report: Report = serde_json::from_str(&report).map_err(|error| ServiceError::Internal(error.to_string()))?;
-    json(StatusCode::OK, &ImportOut::new(&report, import, language))
+    let report = if let Some(made) = made {
+        made.report(language)
+    } else {
+        let report = app.guli.import_report(&caller.0, import).await?;
+        let report: Report =
+            serde_json::from_str(&report).map_err(|error| ServiceError::Internal(error.to_string()))?;
+        ImportOut::new(&report, import, language)
+    };
+    let noted = app.guli.noted_import(import).await?;
+    json(StatusCode::OK, &report.as_noted(noted.as_ref().map(|noted| noted.state.as_str())))
 }
 
 /// What taking an import back came to.

@@ -158,6 +158,10 @@ pub enum ImportState {
     Rejected,
     /// It could not come to its end.
     Failed,
+    /// It is being taken back.
+    Undoing,
+    /// It was taken back.
+    Undone,
 }
 
 /// What became of a file.
@@ -180,6 +184,16 @@ pub struct ImportOut {
 }
 
 impl ImportOut {
+    /// The same as far as what was stored still is.
+    pub(super) fn as_noted(self, noted: Option<&str>) -> Self {
+        let state = match (self.state, noted) {
+            (ImportState::Stored | ImportState::Failed, Some("undoing")) => ImportState::Undoing,
+            (ImportState::Stored | ImportState::Failed, Some("undone")) => ImportState::Undone,
+            (state, _) => state,
+        };
+        Self { state, ..self }
+    }
+
     pub(super) fn new(report: &Report, id: ImportId, language: Language) -> Self {
         let state = match (report.rejected, report.dry_run) {
             (_, true) => ImportState::Tried,

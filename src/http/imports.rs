@@ -138,7 +138,7 @@ fn authorize(app: &App, actor: &Actor, profile: &Profile, asked: Option<District
         ("source" = Option<String>, Query, description = "The organisation whose records they are"),
         ("district" = Option<String>, Query, description = "Where several districts are served: which one"),
         ("dry_run" = Option<bool>, Query, description = say::DRY_RUN),
-        ("keep_going" = Option<bool>, Query, description = "true: store the good rows though others have errors"),
+        ("keep_going" = Option<bool>, Query, description = "true: store the good rows though others have errors; 422 where no row is good"),
         ("Prefer" = Option<String>, Header, description = "respond-async: answer before the end (RFC 7240)"),
         ("Idempotency-Key" = Option<String>, Header, description = say::IDEMPOTENCY_KEY),
     ),

@@ -17,7 +17,7 @@ use super::write::InPath;
 use super::{App, json, set};
 use crate::crs::{Crs, CrsService};
 use crate::domain::catalog::DamageCode;
-use crate::domain::id::{CodeError, DistrictCode, OrderCode};
+use crate::domain::id::{CodeError, CoverCode, DistrictCode, OrderCode};
 use crate::domain::order::{Assignee, Status};
 use crate::domain::said::say;
 use crate::service::error::{Result, ServiceError};
@@ -124,18 +124,26 @@ fn after(params: &mut Params<'_>, sort: OrderSort) -> Result<Option<After>> {
 const KNOWN: &str = "near, radius_m, crs, out_crs, status, unit, grid, cover, damage, overdue, updated_after, \
     opened_after, sort, as_of, limit, cursor";
 
-fn asked(mut params: Params<'_>) -> Result<(ListOrders, Option<Timestamp>, Out)> {
+/// What is asked for: narrowed to covers by codes, as of when, and how it is to look.
+struct Asked {
+    orders: ListOrders,
+    covers: Vec<CoverCode>,
+    as_of: Option<Timestamp>,
+    out: Out,
+}
+
+fn asked(mut params: Params<'_>) -> Result<Asked> {
     let crs = wire::crs(params.text("crs").as_deref(), Source::Query, "crs")?;
     let out = Out::from_params(&mut params)?;
     let near = near(&mut params, crs)?;
     let sort = sort(&mut params, near)?;
-    let asked = ListOrders {
+    let orders = ListOrders {
         near,
         bounds: None,
         statuses: statuses(&mut params)?,
         units: units(&mut params)?,
         grids: params.list("grid", str::parse)?,
-        covers: params.list("cover", str::parse)?,
+        covers: Vec::new(),
         damages: damages(&mut params)?,
         overdue: params.flag("overdue")?,
         updated_after: params.parse::<Timestamp>("updated_after")?,
@@ -144,9 +152,10 @@ fn asked(mut params: Params<'_>) -> Result<(ListOrders, Option<Timestamp>, Out)>
         after: after(&mut params, sort)?,
         limit: params.limit(DEFAULT_LIMIT, MOST)?,
     };
+    let covers = params.list("cover", str::parse)?;
     let as_of = params.as_of()?;
     params.finish(KNOWN)?;
-    Ok((asked, as_of, out))
+    Ok(Asked { orders, covers, as_of, out })
 }
 
 /// List work orders
@@ -168,7 +177,7 @@ fn asked(mut params: Params<'_>) -> Result<(ListOrders, Option<Timestamp>, Out)>
         ),
         ("unit" = Option<String>, Query, description = "Codes of responsible units, grids or sub-districts"),
         ("grid" = Option<String>, Query, description = "Codes of grids"),
-        ("cover" = Option<String>, Query, description = "Codes of covers"),
+        ("cover" = Option<String>, Query, description = "Codes of covers (2013 or 2026), also those that they once had"),
         ("damage" = Option<String>, Query, description = "Damages", example = "missing,broken"),
         ("overdue" = Option<bool>, Query, description = "Past its limit, or not"),
         ("updated_after" = Option<Timestamp>, Query, description = "Changed after this instant"),
@@ -181,10 +190,11 @@ fn asked(mut params: Params<'_>) -> Result<(ListOrders, Option<Timestamp>, Out)>
     responses((status = 200, description = "A page", body = Items<WorkOrderItem>)),
 )]
 pub async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Outcome {
-    let (asked, as_of, out) = asked(Params::read(query.as_deref())?)?;
+    let Asked { orders: mut asked, covers, as_of, out } = asked(Params::read(query.as_deref())?)?;
     caller.known()?;
     let districts = app.guli.order_districts(&caller.0, &asked.grids);
     let moment = app.guli.moment(as_of, Reach::Districts(&districts)).await?;
+    asked.covers = app.guli.covers_called(&moment, &covers).await?;
     let page = app.guli.list_orders(&caller.0, &moment, &asked).await?;
     let shower = Shower { app, actor: caller.0, moment, out };
     let items = page.items.iter().map(|item| shower.item(item, page.now)).collect::<Result<Vec<_>>>()?;

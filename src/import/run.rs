@@ -378,9 +378,10 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Whether nothing of a file is stored.
+    /// Whether nothing of a file is stored: it has errors, and those are all that it has, or it is all or nothing.
     fn refuses(&self, tally: &Tally) -> bool {
-        tally.counts.rejected > 0 && self.request.on_error == OnError::RefuseFile
+        let Counts { rows, rejected, .. } = tally.counts;
+        rejected > 0 && (rejected >= rows || self.request.on_error == OnError::RefuseFile)
     }
 
     fn finish(

@@ -196,7 +196,7 @@ impl Changes {
                 Err(_) => self.everything = true,
             },
             "cover" => self.covers = true,
-            "import" if is_of_covers(event) => self.covers = true,
+            "import" if event.is_import_of_covers() => self.covers = true,
             "organization" => match event.subject.parse() {
                 Ok(code) => drop(self.organizations.insert(code)),
                 Err(_) => self.everything = true,
@@ -205,8 +205,4 @@ impl Changes {
             _ => self.everything = true,
         }
     }
-}
-
-fn is_of_covers(event: &Event) -> bool {
-    serde_json::from_str::<serde_json::Value>(&event.data).is_ok_and(|data| data["kind"] == "covers")
 }

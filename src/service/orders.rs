@@ -10,7 +10,7 @@ use super::error::{Result, ServiceError};
 use super::moment::{Moment, Reach};
 use super::{load, settle, strangers};
 use crate::domain::actor::{self, Action, Actor, OrderFilter, Resource};
-use crate::domain::id::{CoverCode, DistrictCode, GridCode, OrderCode};
+use crate::domain::id::{CoverId, DistrictCode, GridCode, OrderCode};
 use crate::domain::order::{ActionKind, Order, Rules, Status};
 use crate::domain::position::{Metres, Position, Wgs84};
 use crate::domain::said::say;
@@ -54,7 +54,8 @@ pub struct ListOrders {
     pub statuses: Vec<Status>,
     pub units: Vec<String>,
     pub grids: Vec<GridCode>,
-    pub covers: Vec<CoverCode>,
+    /// As [`Guli::covers_called`] finds them.
+    pub covers: Vec<CoverId>,
     pub damages: Vec<String>,
     pub overdue: Option<bool>,
     pub updated_after: Option<Timestamp>,
@@ -190,7 +191,7 @@ impl Guli {
             if let Some(instant) = moment.instant() {
                 kept(conn, district, instant).await?;
             }
-            let mut wanted = self.wanted(actor, moment, asked, district, page.now);
+            let mut wanted = self.wanted(actor, asked, district, page.now);
             wanted.numbers = known.as_ref().map(|known| numbers_in(known, district));
             loop {
                 let found = orders::list(conn, district, moment.orders(district), &wanted).await?;
@@ -240,27 +241,16 @@ impl Guli {
         Ok(())
     }
 
-    fn wanted(
-        &self,
-        actor: &Actor,
-        moment: &Moment,
-        asked: &ListOrders,
-        district: DistrictCode,
-        now: Timestamp,
-    ) -> Wanted {
+    fn wanted(&self, actor: &Actor, asked: &ListOrders, district: DistrictCode, now: Timestamp) -> Wanted {
         let by_distance = asked.sort == OrderSort::Distance;
         let after = asked.after.filter(|after| after.district == district && !by_distance);
-        let covers = asked.covers.iter().map(|code| {
-            // An unknown cover has no orders: an identity that nothing has finds none.
-            moment.registry(self).cover(*code).map_or(crate::domain::id::CoverId(uuid::Uuid::nil()), |cover| cover.id)
-        });
         Wanted {
             visible: OrderFilter::of(actor),
             numbers: None,
             statuses: asked.statuses.clone(),
             assignees: asked.units.clone(),
             grids: asked.grids.clone(),
-            covers: covers.collect(),
+            covers: asked.covers.clone(),
             damages: asked.damages.clone(),
             overdue_at: (asked.overdue == Some(true)).then_some(now),
             not_overdue_at: (asked.overdue == Some(false)).then_some(now),

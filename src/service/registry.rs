@@ -13,7 +13,7 @@ use crate::domain::actor::{self, Action, Actor, Privacy, Resource};
 use crate::domain::catalog::Category;
 use crate::domain::cover::Cover;
 use crate::domain::grid::Duty;
-use crate::domain::id::{CoverCode, DistrictCode, OrgCode, PersonId};
+use crate::domain::id::{CoverCode, CoverId, DistrictCode, OrgCode, PersonId};
 use crate::domain::organization::Organization;
 use crate::domain::said::{Said, say};
 use crate::index::CoverView;
@@ -80,7 +80,7 @@ pub struct CoverPage {
 pub struct CoverVersion {
     pub cover: Cover,
     pub event: Option<Event>,
-    /// The import that made it, and the row there if that import is the last that delivered it.
+    /// The import that made it, and the row there if that is known still.
     pub import: Option<(String, Option<i64>)>,
 }
 
@@ -456,6 +456,31 @@ impl Guli {
             }
         }
         Ok(last)
+    }
+
+    /// The code that a cover had at a moment which had had this one by then, removed or not: a code of later leads nowhere.
+    pub async fn code_then(&self, actor: &Actor, moment: &Moment, former: CoverCode) -> Result<Option<CoverCode>> {
+        let Some(change) = moment.change(former.district()) else { return self.present_code(actor, former).await };
+        actor::authorize(actor, Action::ReadCovers, Resource::District(former.district()))
+            .map_err(|r| ServiceError::refused(r, say!("cover {former}", "井盖 {former}")))?;
+        let id = cover_history::once_had(&mut self.store.read().await?.conn(), former, change).await?;
+        let then = id.and_then(|id| moment.registry(self).cover_by_id(id)).map(|cover| cover.code);
+        Ok(then.filter(|code| *code != former))
+    }
+
+    /// The covers that have these codes at a moment, or had them before. An unknown one is of an identity that nothing has.
+    pub async fn covers_called(&self, moment: &Moment, codes: &[CoverCode]) -> Result<Vec<CoverId>> {
+        let mut found = Vec::with_capacity(codes.len());
+        for code in codes {
+            if let Some(cover) = moment.registry(self).cover(*code) {
+                found.push(cover.id);
+                continue;
+            }
+            let by = moment.change(code.district()).unwrap_or(i64::MAX);
+            let former = cover_history::once_had(&mut self.store.read().await?.conn(), *code, by).await?;
+            found.push(former.unwrap_or(CoverId(uuid::Uuid::nil())));
+        }
+        Ok(found)
     }
 
     /// The same for what must not be shown as it is.

@@ -55,6 +55,14 @@ pub async fn code_of_former(conn: &mut Conn<'_>, former: CoverCode) -> Result<Op
         .transpose()
 }
 
+/// The cover that had this code in a state before its present one, which began by the event `by`.
+pub async fn once_had(conn: &mut Conn<'_>, code: CoverCode, by: i64) -> Result<Option<CoverId>> {
+    const SQL: &str = "SELECT id FROM cover_version WHERE district = $1 AND code = $2 AND seq_from <= $3 LIMIT 1";
+    let id: Option<Vec<u8>> = each!(conn, c => sqlx::query_scalar(SQL)
+        .bind(code.district().as_i64()).bind(code.number().cast_signed()).bind(by).fetch_optional(c).await?);
+    id.map(|id| Uuid::from_slice(&id).map(CoverId).map_err(|e| corrupt("a cover's id", e))).transpose()
+}
+
 /// The codes that these covers have now, where they have other ones.
 pub async fn successors(
     conn: &mut Conn<'_>,
@@ -166,6 +174,32 @@ pub async fn replace(conn: &mut Conn<'_>, district: DistrictCode, seq: i64, stat
     Ok(())
 }
 
+/// The numbers that the present states of these covers bear.
+pub async fn numbers(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    covers: &[CoverCode],
+) -> Result<Vec<(CoverCode, i64)>> {
+    let mut found = Vec::new();
+    for chunk in covers.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<(i64, i64)> = each!(&mut *conn, c => {
+            let mut sql = QueryBuilder::<Db>::new(
+                "SELECT code, seq_from FROM cover WHERE district = ",
+            );
+            sql.push_bind(district.as_i64()).push(" AND code IN (");
+            let mut list = sql.separated(", ");
+            chunk.iter().for_each(|code| { list.push_bind(code.number().cast_signed()); });
+            sql.push(")");
+            sql.build_query_as().fetch_all(c).await?
+        });
+        for (code, seq) in rows {
+            let code = CoverCode::from_number(code.unsigned_abs()).ok_or_else(|| corrupt("a cover's code", code))?;
+            found.push((code, seq));
+        }
+    }
+    Ok(found)
+}
+
 /// Puts covers into other grids, each as a new version from the event `seq` on.
 pub async fn regrid(
     conn: &mut Conn<'_>,
@@ -189,10 +223,11 @@ pub async fn regrid(
     Ok(())
 }
 
-/// Rows of imports: import and row number by source and external id, of one cover.
+/// Rows of imports: import and row number by source and external id, of one cover; of each delivery that said something else
+/// than the one before, unless it was taken back.
 pub async fn deliveries(conn: &mut Conn<'_>, district: DistrictCode, id: CoverId) -> Result<Vec<(String, Uuid, i64)>> {
-    const SQL: &str =
-        "SELECT source, external_id, import, row_number FROM cover_source WHERE district = $1 AND cover = $2";
+    const SQL: &str = "SELECT source, external_id, import, row_number FROM cover_source WHERE district = $1 AND cover = $2 UNION \
+         SELECT source, external_id, import, row_number FROM cover_source_version WHERE district = $1 AND cover = $2";
     let rows: Vec<(String, String, Vec<u8>, i64)> = each!(conn, c => sqlx::query_as(SQL)
         .bind(district.as_i64()).bind(id.0.as_bytes().to_vec()).fetch_all(c).await?);
     rows.into_iter()

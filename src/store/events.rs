@@ -28,6 +28,12 @@ impl Event {
     pub fn at(&self) -> Timestamp {
         Timestamp::from_microsecond(self.at).unwrap_or(Timestamp::UNIX_EPOCH)
     }
+
+    /// Whether it is of an import of covers, or of its undoing.
+    pub fn is_import_of_covers(&self) -> bool {
+        let data = || serde_json::from_str::<serde_json::Value>(&self.data);
+        self.kind.starts_with("import.") && data().is_ok_and(|data| data["kind"] == "covers")
+    }
 }
 
 /// Appends the events of a group.
@@ -90,12 +96,13 @@ pub async fn numbered(conn: &mut Conn<'_>, district: DistrictCode, numbers: &[i6
     Ok(found)
 }
 
-/// The number of the last event on each of these, where there is one.
+/// The number of the last event on each of these, where there is one. That grids were redrawn around a cover changes nothing of
+/// the cover itself.
 pub async fn last_on(conn: &mut Conn<'_>, district: DistrictCode, subjects: &[&str]) -> Result<HashMap<String, i64>> {
     let mut last = HashMap::with_capacity(subjects.len());
     for chunk in subjects.chunks(ROWS_PER_STATEMENT) {
         let rows: Vec<(String, i64)> = each!(&mut *conn, c => {
-            let mut sql = QueryBuilder::<Db>::new("SELECT subject, MAX(seq) FROM event WHERE district = ");
+            let mut sql = QueryBuilder::<Db>::new("SELECT subject, MAX(seq) FROM event WHERE kind <> 'cover.regridded' AND district = ");
             sql.push_bind(district.as_i64()).push(" AND subject IN (");
             let mut list = sql.separated(", ");
             chunk.iter().for_each(|subject| { list.push_bind(*subject); });

@@ -171,6 +171,63 @@ async fn another_category_is_another_code_and_the_old_one_leads_to_it() {
 }
 
 #[tokio::test]
+async fn an_old_code_leads_to_the_code_of_then() {
+    let town = Town::open().await;
+    let recode = async |code: &str, category: &str| {
+        let patch = town.ask("PATCH", &path(code)).key(ADMIN).header("if-match", "*");
+        let got = patch.json(json!({ "category": category })).await;
+        (got.body["code"].as_str().unwrap().to_owned(), town.now())
+    };
+    let began = town.now();
+    let (second, between) = recode(ALONE, "0101").await;
+    let (third, after) = recode(&second, "0104").await;
+    let answered = async |code: &str, at: jiff::Timestamp| {
+        let got = town.get(&format!("{}?as_of={at}", path(code))).key(ADMIN).get().await;
+        (got.status.as_u16(), got.header("location").to_owned())
+    };
+    let way = |code: &str, at: jiff::Timestamp| (308, format!("{}?as_of={at}", path(code)));
+    for old in [ALONE.to_owned(), "37020301003000001".to_owned()] {
+        assert_eq!(answered(&old, began).await.0, 200, "{old}");
+        assert_eq!(answered(&old, between).await, way(&second, between), "{old}");
+        assert_eq!(answered(&old, after).await, way(&third, after), "{old}");
+    }
+    assert_eq!(answered(&second, between).await.0, 200);
+    assert_eq!(answered(&second, after).await, way(&third, after));
+    // What was given later did not exist then.
+    assert_eq!(answered(&second, began).await.0, 404);
+    assert_eq!(answered(&third, between).await.0, 404);
+    // Of one that was removed then, the way led to where that was said.
+    assert_eq!(town.ask("DELETE", &path(&third)).key(ADMIN).header("if-match", "*").send("").await.status, 204);
+    let gone = town.now();
+    assert_eq!(answered(ALONE, gone).await, way(&third, gone));
+    assert_eq!(answered(&third, gone).await.0, 410);
+}
+
+#[tokio::test]
+async fn orders_are_found_by_every_code_that_their_cover_has_or_had() {
+    let town = Town::open().await;
+    let order = town.report().await;
+    let opened = town.now();
+    let found = async |query: &str| {
+        let got = town.get(&format!("/v1/work-orders?cover={query}")).key(ADMIN).get().await;
+        assert_eq!(got.status, 200, "{}", got.body);
+        got.body["items"].as_array().unwrap().iter().map(|item| item["code"].clone()).collect::<Vec<_>>()
+    };
+    let patch = town.ask("PATCH", &path(ALONE)).key(ADMIN).header("if-match", "*");
+    let now = patch.json(json!({"category": "0101"})).await.body;
+    let (code, of_2026) = (now["code"].as_str().unwrap(), now["code_2026"].as_str().unwrap());
+    for asked in [ALONE, "37020301003000001", code, of_2026, &format!("{},{ALONE}", TWINS[0])] {
+        assert_eq!(found(asked).await, [&*order], "{asked}");
+    }
+    assert_eq!(found(&format!("{ALONE}&near=120.375,36.12&sort=distance")).await, [&*order]);
+    assert_eq!(found(&format!("{ALONE}&as_of={opened}")).await, [&*order]);
+    // A code of later, one of another cover, and one that nothing has.
+    for asked in [&format!("{code}&as_of={opened}"), TWINS[0], "3702030101000999"] {
+        assert_eq!(found(asked).await, Vec::<Value>::new(), "{asked}");
+    }
+}
+
+#[tokio::test]
 async fn who_may_edit_a_cover() {
     let town = Town::open().await;
     let department = |unit: &str| {

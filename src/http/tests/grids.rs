@@ -4,7 +4,7 @@ use super::*;
 
 const PLANNER: &str = "demo-planner";
 
-fn rect(west: f64, south: f64, east: f64, north: f64) -> Value {
+pub(super) fn rect(west: f64, south: f64, east: f64, north: f64) -> Value {
     json!({"type": "Polygon", "coordinates": [[[west, south], [east, south], [east, north], [west, north], [west, south]]]})
 }
 
@@ -67,6 +67,7 @@ async fn an_edge_moves_with_the_covers_and_orders_beside_it() {
     let lost = size(0, "before_m2") - size(0, "after_m2");
     assert!((lost - (size(1, "after_m2") - size(1, "before_m2"))).abs() < 0.1 && lost > 1e6, "{effects}");
     // Nothing happened.
+    assert_eq!(dry.header("guli-feed"), "370203:2");
     assert_eq!(town.grid_at(120.375).await, WEST);
     assert_eq!(town.get(&grid(WEST)).get().await.header("etag"), "\"1\"");
     let real = town.post("/v1/grids/redraw").key(PLANNER).json(body).await;
@@ -182,6 +183,9 @@ async fn a_grid_is_split_and_merged_again() {
     });
     let got = town.post("/v1/grids/redraw").key(PLANNER).json(merge).await;
     assert_eq!(got.status, 200, "{}", got.body);
+    let feed = town.get("/v1/changes").key(PLANNER).get().await.body;
+    let removed = feed["items"].as_array().unwrap().iter().find(|item| item["kind"] == "grid.removed").unwrap();
+    assert_eq!((&removed["code"], &removed["version"]), (&json!(new), &json!(2)));
     let gone = town.get(&grid(&new)).get().await;
     assert_eq!((gone.fault().1, &gone.body["history"]), ("gone", &json!(format!("{}/history", grid(&new)))));
     let history = town.get(&format!("{}/history", grid(&new))).key(PLANNER).get().await.body;
@@ -189,6 +193,7 @@ async fn a_grid_is_split_and_merged_again() {
         (history["items"].as_array().unwrap().len(), &history["items"][1]["changes"][0]["to"]),
         (2, &Value::Null)
     );
+    assert_eq!(history["items"][1]["version"], removed["version"]);
     // Its code is not given again.
     let again = json!({"grids": [
         {"code": WEST, "name": "西", "geometry": rect(120.37, 36.11, 120.38, 36.12)},
@@ -324,6 +329,7 @@ async fn what_was_redrawn_together_is_undone_together() {
     };
     let dry = undo(&new, 1, "?dry_run=true").send("").await;
     assert_eq!((dry.status.as_u16(), &dry.body["dry_run"]), (200, &json!(true)), "{}", dry.body);
+    assert_eq!(dry.header("guli-feed"), got.header("guli-feed"));
     assert_eq!(town.grid_at(120.375).await, EAST);
     assert_eq!(undo(EAST, 1, "").send("").await.fault().1, "conflict");
     let crew = town.post(&format!("{}/history/2/undo", grid(EAST))).key("demo-crew").send("").await;
@@ -384,6 +390,25 @@ async fn covers_of_a_grid_that_goes_say_where_they_were() {
         let effects = &got.body["effects"];
         assert_eq!(effects["covers"], json!([{"code": ALONE, "from": WEST, "to": EAST}]), "{}", got.body);
         assert_eq!(effects["orders"], json!([{"code": order, "from": WEST, "to": EAST}]));
+    }
+}
+
+#[tokio::test]
+async fn what_is_tried_takes_no_number_of_the_feed() {
+    let town = Town::open().await;
+    let head = "370203:1";
+    for (method, path, body) in [
+        ("PATCH", grid(WEST), json!({"name": "西"})),
+        ("PATCH", "/v1/communities/370203005001".to_owned(), json!({"name": "社区"})),
+        ("PUT", grid(WEST), json!({"name": "西", "geometry": rect(120.37, 36.11, 120.38, 36.13)})),
+        ("DELETE", grid(WEST), Value::Null),
+        ("POST", "/v1/grids".to_owned(), json!({"name": "新", "geometry": rect(120.38, 36.11, 120.385, 36.13)})),
+    ] {
+        let ask = town.ask(method, &format!("{path}?dry_run=true")).key(PLANNER).header("if-match", "*");
+        let tried = ask.json(body).await;
+        assert_eq!((tried.status.as_u16(), tried.header("guli-feed")), (200, head), "{method} {path} {}", tried.body);
+        let seen = town.get(&path).header("guli-min-feed", tried.header("guli-feed")).get().await;
+        assert_eq!(seen.status, 200, "{method} {path} {}", seen.body);
     }
 }
 

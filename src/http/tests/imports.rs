@@ -30,6 +30,52 @@ fn column<'v>(list: &'v Value, name: &str) -> Vec<&'v Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_a_file_without_a_good_row_nothing_is_stored_and_that_is_said() {
+    let town = Town::open().await;
+    let feed = async || town.get("/v1/changes").key(ADMIN).get().await.body["head"].clone();
+    let before = feed().await;
+    for (query, content) in [
+        ("?source=370203-WAT01&keep_going=true", cover(2, "370203-NONE")),
+        ("?kind=organizations&keep_going=true", units(&["370203-GAS01,燃气公司,nonsense,"])),
+    ] {
+        let report = town.send_file(query, "bad.csv", &content).await;
+        assert_eq!((&report["status"], &report["counts"]["rejected"]), (&json!(422), &json!(1)), "{report}");
+        let read = town.get(&format!("/v1/imports/{}", report["id"].as_str().unwrap())).key(ADMIN).get().await.body;
+        assert_eq!(read["state"], "rejected", "{read}");
+    }
+    assert_eq!(column(&town.list(ADMIN, "").await, "state"), ["rejected", "rejected"]);
+    assert_eq!(feed().await, before);
+    // One good row is stored.
+    let good = cover(1, "370203-WAT01") + &cover(2, "370203-NONE").lines().nth(1).unwrap();
+    let report = town.send_file("?source=370203-WAT01&keep_going=true", "some.csv", &good).await;
+    assert_eq!((&report["state"], counts(&report)), (&json!("stored"), [1, 0, 0]), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_version_keeps_the_row_that_it_came_from() {
+    let town = Town::open().await;
+    let file = |owner: &str| cover(1, "370203-WAT01") + &cover(2, owner).lines().nth(1).unwrap();
+    let first = town.send_file("?source=370203-WAT01", "a.csv", &file("370203-WAT01")).await;
+    let code = town.called("2").await;
+    let second = town.send_file("?source=370203-WAT01", "b.csv", &file("370203-DRA01")).await;
+    assert_eq!(counts(&second), [0, 1, 1], "{second}");
+    let sources = async || {
+        let history = town.get(&format!("/v1/covers/{code}/history")).key(ADMIN).get().await.body;
+        history["items"].as_array().unwrap().iter().map(|item| item["source"].clone()).collect::<Vec<_>>()
+    };
+    let row = |report: &Value| json!({"import": report["id"], "row": 2});
+    assert_eq!(sources().await, [row(&first), row(&second)]);
+    // Taken back, the first is what was said last, and of the second only the import is known.
+    assert_eq!(town.undo(&second).await.status, 200);
+    let second = json!({"import": second["id"]});
+    assert_eq!(sources().await, [row(&first), second.clone(), second]);
+    // Of areas it is not kept.
+    let grids = town.send_file("?kind=grids", "g.json", &grids(&[(WEST, "西", [120.37, 120.38])])).await;
+    let history = town.get(&format!("/v1/grids/{WEST}/history")).key(ADMIN).get().await.body;
+    assert_eq!(history["items"][1]["source"], json!({"import": grids["id"]}), "{history}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn imports_are_listed_the_newest_first() {
     let town = Town::open().await;
     let first = town.send_file("?source=370203-WAT01", "first.csv", &cover(1, "370203-WAT01")).await;
@@ -38,7 +84,13 @@ async fn imports_are_listed_the_newest_first() {
     town.send_file("?source=370203-WAT01&dry_run=true", "tried.csv", &cover(3, "370203-WAT01")).await;
     town.send_file("?kind=organizations", "units.csv", &units(&["370203-GAS01,燃气公司,utility,"])).await;
     town.undo(&first).await;
+    let state = async |town: &Town| {
+        let report = town.get(&format!("/v1/imports/{}", first["id"].as_str().unwrap())).key(ADMIN).get().await;
+        report.body["state"].clone()
+    };
+    assert_eq!(state(&town).await, "undone");
     let town = town.reopened().await;
+    assert_eq!(state(&town).await, "undone");
     let list = town.list(ADMIN, "").await;
     assert_eq!(column(&list, "file"), ["units.csv", "bad.csv", "first.csv", "first.csv"], "{list}");
     assert_eq!(column(&list, "state"), ["stored", "rejected", "stored", "undone"]);

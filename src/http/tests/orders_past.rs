@@ -9,7 +9,7 @@ const ADMIN: &str = "demo-admin";
 type Told = (jiff::Timestamp, String, String, (StatusCode, String));
 
 impl Town {
-    fn now(&self) -> jiff::Timestamp {
+    pub(super) fn now(&self) -> jiff::Timestamp {
         self.guli.context.clock.now()
     }
 

@@ -1,5 +1,6 @@
 //! What is wrong with the registry, what mends it, and what is said of it.
 
+use super::grids::rect;
 use super::*;
 
 const ADMIN: &str = "demo-admin";
@@ -437,6 +438,11 @@ async fn a_finding_is_accepted_with_a_reason_and_opened_again() {
     let accepted = town.say("demo-planner", &id, json!({"state": "accepted", "reason": "a park"})).await;
     assert_eq!((accepted.status.as_u16(), accepted.header("guli-feed")), (200, "370203:2"), "{}", accepted.body);
     assert_eq!((&accepted.body["state"], &accepted.body["ruling"]["reason"]), (&json!("accepted"), &json!("a park")));
+    let by = json!({"role": "planner", "unit": null, "key": null, "name": null});
+    assert_eq!(accepted.body["ruling"]["by"], by);
+    // Which key it was is for administrators.
+    let seen = town.get("/v1/quality?state=accepted").key(ADMIN).get().await.body["items"][0].clone();
+    assert_eq!(seen["ruling"]["by"]["name"], "demo-planner", "{seen}");
     let only = |state: &'static str| {
         let town = &town;
         async move { town.wrong(&format!("?state={state}")).await.len() }
@@ -445,14 +451,16 @@ async fn a_finding_is_accepted_with_a_reason_and_opened_again() {
     let feed = town.get("/v1/changes?district=370203&after=1").key(ADMIN).get().await.body;
     let change = &feed["items"][0];
     assert_eq!((&change["kind"], &change["code"]), (&json!("quality.accepted"), &json!(id)));
-    assert_eq!(town.get(change["href"].as_str().unwrap()).key(ADMIN).get().await.body, accepted.body);
+    assert_eq!(town.get(change["href"].as_str().unwrap()).key("demo-planner").get().await.body, accepted.body);
     // The registry is what it was.
     let after = town.get("/v1/resolve?lon=120.375&lat=36.12").get().await.body;
     assert_eq!(after["registry_version"], registry);
     let opened = town.say(ADMIN, &id, json!({"state": "open"})).await;
     assert_eq!((&opened.body["state"], opened.header("guli-feed")), (&json!("open"), "370203:3"));
+    assert_eq!(opened.body["ruling"]["by"]["role"], "admin");
     // It is open: nothing to log.
-    assert_eq!(town.say(ADMIN, &id, json!({"state": "open"})).await.header("guli-feed"), "370203:3");
+    let again = town.say(ADMIN, &id, json!({"state": "open"})).await;
+    assert_eq!((again.header("guli-feed"), &again.body["ruling"]), ("370203:3", &opened.body["ruling"]));
     // Edits go on as before.
     let patch = town.ask("PATCH", &format!("/v1/covers/{ALONE}")).key(ADMIN).header("if-match", "*");
     assert_eq!(patch.json(json!({"accuracy": "B"})).await.header("guli-feed"), "370203:4");
@@ -527,6 +535,65 @@ async fn what_cannot_be_read_is_named() {
     }
     assert_eq!(town.say(ADMIN, "0000000000000000", json!({"state": "open"})).await.fault().0, 404);
     assert_eq!(town.get("/v1/quality/nothing").key(ADMIN).get().await.fault().0, 404);
+}
+
+#[tokio::test]
+async fn nobody_is_said_to_have_mended_what_they_did_not() {
+    let town = broken().await;
+    let all = pairs([("cover-outside-grids", "3702030108000001"), ("grids-gap", "370203"), ("grids-overlap", WEST)]);
+    let found = town.wrong("?rule=grids-overlap,grids-gap,cover-outside-grids").await;
+    assert!(all.iter().all(|pair| found.contains(pair)), "{found:?}");
+    // Redrawn by a planner, then others change other things, and the grids' names, and only then somebody looks.
+    let redraw = json!({"grids": [
+        {"code": WEST, "name": "西", "geometry": rect(120.37, 36.11, 120.38, 36.13)},
+        {"code": EAST, "name": "东", "geometry": rect(120.38, 36.11, 120.39, 36.13)},
+    ]});
+    let redrawn = town.post("/v1/grids/redraw").key("demo-planner").json(redraw).await;
+    assert_eq!(redrawn.status, 200, "{}", redrawn.body);
+    for (path, body) in [
+        (format!("/v1/covers/{ALONE}"), json!({"accuracy": "B"})),
+        ("/v1/covers/3702030108000001".to_owned(), json!({"accuracy": "B"})),
+        (format!("/v1/grids/{WEST}"), json!({"name": "西一"})),
+        (format!("/v1/grids/{EAST}"), json!({"name": "东一"})),
+    ] {
+        let patch = town.ask("PATCH", &path).key(ADMIN).header("if-match", "*").json(body).await;
+        assert_eq!(patch.status, 200, "{path} {}", patch.body);
+    }
+    for (rule, code) in [("grids-gap", EAST), ("grids-overlap", EAST), ("cover-outside-grids", EAST)] {
+        let listed = town.get(&format!("/v1/quality?state=mended&rule={rule}")).key(ADMIN).get().await.body;
+        let mended = &listed["items"][0]["mended"];
+        assert_eq!(
+            (&mended["change"]["kind"], &mended["change"]["code"], &mended["by"]["role"], &mended["change"]["version"]),
+            (&json!("grid.updated"), &json!(code), &json!("planner"), &json!(2)),
+            "{rule} {mended}"
+        );
+        assert_eq!(mended["at"], mended["change"]["at"]);
+    }
+}
+
+#[tokio::test]
+async fn who_redraws_grids_has_not_mended_the_covers_in_them() {
+    let town = Town::open().await;
+    let lone = town.create(json!({"category": "0110", "position": {"lon": 120.377, "lat": 36.1205}})).await;
+    town.only("owner-missing").await;
+    let own = json!({"owner": "370203-WAT01"});
+    let patch = town.ask("PATCH", &format!("/v1/covers/{lone}")).key(ADMIN).header("if-match", "*").json(own).await;
+    assert_eq!(patch.status, 200, "{}", patch.body);
+    let redraw = json!({"grids": [
+        {"code": WEST, "name": "西", "geometry": rect(120.37, 36.11, 120.374, 36.13)},
+        {"code": EAST, "name": "东", "geometry": rect(120.374, 36.11, 120.39, 36.13)},
+    ]});
+    let redrawn = town.post("/v1/grids/redraw").key("demo-planner").json(redraw).await;
+    assert_eq!(redrawn.status, 200, "{}", redrawn.body);
+    let mended = town.get("/v1/quality?state=mended&rule=owner-missing").key(ADMIN).get().await.body;
+    let mended = &mended["items"][0]["mended"];
+    assert_eq!(
+        (&mended["change"]["kind"], &mended["by"]["role"]),
+        (&json!("cover.updated"), &json!("admin")),
+        "{mended}"
+    );
+    // The grids' change stands on it.
+    assert_eq!(mended["undo"], Value::Null);
 }
 
 #[tokio::test]

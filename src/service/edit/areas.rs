@@ -240,7 +240,8 @@ async fn edited(
     let mut changes: Vec<Change> = plan.changes().map(|(before, area)| change_of(before.as_ref(), area)).collect();
     changes.extend(plan.remove.iter().map(|area| {
         let kind = kind_of(area.code, ["subdistrict.removed", "community.removed", "grid.removed"]);
-        Change::new(kind, area.code.to_string(), area.version)
+        // As its history counts it.
+        Change::new(kind, area.code.to_string(), area.version + 1)
     }));
     let mut changes: Vec<Change> = changes.into_iter().map(|change| change.undoing(is_undo)).collect();
     changes.extend(effects.covers.iter().map(|moved| Change::new(REGRIDDED, moved.code.to_string(), moved.version)));
@@ -249,6 +250,10 @@ async fn edited(
     let fresh = Arc::new(fresh);
     registry.replace(Arc::clone(&fresh));
     let rendered = render(&AreaOutcome { registry, areas, effects });
+    // What is only tried takes no number: its answer says the present one.
+    if run == Run::Dry {
+        return Ok(Done { answer: open.unchanged(rendered), shows: None });
+    }
     let events = (seq, last + i64::try_from(moved.len()).unwrap_or(0));
     let answer = open.finish_with(context, conn, asking, changes, &moved, rendered).await?;
     let orders: Vec<Order> = moved.into_iter().map(|moved| moved.after).collect();

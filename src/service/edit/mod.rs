@@ -62,6 +62,31 @@ impl Change {
     fn merging(self, merged_into: Option<CoverCode>) -> Self {
         Self { merged_into, ..self }
     }
+
+    /// The same as it is logged.
+    fn event(self, asking: &Asking, seq: i64, at: i64) -> Event {
+        let mut data =
+            json!({ "role": asking.actor.role.as_str(), "unit": asking.actor.unit().map(ToString::to_string) });
+        if !self.personal.is_empty() {
+            data["personal"] = json!(self.personal);
+        }
+        if self.is_undo {
+            data["undo"] = json!(true);
+        }
+        if let Some(kept) = self.merged_into {
+            data["merged_into"] = json!(kept.to_string());
+        }
+        Event {
+            seq,
+            at,
+            actor: asking.actor.log_name(),
+            kind: self.kind.to_owned(),
+            subject: self.subject,
+            version: self.version,
+            data: data.to_string(),
+            reason: asking.reason.as_ref().map(|text| text.as_str().to_owned()),
+        }
+    }
 }
 
 /// The open transaction of one edit, which holds the head of its district.
@@ -123,7 +148,6 @@ impl Open {
         moved: &[moved::MovedOrder],
         rendered: Rendered,
     ) -> StoreResult<Answer> {
-        let by = json!({ "role": asking.actor.role.as_str(), "unit": asking.actor.unit().map(ToString::to_string) });
         let at = self.now.as_microsecond();
         let mut log = Vec::with_capacity(changes.len() + moved.len());
         for change in changes {
@@ -132,26 +156,7 @@ impl Open {
             if !change.kind.starts_with("quality.") {
                 self.head.registry_seq = seq;
             }
-            let mut data = by.clone();
-            if !change.personal.is_empty() {
-                data["personal"] = json!(change.personal);
-            }
-            if change.is_undo {
-                data["undo"] = json!(true);
-            }
-            if let Some(kept) = change.merged_into {
-                data["merged_into"] = json!(kept.to_string());
-            }
-            log.push(Event {
-                seq,
-                at,
-                actor: asking.actor.log_name(),
-                kind: change.kind.to_owned(),
-                subject: change.subject,
-                version: change.version,
-                data: data.to_string(),
-                reason: asking.reason.as_ref().map(|text| text.as_str().to_owned()),
-            });
+            log.push(change.event(asking, seq, at));
         }
         for moved in moved {
             let seq = self.head.next_seq();

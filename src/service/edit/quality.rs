@@ -8,7 +8,7 @@ use crate::domain::quality::State;
 use crate::domain::said::say;
 use crate::service::command::{Answer, Render};
 use crate::service::error::ServiceError;
-use crate::service::quality::Found;
+use crate::service::quality::{Found, Ruled};
 use crate::service::{Context, Guli};
 use crate::store::quality::{self, Ruling};
 use crate::store::{Conn, Result as StoreResult};
@@ -80,12 +80,18 @@ async fn run(
     let known = quality::rulings(conn, found.district).await?.into_iter().find(|known| known.id == ruling.id);
     let before = known.as_ref().map_or(State::Open, |known| known.state);
     if before == State::Open && state == State::Open {
-        let rendered = (render.0)(&Found { state, ruling: known, ..found });
+        let ruling = match known {
+            Some(known) => Some(Ruled::read(conn, found.district, known).await?),
+            None => None,
+        };
+        let rendered = (render.0)(&Found { state, ruling, ..found });
         return Ok((open.unchanged(rendered), None));
     }
     quality::put(conn, found.district, &ruling).await?;
-    let change = Change::new(kind, ruling.id.clone(), 1);
-    let rendered = (render.0)(&Found { state, ruling: Some(ruling), ..found });
+    let change = || Change::new(kind, found.finding.id.clone(), 1);
     let seq = open.seq();
+    let event = Some(change().event(asking, seq, open.now.as_microsecond()));
+    let change = change();
+    let rendered = (render.0)(&Found { state, ruling: Some(Ruled { ruling, event }), ..found });
     Ok((open.finish(context, conn, asking, change, rendered).await?, Some(seq)))
 }

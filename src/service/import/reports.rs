@@ -87,6 +87,17 @@ impl Guli {
         self.reported(actor, id).await.map(|(_, report)| report)
     }
 
+    /// An import as it is noted, if it is: a try and one that just begins are not.
+    pub async fn noted_import(&self, id: ImportId) -> Result<Option<NotedImport>> {
+        let mut reader = self.store.read().await?;
+        for district in self.districts() {
+            if let Some(noted) = imports::find(&mut reader.conn(), district, id).await? {
+                return Ok(Some(noted));
+            }
+        }
+        Ok(None)
+    }
+
     /// The district of an import that the caller may know of, and its report.
     async fn reported(&self, actor: &Actor, id: ImportId) -> Result<(DistrictCode, String)> {
         let mut reader = self.store.read().await?;

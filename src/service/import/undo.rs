@@ -130,21 +130,14 @@ impl Guli {
 
     /// The district that an import was for.
     pub async fn district_of_import(&self, id: ImportId) -> Result<DistrictCode> {
-        let mut reader = self.store.read().await?;
-        for district in self.districts() {
-            if imports::find(&mut reader.conn(), district, id).await?.is_some() {
-                return Ok(district);
-            }
-        }
-        Err(ServiceError::NotFound(say!("import {id}", "导入记录 {id}")))
+        let hidden = || ServiceError::NotFound(say!("import {id}", "导入记录 {id}"));
+        self.noted_import(id).await?.map(|noted| noted.district).ok_or_else(hidden)
     }
 
     /// Finds the import and asks whether the caller may take it back: whoever made it, or an administrator.
     async fn import_to_undo(&self, actor: &Actor, id: ImportId) -> Result<NotedImport> {
-        let mut reader = self.store.read().await?;
-        let district = self.district_of_import(id).await?;
         let hidden = || ServiceError::NotFound(say!("import {id}", "导入记录 {id}"));
-        let import = imports::find(&mut reader.conn(), district, id).await?.ok_or_else(hidden)?;
+        let import = self.noted_import(id).await?.ok_or_else(hidden)?;
         if actor.is_anonymous() || import.actor != actor.log_name() {
             actor::authorize(actor, Action::Import, Resource::District(import.district))
                 .map_err(|refusal| ServiceError::refused(refusal, say!("import {id}", "导入记录 {id}")))?;

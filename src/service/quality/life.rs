@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::menders::menders;
 use super::{Finding, Findings, Found, Mended};
 use crate::domain::finding::Subject;
 use crate::domain::id::{CoverCode, DistrictCode};
@@ -112,7 +113,7 @@ async fn keep(
     });
     findings::put(conn, district, &found.collect::<Vec<_>>()).await?;
     let mut mendings: BTreeMap<_, Vec<String>> = BTreeMap::new();
-    let changes = changes_of(conn, district, head.seq, &difference.gone).await?;
+    let changes = menders(&context.index, conn, district, &difference.gone).await?;
     for (known, change) in difference.gone.into_iter().zip(changes) {
         let at = change.as_ref().map_or_else(|| context.clock.now(), Event::at);
         mendings.entry((at, change.map(|event| event.seq))).or_default().push(known.id);
@@ -122,39 +123,7 @@ async fn keep(
 }
 
 /// What subjects are and were called; `now`: the codes that covers have now, by those that they had.
-fn codes(subjects: &[Subject], now: &HashMap<CoverCode, CoverCode>) -> Vec<String> {
+pub(super) fn codes(subjects: &[Subject], now: &HashMap<CoverCode, CoverCode>) -> Vec<String> {
     let successors = subjects.iter().filter_map(Subject::cover).filter_map(|code| now.get(&code));
     subjects.iter().map(|subject| subject.named().1).chain(successors.map(CoverCode::to_string)).collect()
-}
-
-/// For each of these the last change of what it is about since it was found; where that did not change, the last one of
-/// the registry, such as a person who stands for a grid now.
-async fn changes_of(
-    conn: &mut Conn<'_>,
-    district: DistrictCode,
-    head: i64,
-    gone: &[Known],
-) -> StoreResult<Vec<Option<Event>>> {
-    let ids: Vec<&str> = gone.iter().map(|known| known.id.as_str()).collect();
-    let kept = findings::of(conn, district, &ids).await?;
-    let kept: HashMap<&str, &Kept> = kept.iter().map(|kept| (kept.id.as_str(), kept)).collect();
-    let covers = kept.values().flat_map(|kept| &kept.subjects).filter_map(Subject::cover);
-    let now = cover_history::successors(conn, district, &covers.collect::<Vec<_>>()).await?;
-    let codes_of =
-        |known: &Known| kept.get(known.id.as_str()).map(|kept| codes(&kept.subjects, &now)).unwrap_or_default();
-    let all: HashSet<String> = gone.iter().flat_map(codes_of).collect();
-    let last = events::last_on(conn, district, &all.iter().map(String::as_str).collect::<Vec<_>>()).await?;
-    let of_registry = events::last_of_registry(conn, district, head).await?;
-    let numbers = gone.iter().map(|known| {
-        let since = |seq: &i64| *seq > known.found_seq;
-        let own = codes_of(known).iter().filter_map(|code| last.get(code)).copied().filter(since).max();
-        own.or(of_registry.filter(since))
-    });
-    let numbers: Vec<Option<i64>> = numbers.collect();
-    let mut distinct: Vec<i64> = numbers.iter().flatten().copied().collect();
-    distinct.sort_unstable();
-    distinct.dedup();
-    let events = events::numbered(conn, district, &distinct).await?;
-    let events: HashMap<i64, Event> = events.into_iter().map(|event| (event.seq, event)).collect();
-    Ok(numbers.into_iter().map(|number| events.get(&number?).cloned()).collect())
 }

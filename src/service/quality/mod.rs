@@ -7,6 +7,7 @@ mod areas;
 mod covers;
 mod life;
 mod may;
+mod menders;
 mod runs;
 mod units;
 
@@ -26,9 +27,9 @@ use crate::domain::id::{CoverCode, DistrictCode, GridCode, OrgCode};
 use crate::domain::quality::{Rule, State};
 use crate::domain::said::{Said, say};
 use crate::index::{CoverView, NamesStamp};
-use crate::store::events::Event;
+use crate::store::events::{self, Event};
 use crate::store::quality::Ruling;
-use crate::store::{self, organizations, people};
+use crate::store::{self, Conn, Result as StoreResult, organizations, people};
 
 /// The edit that would mend it.
 #[derive(Debug, Clone, PartialEq)]
@@ -128,16 +129,34 @@ pub struct Found {
     pub finding: Arc<Finding>,
     pub state: State,
     /// What was said of it last.
-    pub ruling: Option<Ruling>,
+    pub ruling: Option<Ruled>,
     /// Of what is mended.
     pub mended: Option<Mended>,
+}
+
+/// What somebody said of a finding last, and the event that tells who.
+#[derive(Debug, Clone)]
+pub struct Ruled {
+    pub ruling: Ruling,
+    pub event: Option<Event>,
+}
+
+impl Ruled {
+    pub(in crate::service) async fn read(
+        conn: &mut Conn<'_>,
+        district: DistrictCode,
+        ruling: Ruling,
+    ) -> StoreResult<Self> {
+        let event = events::of(conn, district, &ruling.id, None, 1).await?.pop();
+        Ok(Self { ruling, event })
+    }
 }
 
 /// What mended a finding.
 #[derive(Debug, Clone)]
 pub struct Mended {
     pub at: Timestamp,
-    /// The change of the registry since which it is no more; `None` where the registry did not change.
+    /// The change since which it is no more; `None` where it is not known which that was.
     pub change: Option<Event>,
     /// Whether that changed one of its subjects.
     is_own: bool,
@@ -221,12 +240,11 @@ impl Guli {
         let reads_people = self.reads_findings(actor, district)?;
         let findings = self.check(district).await?;
         let mut reader = self.store.read().await?;
-        let rulings = store::quality::rulings(&mut reader.conn(), district).await?;
-        let mut rulings: HashMap<String, Ruling> = rulings.into_iter().map(|r| (r.id.clone(), r)).collect();
+        let mut rulings = rulings(&mut reader.conn(), district).await?;
         let shown = findings.iter().filter(|finding| finding.is_for(reads_people));
         let found = shown.map(|finding| {
             let ruling = rulings.remove(&finding.id);
-            let state = ruling.as_ref().map_or(State::Open, |ruling| ruling.state);
+            let state = ruling.as_ref().map_or(State::Open, |ruled: &Ruled| ruled.ruling.state);
             Found { district, finding: Arc::clone(finding), state, ruling, mended: None }
         });
         Ok(found.collect())
@@ -291,4 +309,19 @@ impl Guli {
         checked.insert(district, kept);
         Ok((stamp, findings, false))
     }
+}
+
+/// What was said of a district's findings, by their identity.
+async fn rulings(conn: &mut Conn<'_>, district: DistrictCode) -> StoreResult<HashMap<String, Ruled>> {
+    let rulings = store::quality::rulings(conn, district).await?;
+    let ids: Vec<&str> = rulings.iter().map(|ruling| ruling.id.as_str()).collect();
+    let last = events::last_on(conn, district, &ids).await?;
+    let numbers: Vec<i64> = last.values().copied().collect();
+    let events = events::numbered(conn, district, &numbers).await?.into_iter();
+    let mut events: HashMap<String, Event> = events.map(|event| (event.subject.clone(), event)).collect();
+    let ruled = rulings.into_iter().map(|ruling| {
+        let event = events.remove(&ruling.id);
+        (ruling.id.clone(), Ruled { ruling, event })
+    });
+    Ok(ruled.collect())
 }
