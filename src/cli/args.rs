@@ -265,9 +265,12 @@ pub(crate) struct ExportArgs {
     /// geojson, geojsonl or csv [default: as the file's extension says, else geojson]
     #[arg(long)]
     pub(crate) format: Option<String>,
-    /// File to write to [default: standard output]
+    /// File to write to; - is standard output [default: -]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// As it was then, such as 2026-11-23T08:00:00+08:00
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) as_of: Option<String>,
     /// Only what lies here, in --crs
     #[arg(long, value_name = "W,S,E,N", allow_hyphen_values = true)]
     pub(crate) bbox: Option<String>,

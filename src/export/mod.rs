@@ -133,8 +133,8 @@ pub struct Ask {
     pub crs: Crs,
     /// West, south, east, north in degrees.
     pub bounds: Option<[f64; 4]>,
-    /// The district, sub-district, community or grid that narrows it, by its digits; not of work orders.
-    pub within: Option<u64>,
+    /// The district, or the sub-districts, communities or grids of one, that narrow it, by their digits; not of work orders.
+    pub within: Vec<u64>,
     pub as_of: Option<Timestamp>,
     pub covers: CoverFilter,
     pub orders: WorkOrderFilter,
@@ -144,15 +144,20 @@ impl Ask {
     /// A layer in full, in degrees.
     pub fn whole(layer: Layer, format: Format) -> Self {
         let (covers, orders) = (CoverFilter::default(), WorkOrderFilter::default());
-        Self { layer, format, crs: Crs::Wgs84, bounds: None, within: None, as_of: None, covers, orders }
+        Self { layer, format, crs: Crs::Wgs84, bounds: None, within: Vec::new(), as_of: None, covers, orders }
     }
 
-    /// Whether it is every cover of its districts, as it would be kept.
-    fn is_kept(&self) -> bool {
+    /// Whether it is every cover of its districts.
+    fn is_every_cover(&self) -> bool {
         let CoverFilter { categories, owners, responsible_units, statuses } = &self.covers;
         let all = categories.is_empty() && owners.is_empty() && responsible_units.is_empty() && statuses.is_empty();
-        let in_full = self.bounds.is_none() && self.within.is_none_or(|code| code <= 999_999);
-        self.layer == Layer::Covers && self.crs == Crs::Wgs84 && self.as_of.is_none() && in_full && all
+        let in_full = self.bounds.is_none() && self.within.iter().all(|code| *code <= 999_999);
+        self.layer == Layer::Covers && in_full && all
+    }
+
+    /// The same as it would be kept.
+    fn is_kept(&self) -> bool {
+        self.crs == Crs::Wgs84 && self.as_of.is_none() && self.is_every_cover()
     }
 }
 
@@ -212,6 +217,7 @@ impl Export {
     /// Checks that `actor` may have it, and prepares it. `cache` serves every cover of a district from memory.
     pub async fn new(guli: Arc<Guli>, actor: Arc<Actor>, ask: Ask, cache: Option<Arc<Cache>>) -> Result<Self> {
         let districts = districts(&guli, &actor, &ask)?;
+        guli.know_damages(&ask.orders.damages)?;
         let moment = guli.moment(ask.as_of, Reach::Districts(&districts)).await?;
         // Before anything is read: what is read later is this or newer, so no copy goes by too new a stamp.
         let stamp = stamp(&guli, &moment, &actor, &ask, &districts);
@@ -268,6 +274,18 @@ impl Export {
             return Ok(Vec::new());
         }
         self.guli.last_events(&self.districts).await
+    }
+
+    /// How many features it has, where that is known without reading them: of every cover of its districts.
+    pub fn size(&self) -> Option<u64> {
+        let index = self.moment.registry(&self.guli);
+        let covers = |district: &DistrictCode| index.cover_codes(*district, None).len() as u64;
+        self.ask.is_every_cover().then(|| self.districts.iter().map(covers).sum())
+    }
+
+    /// Whether all of it was made.
+    pub fn is_done(&self) -> bool {
+        self.stage == Stage::Done
     }
 
     pub fn format(&self) -> Format {
@@ -327,7 +345,7 @@ impl Export {
 
 /// The districts that an export goes through, all of which the caller may read.
 fn districts(guli: &Guli, actor: &Actor, ask: &Ask) -> Result<Vec<DistrictCode>> {
-    let asked = ask.within.and_then(district_of);
+    let asked = ask.within.first().copied().and_then(district_of);
     // Boundaries are public.
     if !matches!(ask.layer, Layer::Covers | Layer::WorkOrders) {
         return Ok(asked.map_or_else(|| guli.districts(), |district| vec![district]));

@@ -15,6 +15,7 @@ use crate::service::Guli;
 use crate::service::error::Result;
 use crate::service::moment::Moment;
 use crate::service::orders::{After, ListOrders, ListedOrder, OrderSort};
+use crate::service::registry::is_in;
 use crate::store::areas::{Area, Level};
 
 /// Features of a page: a page of areas holds outlines.
@@ -33,8 +34,10 @@ pub(super) enum Source {
 impl Source {
     pub(super) fn new(ask: &Ask, actor: Arc<Actor>, districts: Vec<DistrictCode>) -> Self {
         let areas = |level| {
-            let within =
-                ask.within.map_or_else(|| districts.iter().map(|code| code.number()).collect(), |code| [code].into());
+            let within = match &*ask.within {
+                [] => districts.iter().map(|code| code.number()).collect(),
+                areas => areas.iter().copied().collect(),
+            };
             Self::Areas(Areas { layer: ask.layer, level, within, after: 0, bounds: ask.bounds })
         };
         match ask.layer {
@@ -46,7 +49,7 @@ impl Source {
                 districts: districts.into(),
                 codes: VecDeque::new(),
                 bounds: ask.bounds,
-                grids: ask.within.filter(|&code| code > 999_999).map(|code| Level::Grid.within(code)),
+                grids: Level::Grid.within_all(&ask.within),
                 filter: ask.covers.clone(),
             }),
             Layer::WorkOrders => Self::Orders(Orders { actor, ask: orders(ask), done: false }),
@@ -116,7 +119,7 @@ pub(super) struct Covers {
     codes: VecDeque<CoverCode>,
     bounds: Option<[f64; 4]>,
     /// First and last code of the grids that narrow it.
-    grids: Option<(u64, u64)>,
+    grids: Vec<(u64, u64)>,
     filter: CoverFilter,
 }
 
@@ -141,9 +144,7 @@ impl Covers {
             && (statuses.is_empty() || statuses.contains(&cover.status))
             && of(owners, &cover.owner)
             && of(responsible_units, &cover.responsible_unit)
-            && self.grids.is_none_or(|(first, last)| {
-                cover.grid.as_ref().is_some_and(|grid| (first..=last).contains(&grid.code.number()))
-            })
+            && is_in(&self.grids, cover.grid.as_ref().map(|grid| grid.code.number()))
     }
 }
 

@@ -128,29 +128,43 @@ pub(super) fn area_out(index: &Index, area: &Area, caller: &Caller, out: Out) ->
     })
 }
 
-/// The area that a list is narrowed to: one of the parents that the list knows.
-pub fn parent(params: &mut Params<'_>, levels: &[&'static str]) -> Result<Option<u64>> {
-    let mut found: Option<u64> = None;
+/// Takes the areas that narrow a list, by their digits, in order; of one level and, where they are several, of one district.
+pub fn parents(params: &mut Params<'_>, levels: &[&'static str]) -> Result<Vec<u64>> {
+    let mut found: Vec<u64> = Vec::new();
     for &level in levels {
-        let Some(text) = params.text(level) else { continue };
-        if found.is_some() {
-            let detail = say!("one area at a time narrows a list", "一次只能按一个区域筛选");
-            return Err(ServiceError::parameter(level, detail));
-        }
-        let code: std::result::Result<u64, CodeError> = match level {
+        let codes: Vec<u64> = params.list(level, |text| match level {
             "district" => text.parse().map(DistrictCode::number),
             "subdistrict" => text.parse().map(SubdistrictCode::number),
             "community" => text.parse().map(CommunityCode::number),
             _ => text.parse().map(GridCode::number),
-        };
-        found = Some(code.map_err(|e| ServiceError::parameter(level, e))?);
+        })?;
+        if codes.is_empty() {
+            continue;
+        }
+        if !found.is_empty() {
+            let detail = say!("areas of one level narrow a list", "只能按同一层级的区域筛选");
+            return Err(ServiceError::parameter(level, detail));
+        }
+        found = codes;
+        found.sort_unstable();
+        found.dedup();
+        let district = |code: Option<&u64>| code.copied().and_then(crate::export::district_of);
+        if district(found.first()) != district(found.last()) {
+            let detail = say!("areas of one district narrow a list", "只能按同一行政区内的区域筛选");
+            return Err(ServiceError::parameter(level, detail));
+        }
     }
     Ok(found)
 }
 
-/// The districts that a list goes through: the parent's, or all that are served.
-pub fn districts_of(app: &App, parent: Option<u64>) -> Vec<u64> {
-    parent.map_or_else(|| app.guli.districts().iter().map(|code| code.number()).collect(), |parent| vec![parent])
+/// The district that [`parents`] are of.
+pub fn district_of_all(parents: &[u64]) -> Option<DistrictCode> {
+    parents.first().copied().and_then(crate::export::district_of)
+}
+
+/// The areas that a list goes through: those asked for, or all districts that are served.
+fn areas_of(app: &App, parents: Vec<u64>) -> Vec<u64> {
+    if parents.is_empty() { app.guli.districts().iter().map(|code| code.number()).collect() } else { parents }
 }
 
 /// Takes `cursor` where it is the last code given.
@@ -184,13 +198,13 @@ async fn list(
     let out = Out::from_params(&mut params)?;
     let limit = params.limit(DEFAULT_LIMIT, MOST)?;
     let after = after_number(&mut params)?;
-    let parent = parent(&mut params, parents)?;
+    let parents = self::parents(&mut params, parents)?;
     let as_of = params.as_of()?;
     params.finish(known)?;
-    let asked = parent.and_then(crate::export::district_of);
+    let asked = district_of_all(&parents);
     let moment = app.guli.moment(as_of, asked.map_or(Reach::Everywhere, Reach::District)).await?;
     let mut found: Vec<Area> = Vec::new();
-    for within in districts_of(&app, parent) {
+    for within in areas_of(&app, parents) {
         let wanted = limit + 1 - found.len();
         found.extend(app.guli.areas(&moment, level, within, after, wanted).await?);
         if found.len() > limit {

@@ -3,7 +3,7 @@
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 
-use super::areas::{after_number, parent, versioned};
+use super::areas::{after_number, district_of_all, parents, versioned};
 use super::edge::Caller;
 use super::openapi::{Forbidden, Gone, Moved, NotFound, say};
 use super::page::{DEFAULT_LIMIT, Items, MOST, bbox, cursor, of_another_query};
@@ -13,11 +13,12 @@ use super::wire::{self, CoverOut, Out, Source};
 use super::write::{InPath, moved};
 use super::{App, json, rendered};
 use crate::domain::cover::Status;
-use crate::domain::id::{CodeError, CoverCode};
+use crate::domain::id::{CodeError, CoverCode, DistrictCode};
 use crate::domain::said::say;
 use crate::domain::text::Text;
 use crate::service::error::{Result, ServiceError};
 use crate::service::moment::Reach;
+use crate::store::areas::Level;
 use crate::store::covers::Wanted;
 
 const COVERS: &str = "q, category, owner, responsible_unit, status, district, subdistrict, community, grid, bbox, crs, \
@@ -38,13 +39,13 @@ pub(super) fn cover_statuses(params: &mut Params<'_>) -> Result<Vec<Status>> {
     })
 }
 
-fn wanted(params: &mut Params<'_>, limit: usize) -> Result<(Wanted, Option<u64>)> {
+fn wanted(params: &mut Params<'_>, limit: usize) -> Result<(Wanted, Option<DistrictCode>)> {
     let crs = wire::crs(params.text("crs").as_deref(), Source::Query, "crs")?;
     let after = after_number(params)?;
     let after = (after != 0).then(|| CoverCode::from_number(after).ok_or_else(of_another_query)).transpose()?;
-    let parent = parent(params, &["district", "subdistrict", "community", "grid"])?;
+    let parents = parents(params, &["district", "subdistrict", "community", "grid"])?;
     let wanted = Wanted {
-        grids: parent.filter(|&code| code > 999_999).map(|code| crate::store::areas::Level::Grid.within(code)),
+        grids: Level::Grid.within_all(&parents),
         bounds: bbox(params, crs)?,
         categories: codes(params, "category")?,
         owners: codes(params, "owner")?,
@@ -54,7 +55,7 @@ fn wanted(params: &mut Params<'_>, limit: usize) -> Result<(Wanted, Option<u64>)
         after,
         limit: i64::try_from(limit).unwrap_or(1_000),
     };
-    Ok((wanted, parent))
+    Ok((wanted, district_of_all(&parents)))
 }
 
 /// Words that are looked for at once.
@@ -108,11 +109,10 @@ pub async fn covers(State(app): State<App>, caller: Caller, RawQuery(query): Raw
     let out = Out::from_params(&mut params)?;
     let as_of = params.as_of()?;
     let limit = params.limit(DEFAULT_LIMIT, MOST)?;
-    let (mut wanted, parent) = wanted(&mut params, limit)?;
+    let (mut wanted, asked) = wanted(&mut params, limit)?;
     let words = words(&mut params)?;
     params.finish(COVERS)?;
     caller.known()?;
-    let asked = parent.and_then(crate::export::district_of);
     let districts = app.guli.cover_districts(&caller.0, asked)?;
     let moment = app.guli.moment(as_of, asked.map_or(Reach::Everywhere, Reach::District)).await?;
     let (mut covers, mut next) = (Vec::new(), None);

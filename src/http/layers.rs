@@ -11,7 +11,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::stream;
 
-use super::areas::parent;
+use super::areas::parents;
 use super::covers::{codes, cover_statuses};
 use super::edge::Caller;
 use super::openapi::{Forbidden, NotFound, say};
@@ -22,8 +22,9 @@ use super::wire::{self, Out, Source};
 use super::work_orders::{damages, statuses, units};
 use super::write::InPath;
 use super::{App, set};
+use crate::domain::said::say;
 use crate::export::{Ask, CoverFilter, Export, Format, Layer, Piece, WorkOrderFilter};
-use crate::service::error::Result;
+use crate::service::error::{Result, ServiceError};
 
 const COVERS: &str =
     "category, owner, responsible_unit, status, district, subdistrict, community, grid, bbox, crs, out_crs, as_of";
@@ -34,7 +35,7 @@ pub fn asked(layer: Layer, format: Format, mut params: Params<'_>) -> Result<Ask
     let crs = wire::crs(params.text("crs").as_deref(), Source::Query, "crs")?;
     let Out(out_crs) = Out::from_params(&mut params)?;
     let mut ask = Ask { crs: out_crs, bounds: bbox(&mut params, crs)?, ..Ask::whole(layer, format) };
-    let (parents, known): (&[&'static str], &str) = match layer {
+    let (levels, known): (&[&'static str], &str) = match layer {
         Layer::Districts | Layer::Subdistricts => (&["district"], "district, bbox, crs, out_crs, as_of"),
         Layer::Communities => (&["district", "subdistrict"], "district, subdistrict, bbox, crs, out_crs, as_of"),
         Layer::Grids => {
@@ -43,7 +44,7 @@ pub fn asked(layer: Layer, format: Format, mut params: Params<'_>) -> Result<Ask
         Layer::Covers => (&["district", "subdistrict", "community", "grid"], COVERS),
         Layer::WorkOrders => (&[], ORDERS),
     };
-    ask.within = parent(&mut params, parents)?;
+    ask.within = parents(&mut params, levels)?;
     ask.as_of = params.as_of()?;
     match layer {
         Layer::Covers => {
@@ -149,8 +150,9 @@ pub async fn get(
     headers: HeaderMap,
 ) -> Outcome {
     const VARY: &str = "accept-encoding, authorization";
-    let named = file.split_once('.').and_then(|(layer, format)| Some((Layer::parse(layer)?, Format::parse(format)?)));
-    let (layer, format) = named.ok_or_else(super::tiles::no_layer)?;
+    let (layer, format) = file.split_once('.').unwrap_or((&file, ""));
+    let layer = Layer::parse(layer).ok_or_else(super::tiles::no_layer)?;
+    let format = Format::parse(format).ok_or_else(no_format)?;
     let ask = asked(layer, format, Params::read(query.as_deref())?)?;
     let mut export = Export::new(Arc::clone(&app.guli), caller.0, ask, Some(Arc::clone(&app.layers))).await?;
     let gzip = takes_gzip(&headers);
@@ -177,9 +179,20 @@ pub async fn get(
     set(&mut response, "content-type", format.media_type());
     if gzip {
         set(&mut response, "content-encoding", "gzip");
+    } else if export.is_done() {
+        // Said where it is known: some who read files over HTTP want to know how long they are.
+        let length: usize = first.iter().map(|piece| piece.bytes.len()).sum();
+        response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
     *response.body_mut() = body(export, first, gzip);
     Ok(response)
+}
+
+fn no_format() -> ServiceError {
+    let formats = Format::ALL.iter().map(|format| format.as_str()).collect::<Vec<_>>().join(", ");
+    let detail =
+        say!("this format of a layer (the extensions are {formats})", "图层的这种格式（可用的扩展名：{formats}）");
+    ServiceError::NotFound(detail)
 }
 
 /// The pieces as they are made; one that cannot be breaks the connection off, so that nobody takes a part for the whole.

@@ -31,7 +31,7 @@ pub mod say {
     pub const DRY_RUN: &str = "true: change nothing, and say what would change";
     pub const IDEMPOTENCY_KEY: &str = "16–128 visible ASCII; the same key and body give the same answer for 7 days";
     pub const IF_MATCH: &str = "The version that this is meant for, in quotes, or * for any";
-    pub const IN_AREA: &str = "Only what lies in this area";
+    pub const IN_AREA: &str = "Only what lies in this area, or in one of several of one district, separated by commas";
     pub const IN_DUTY: &str = "Only those with a duty in this area";
     pub const LIMIT: &str = "Items of a page; 20 unless said";
     pub const REASON: &str = "Why, for the history; at most 2,000 characters";

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::areas::{after, page, parent, versioned};
+use super::areas::{after, district_of_all, page, parents, versioned};
 use super::cover_in::{self, CodeIn};
 use super::edge::Caller;
 use super::history::{Reader, VersionOut, Was, versions};
@@ -102,20 +102,20 @@ pub async fn people(State(app): State<App>, caller: Caller, RawQuery(query): Raw
     let mut params = Params::read(query.as_deref())?;
     let limit = params.limit(DEFAULT_LIMIT, MOST)?;
     let after = after(&mut params)?.unwrap_or_default();
-    let parent = parent(&mut params, &["district", "subdistrict", "community", "grid"])?;
+    let parents = parents(&mut params, &["district", "subdistrict", "community", "grid"])?;
     let as_of = params.as_of()?;
     params.finish("district, subdistrict, community, grid, limit, cursor, as_of")?;
-    let within = parent.map(|code| code.to_string()).unwrap_or_default();
+    let within: Vec<String> = parents.iter().map(ToString::to_string).collect();
+    let is_within = |area: &str| within.iter().any(|code| area.starts_with(code));
     // Before anything of the past is read.
     let mut districts = app.guli.people_districts(&caller.0, as_of.is_some())?;
-    if let Some(asked) = parent.and_then(crate::export::district_of) {
+    if let Some(asked) = district_of_all(&parents) {
         districts.retain(|district| *district == asked);
     }
     let moment = app.guli.moment(as_of, Reach::Districts(&districts)).await?;
     let found = app.guli.people(&caller.0, &moment, None).await?.into_iter();
     let found = found.filter(|person| person.id > after);
-    let found =
-        found.filter(|person| within.is_empty() || person.duties.iter().any(|duty| duty.area.starts_with(&within)));
+    let found = found.filter(|person| within.is_empty() || person.duties.iter().any(|duty| is_within(&duty.area)));
     let found = found.take(limit + 1).map(|person| PersonOut::new(&app.guli, &moment, person)).collect();
     answer(StatusCode::OK, &page(found, limit, |person: &PersonOut| person.code.clone()))
 }

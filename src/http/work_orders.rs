@@ -192,6 +192,7 @@ fn asked(mut params: Params<'_>) -> Result<Asked> {
 pub async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Outcome {
     let Asked { orders: mut asked, covers, as_of, out } = asked(Params::read(query.as_deref())?)?;
     caller.known()?;
+    app.guli.know_damages(&asked.damages)?;
     let districts = app.guli.order_districts(&caller.0, &asked.grids);
     let moment = app.guli.moment(as_of, Reach::Districts(&districts)).await?;
     asked.covers = app.guli.covers_called(&moment, &covers).await?;

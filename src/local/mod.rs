@@ -104,6 +104,10 @@ pub struct ImportRequest {
 #[serde(rename_all = "snake_case")]
 pub enum Message {
     Progress(Value),
+    /// How many features an export will have, where that is known.
+    Size {
+        features: u64,
+    },
     /// The next piece of an export.
     Data {
         text: String,
@@ -256,6 +260,9 @@ fn owner() -> Actor {
 fn export(guli: &Arc<Guli>, ask: Ask, tell: &mut dyn FnMut(Message) -> bool) -> crate::service::error::Result<Value> {
     let runtime = tokio::runtime::Handle::current();
     let mut export = runtime.block_on(Export::new(Arc::clone(guli), Arc::new(owner()), ask, None))?;
+    if let Some(features) = export.size() {
+        tell(Message::Size { features });
+    }
     let mut all = 0;
     // Only the making of a piece is inside the runtime: whoever takes it may block.
     while let Some(piece) = runtime.block_on(export.next())? {

@@ -114,7 +114,7 @@ fn converse(
     for line in BufReader::new(stream).lines() {
         let line = line.map_err(|error| format!("the server hung up: {error}"))?;
         match serde_json::from_str(&line).map_err(|error| error.to_string())? {
-            message @ (Message::Progress(_) | Message::Data { .. }) => {
+            message @ (Message::Progress(_) | Message::Size { .. } | Message::Data { .. }) => {
                 if !tell(message) {
                     return Err("nobody takes the answer".to_owned());
                 }

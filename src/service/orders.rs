@@ -2,6 +2,8 @@
 
 mod near;
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::Guli;
@@ -93,6 +95,25 @@ pub struct Page {
 pub(super) const SHOWN: i64 = 200;
 
 impl Guli {
+    /// Refuses damages (问题类型) that no district served here has in its table: nothing could ever be found.
+    pub fn know_damages(&self, wanted: &[String]) -> Result<()> {
+        let catalogs: Vec<_> =
+            self.districts().into_iter().filter_map(|district| self.context.index.catalog(district)).collect();
+        // Before there is a district there is no table to look at.
+        if catalogs.is_empty() {
+            return Ok(());
+        }
+        let Some(code) = wanted.iter().find(|code| !catalogs.iter().any(|catalog| catalog.damage(code).is_some()))
+        else {
+            return Ok(());
+        };
+        let known: BTreeSet<&str> =
+            catalogs.iter().flat_map(|catalog| &catalog.damages).map(|rule| rule.code.as_str()).collect();
+        let known = known.into_iter().collect::<Vec<_>>().join(", ");
+        let detail = say!("one of {known}, got {code:?}", "应为 {known} 之一，收到 {code:?}");
+        Err(ServiceError::parameter("damage", detail))
+    }
+
     /// One order with its lists, as it is or was, if the caller may see it; and the moment that this is of.
     pub async fn order(&self, actor: &Actor, as_of: Option<Timestamp>, code: OrderCode) -> Result<(OrderView, Moment)> {
         let hidden = || hidden(code);

@@ -389,7 +389,7 @@ impl Guli {
                 && of(&wanted.owners, cover.owner.as_deref())
                 && of(&wanted.responsible_units, cover.responsible_unit.as_deref())
                 && (wanted.statuses.is_empty() || wanted.statuses.contains(&cover.status))
-                && wanted.grids.is_none_or(|(first, last)| grid.is_some_and(|grid| (first..=last).contains(&grid)))
+                && is_in(&wanted.grids, grid)
         };
         let mut covers = Vec::with_capacity(limit + 1);
         for chunk in codes.chunks(READ_TOGETHER) {
@@ -524,4 +524,9 @@ async fn own_events(
         }
     }
     Ok(())
+}
+
+/// Whether a grid is one of those that narrow a list, given as first and last; none narrow nothing.
+pub fn is_in(grids: &[(u64, u64)], grid: Option<u64>) -> bool {
+    grids.is_empty() || grid.is_some_and(|grid| grids.iter().any(|(first, last)| (*first..=*last).contains(&grid)))
 }

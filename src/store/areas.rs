@@ -49,6 +49,11 @@ impl Level {
         (parent * span, parent * span + span - 1)
     }
 
+    /// The same of several; none of a whole district, which narrows nothing.
+    pub fn within_all(self, parents: &[u64]) -> Vec<(u64, u64)> {
+        parents.iter().filter(|&&parent| parent > 999_999).map(|&parent| self.within(parent)).collect()
+    }
+
     /// The level of the areas that lie within one of this level.
     pub const fn below(self) -> Option<Self> {
         match self {

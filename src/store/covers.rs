@@ -151,7 +151,7 @@ async fn read_each(
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
     /// First and last grid number: a parent area, or one grid.
-    pub grids: Option<(u64, u64)>,
+    pub grids: Vec<(u64, u64)>,
     /// west, south, east, north in degrees.
     pub bounds: Option<[f64; 4]>,
     /// Empty lists narrow nothing.
@@ -193,8 +193,13 @@ pub async fn list(
         let mut sql =
             QueryBuilder::<Db>::new(format!("SELECT code FROM {from} WHERE status <> 'removed' AND district = "));
         sql.push_bind(district.as_i64());
-        if let Some((from, to)) = wanted.grids {
-            sql.push(" AND grid BETWEEN ").push_bind(from.cast_signed()).push(" AND ").push_bind(to.cast_signed());
+        if !wanted.grids.is_empty() {
+            sql.push(" AND (1 = 0");
+            for (from, to) in &wanted.grids {
+                sql.push(" OR grid BETWEEN ").push_bind(from.cast_signed());
+                sql.push(" AND ").push_bind(to.cast_signed());
+            }
+            sql.push(")");
         }
         if let Some([west, south, east, north]) = wanted.bounds {
             sql.push(" AND lon BETWEEN ").push_bind(west).push(" AND ").push_bind(east);

@@ -35,6 +35,8 @@ async fn boundaries_are_for_anyone_and_the_rest_for_holders_of_a_key() {
     for path in ["/v1/layers/pipes.geojson", "/v1/layers/covers.shp", "/v1/layers/covers"] {
         assert_eq!(town.get(path).key("demo-admin").get().await.fault().1, "not-found", "{path}");
     }
+    let format = town.get("/v1/layers/covers.fgb").key("demo-admin").get().await;
+    assert!(format.body["detail"].as_str().unwrap().contains("geojson, geojsonl, csv"), "{}", format.body);
     let unknown = town.get("/v1/layers/grids.geojson?category=0103").get().await;
     assert_eq!(unknown.fault(), (422, "invalid", "category".to_owned()));
 }
@@ -162,6 +164,7 @@ async fn layers_are_narrowed_as_the_lists_are() {
         ("?owner=370203-DRA01&status=in_service", &all),
         ("?responsible_unit=370203-WAT01", &[]),
         ("?grid=370203005001001", &all[1..2]),
+        ("?grid=370203005001002,370203005001001", &all),
         ("?community=370203005001", &all),
         ("?district=370203", &all),
         ("?bbox=120.37,36.11,120.38,36.13", &all[1..2]),
@@ -181,6 +184,26 @@ async fn layers_are_narrowed_as_the_lists_are() {
         let got = town.get(&format!("/v1/layers/work-orders.geojson{query}")).key("demo-dispatcher").get().await;
         assert_eq!(codes(&got.body), expected, "{query}");
     }
+    // A list of covers and of areas the same.
+    for (list, count) in [("covers", 3), ("grids", 2)] {
+        let got = town.get(&format!("/v1/{list}?community=370203005001,370203005002")).key("demo-crew").get().await;
+        assert_eq!(got.body["items"].as_array().unwrap().len(), count, "{}", got.body);
+    }
+    for (query, at) in [
+        (format!("grid={WEST}&community=370203005001"), "grid"),
+        ("subdistrict=370203005,370202005".to_owned(), "subdistrict"),
+    ] {
+        let got = town.get(&format!("/v1/covers?{query}")).key("demo-crew").get().await;
+        assert_eq!(got.fault(), (422, "invalid", at.to_owned()), "{query}");
+    }
+    for path in ["/v1/work-orders?damage=bogus", "/v1/layers/work-orders.csv?damage=missing,bogus"] {
+        let got = town.get(path).key("demo-dispatcher").get().await;
+        assert_eq!(got.fault(), (422, "invalid", "damage".to_owned()), "{path}");
+    }
+    // Who reads files over HTTP is told how long one is.
+    let head = town.ask("HEAD", "/v1/layers/grids.csv").get().await;
+    let whole = town.get("/v1/layers/grids.csv").get().await;
+    assert_eq!(head.header("content-length"), whole.bytes.len().to_string());
     let west = town.get("/v1/layers/grids.geojson?bbox=120.371,36.111,120.372,36.112").get().await;
     assert_eq!(codes(&west.body), [WEST]);
     let elsewhere = town.get("/v1/layers/covers.geojson?district=370202").key("demo-admin").get().await;
