@@ -92,7 +92,6 @@ async function start() {
       onChange(lookAtPlace);
       lookAtPlace();
       onChange(followKey);
-      nameSubdistricts(map).catch(() => {});
     });
     aim(map);
   }

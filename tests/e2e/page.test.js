@@ -1,7 +1,7 @@
 // The first page as residents and staff use it: by mouse and by keys, on a desk and on a phone.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ALONE, SIZES, accessible, browse, post, settled, signIn } from './support.js';
+import { ALONE, SIZES, accessible, browse, bytesUntilMap, post, settled, signIn } from './support.js';
 
 /** @param {import('playwright-core').Page} page */
 async function locate(page, east = ALONE.lon, north = ALONE.lat) {
@@ -13,8 +13,10 @@ async function locate(page, east = ALONE.lon, north = ALONE.lat) {
 
 for (const size of /** @type {const} */ (Object.keys(SIZES))) {
   test(`by mouse, ${size}: pin, candidates, report, tracking`, async () => {
-    await browse({ size }, async (page) => {
+    await browse({ size, refused: [422, 'net::ERR_FAILED'] }, async (page, loaded) => {
       await settled(page);
+      const bytes = await bytesUntilMap(page, loaded);
+      assert.ok(bytes > 550_000 && bytes <= 700_000, `${bytes} bytes until the map is there`);
       await accessible(page);
       await locate(page);
       const candidate = page.locator('.option', { hasText: ALONE.cover });

@@ -101,10 +101,11 @@ export function style(known) {
 
 /** What comes later than the district itself: added once that is drawn, so that nothing waits for it. */
 export const LATER = {
-  sources: { names: empty, pin: empty, orders: { ...empty, promoteId: 'code' } },
+  // Where names stand is known to the metre at zoom 12, and deeper squares need not be asked for.
+  sources: { subdistrict_label: tiles('subdistrict_label', { maxzoom: 12 }), pin: empty, orders: { ...empty, promoteId: 'code' } },
   layers: [
     {
-      id: 'subdistrict-label', type: 'symbol', source: 'names', maxzoom: 14.3,
+      id: 'subdistrict-label', type: 'symbol', source: 'subdistrict_label', 'source-layer': 'subdistrict_label', maxzoom: 14.3,
       layout: { ...words('name'), 'text-size': ['interpolate', ['linear'], ['zoom'], 11, 11, 13, 14], 'text-max-width': 8, 'text-padding': 4 },
       paint: { 'text-color': '#2f3d4c', 'text-halo-color': '#ffffff', 'text-halo-width': 2 },
     },
