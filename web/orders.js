@@ -2,7 +2,7 @@
 import { get, headers, keep, key, problemOf } from './api.js';
 import { follow } from './events.js';
 import { t } from './i18n.js';
-import { say, set, state } from './state.js';
+import { say, sayProblem, set, state } from './state.js';
 import { left, shown } from './status.js';
 
 /** Without a sign of life for so long, what is shown may be old. The server gives one every 15 s. */
@@ -94,14 +94,14 @@ export async function signIn(value) {
   keep(value);
   try {
     const me = await get('/v1/me');
-    set({ me, keyProblem: '' });
+    set({ me, keyProblem: null });
     await begin();
     return true;
   } catch (error) {
     keep('');
-    const { title } = problemOf(error);
-    set({ keyProblem: title });
-    say(title);
+    const keyProblem = problemOf(error);
+    set({ keyProblem });
+    sayProblem(keyProblem);
     return false;
   }
 }

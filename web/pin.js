@@ -1,7 +1,7 @@
 // From a pin to what it means: grid, candidates, and its numbers in every coordinate system.
-import { get, problemOf } from './api.js';
+import { get, own, problemOf } from './api.js';
 import { t } from './i18n.js';
-import { say, set, state } from './state.js';
+import { say, sayProblem, set, state } from './state.js';
 
 export const SYSTEMS = [
   { crs: 'EPSG:4326', name: 'WGS 84', projected: false },
@@ -41,7 +41,7 @@ async function resolve(query) {
     if (signal.aborted) return;
     const pinProblem = problemOf(error);
     set({ resolving: false, resolution: null, pinProblem });
-    say(pinProblem.title);
+    sayProblem(pinProblem);
   }
 }
 
@@ -103,7 +103,7 @@ export function dropHere() {
   set({ resolving: true, pinProblem: null });
   navigator.geolocation.getCurrentPosition(
     ({ coords }) => drop(coords.longitude, coords.latitude, coords.accuracy),
-    () => set({ resolving: false, pinProblem: { status: 0, title: t('here.refused'), detail: t('here.refused.detail') } }),
+    () => set({ resolving: false, pinProblem: own(state.map ? 'here.refused' : 'here.refused.nomap') }),
     { enableHighAccuracy: true, timeout: 10_000 },
   );
 }

@@ -1,7 +1,52 @@
 // The first page as residents and staff use it: by mouse and by keys, on a desk and on a phone.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ALONE, SIZES, accessible, browse, bytesUntilMap, post, settled, signIn } from './support.js';
+import { ALONE, SIZES, accessible, browse, bytesUntilMap, focused, post, settled, signIn } from './support.js';
+
+/** Five covers of four owners, ten metres from it. */
+const CROWDED = { lon: 120.34490516, lat: 36.11629041, grid: '云庭社区第七网格' };
+
+/** Whether it lies in what is seen, with nothing over it. @param {import('playwright-core').Locator} part */
+const isSeen = (part) =>
+  part.evaluate((one) => {
+    const { left, top, width, height } = one.getBoundingClientRect();
+    return [0.1, 0.9].every((at) => one.contains(document.elementFromPoint(left + width / 2, top + height * at)));
+  });
+
+/** Sends a report that is refused, that does not arrive and that nobody answers. @param {import('playwright-core').Page} page */
+async function refusals(page) {
+  const send = page.getByRole('button', { name: '上报', exact: true });
+  await page.getByLabel('电话').fill('abc');
+  await send.click();
+  const fault = page.locator('#fault-phone');
+  await fault.waitFor();
+  assert.ok(await isSeen(fault), 'what is wrong with the telephone is not seen');
+  assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('name')), 'phone');
+  assert.match(await page.locator('#said').innerText(), /3 至 20 位/);
+  await accessible(page);
+  await page.getByLabel('电话').fill('19900000000');
+  assert.equal(await fault.count(), 0);
+
+  const keys = [];
+  const refusal = page.locator('form .refusal');
+  await page.route('**/v1/reports', (route) => (keys.push(route.request().headers()['idempotency-key']), route.abort()));
+  await send.click();
+  await refusal.getByText('连不上服务').waitFor();
+  assert.ok(await isSeen(refusal), 'that it did not arrive is not seen');
+
+  await page.unroute('**/v1/reports');
+  await page.route('**/v1/reports', (route) => void keys.push(route.request().headers()['idempotency-key']));
+  await page.evaluate(() => {
+    const wait = window.setTimeout;
+    window.setTimeout = (what, time, ...more) => wait(what, time === 20_000 ? 300 : time, ...more);
+  });
+  await send.click();
+  await refusal.getByText('服务没有回应').waitFor();
+  assert.ok(await isSeen(refusal), 'that nobody answers is not seen');
+  await page.unroute('**/v1/reports');
+  assert.ok(keys.length === 2 && keys[0] === keys[1], keys.join());
+  return keys[0];
+}
 
 /** @param {import('playwright-core').Page} page */
 async function locate(page, east = ALONE.lon, north = ALONE.lat) {
@@ -37,12 +82,13 @@ for (const size of /** @type {const} */ (Object.keys(SIZES))) {
       assert.ok(await page.getByRole('button', { name: '先选一项问题' }).isDisabled());
       await page.getByRole('radio', { name: '破损', exact: true }).check();
       await page.getByLabel('补充说明').fill('井盖裂开,车过有响声');
-      await page.getByLabel('电话').fill('19900000000');
+      const key = await refusals(page);
       await accessible(page);
       const sent = page.waitForRequest((request) => request.method() === 'POST');
       await page.getByRole('button', { name: '上报', exact: true }).click();
       const request = await sent;
-      assert.match(request.headers()['idempotency-key'], /^[0-9a-f]{32}$/);
+      assert.match(key, /^[0-9a-f]{32}$/);
+      assert.equal(request.headers()['idempotency-key'], key);
       assert.equal(request.postDataJSON().cover, ALONE.cover);
       await page.getByRole('heading', { name: /^RP-370203-/ }).waitFor();
       await accessible(page);

@@ -7,7 +7,7 @@ import { fresh, signIn, signOut } from '../orders.js';
 import { set, state } from '../state.js';
 import { SEVERITIES } from '../severity.js';
 import { ALL } from '../status.js';
-import { icon, mark, shape } from './pieces.js';
+import { icon, mark, refusal, shape } from './pieces.js';
 
 const VIEWS = /** @type {const} */ (['locate', 'track', 'orders']);
 const VIEWS_WITH_KEY = /** @type {const} */ ([...VIEWS, 'quality']);
@@ -41,7 +41,7 @@ export const ways = () => html`<nav class="ways" aria-label=${t('ways')}>
   </button>`)}
 </nav>`;
 
-export const dialogs = () => html`<dialog aria-labelledby="key-title" @close=${() => set({ keyProblem: '' })}>
+export const dialogs = () => html`<dialog aria-labelledby="key-title" @close=${() => set({ keyProblem: null })}>
   <form @submit=${async (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
     const form = /** @type {HTMLFormElement} */ (event.target);
@@ -56,7 +56,7 @@ export const dialogs = () => html`<dialog aria-labelledby="key-title" @close=${(
     <p class="hint">${t('key.lead')}</p>
     <label class="field"><span>${t('key.key')}</span>
       <input name="key" type="password" required autocomplete="off" spellcheck="false"></label>
-    ${state.keyProblem ? html`<div class="refusal" role="alert">${state.keyProblem}</div>` : nothing}
+    ${refusal(state.keyProblem)}
     <div class="pair">
       <button class="second" type="button" @click=${() => dialog().close()}>${t('cancel')}</button>
       <button class="first" type="submit">${t('key.enter')}</button>
