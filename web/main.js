@@ -3,8 +3,7 @@ import { html, render } from './vendor/lit-html/lit-html.js';
 import { get, key } from './api.js';
 import { preferred, speak, t } from './i18n.js';
 import { aim } from './map/aim.js';
-import { look, make, map, reloadCovers, showCovers } from './map/map.js';
-import { nameSubdistricts } from './map/names.js';
+import { look, lookAround, make, map, reloadCovers, showCovers } from './map/map.js';
 import { drawFindings } from './map/findings-layer.js';
 import { drawOrders } from './map/orders-layer.js';
 import { drawPin } from './map/pin-layer.js';
@@ -59,8 +58,10 @@ function lookAtPlace() {
   const now = place ? `${view} ${place.lon} ${place.lat}` : looked;
   if (now === looked) return;
   looked = now;
+  if (view === 'track') return look(place.lon, place.lat, 17.6);
+  const covers = resolution.candidates.map((/** @type {any} */ one) => one.cover.position);
   // Covers that are mistaken for each other lie metres apart.
-  look(place.lon, place.lat, view === 'locate' && resolution.match === 'ambiguous' ? 18.8 : 17.6);
+  lookAround(place, covers, resolution.match === 'ambiguous' ? 18.8 : 17.6);
 }
 
 let known = false;

@@ -101,6 +101,29 @@ export function look(lon, lat, zoom) {
 }
 
 /**
+ * Looks at a pin and all that it may mean, with the pin in the middle: no nearer than told or than it was.
+ * @param {{ lon: number, lat: number }} pin
+ * @param {{ lon: number, lat: number }[]} others
+ * @param {number} nearest
+ */
+export function lookAround({ lon, lat }, others, nearest) {
+  if (!map) return;
+  const [east, north] = [
+    Math.max(1e-7, ...others.map((other) => Math.abs(other.lon - lon))),
+    Math.max(1e-7, ...others.map((other) => Math.abs(other.lat - lat))),
+  ];
+  const around = map.getContainer();
+  // Labels stand around the covers, where there is room for them.
+  const padding = { left: Math.min(140, around.clientWidth / 5), top: Math.min(72, around.clientHeight / 5) };
+  const { zoom } = map.cameraForBounds([lon - east, lat - north, lon + east, lat + north], {
+    padding: { ...padding, right: padding.left, bottom: padding.top }, maxZoom: Math.max(map.getZoom(), nearest),
+  });
+  const to = { center: [lon, lat], zoom };
+  if (calm.matches) map.jumpTo(to);
+  else map.easeTo({ ...to, duration: 450 });
+}
+
+/**
  * Looks at a box: as near as it can be seen as a whole, but no nearer than told.
  * @param {[number, number, number, number]} box
  * @param {number} nearest

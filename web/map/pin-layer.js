@@ -1,7 +1,7 @@
 // The pin, its candidates and the way to each, on the map.
 import { Marker } from '../vendor/maplibre-gl/maplibre-gl.mjs';
-import { distance, percent } from '../format.js';
 import { state } from '../state.js';
+import { drawLabels } from './labels.js';
 
 export const LETTERS = 'ABCDEFGHIJ';
 
@@ -41,10 +41,7 @@ function features(pin) {
     const at = [position.lon, position.lat];
     const chosen = code === choice;
     found.push(feature({ type: 'LineString', coordinates: [[pin.lon, pin.lat], at] }, { kind: 'way', chosen }));
-    const far = `${distance(candidate.distance_m)} · ${percent(candidate.confidence)}`;
-    const west = position.lon < pin.lon;
-    const properties = { kind: 'candidate', chosen, letter: LETTERS[nth], far, west, nth, code };
-    found.push(feature({ type: 'Point', coordinates: at }, properties));
+    found.push(feature({ type: 'Point', coordinates: at }, { kind: 'candidate', chosen, nth, code }));
   }
   return found;
 }
@@ -65,6 +62,7 @@ export function drawPin(map) {
   } else {
     marker?.remove();
   }
+  drawLabels(map, resolution?.candidates ?? [], pin, choice);
   const grid = (pin && resolution?.grid.code) || '';
   const light = (/** @type {string} */ id, /** @type {boolean} */ on) =>
     id && map.setFeatureState({ source: 'grids', sourceLayer: 'grids', id }, { here: on });

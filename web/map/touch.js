@@ -8,7 +8,9 @@ const NEAR = 8;
 
 /** @param {any} map */
 export function touch(map) {
-  map.on('click', (/** @type {any} */ { point, lngLat }) => {
+  map.on('click', (/** @type {any} */ { point, lngLat, originalEvent: { target } }) => {
+    const label = target.closest?.('[data-candidate]');
+    if (label) return state.step === 'pin' && set({ choice: label.dataset.candidate });
     const box = [[point.x - NEAR, point.y - NEAR], [point.x + NEAR, point.y + NEAR]];
     const found = map.queryRenderedFeatures(box, { layers: ['candidate', 'orders', 'findings', 'finding-ground'] });
     const candidate = found.find((/** @type {any} */ one) => one.layer.id === 'candidate');
