@@ -15,8 +15,17 @@ export const SYSTEMS = [
 
 export const isProjected = (/** @type {string} */ crs) => SYSTEMS.some((one) => one.crs === crs && one.projected);
 
-/** Metres off that a click on a map or a number typed is taken to be. */
-const CLICKED = 5;
+/** Metres off that a number typed is taken to be, and a click on a map at least. */
+export const CLICKED = 5;
+
+/** Metres off from which a pin had better be put right by hand. */
+const POOR = 20;
+
+/** What there is to say about how exact the pin is. */
+export function poor() {
+  const metres = state.view === 'locate' && state.pin?.accuracy_m;
+  return metres && metres >= POOR ? t(state.map ? 'pin.poor' : 'pin.poor.nomap', { n: Math.round(metres) }) : '';
+}
 
 /** The request under way: a later pin makes it pointless. */
 let under = new AbortController();
@@ -35,7 +44,8 @@ async function resolve(query) {
     const first = resolution.match === 'matched' ? resolution.candidates[0]?.cover.code : undefined;
     const pin = { ...resolution.position, accuracy_m: Number(query.accuracy_m) };
     set({ resolution, resolving: false, choice: first ?? 'none', pin });
-    say(t('said.pin', { grid: resolution.grid.name, n: resolution.candidates.length, match: t(`match.${resolution.match}`) }));
+    const said = t('said.pin', { grid: resolution.grid.name, n: resolution.candidates.length, match: t(`match.${resolution.match}`) });
+    say(`${said} ${poor()}`.trim());
     await showNumbers(signal);
   } catch (error) {
     if (signal.aborted) return;

@@ -49,11 +49,11 @@ async function refusals(page) {
 }
 
 /** @param {import('playwright-core').Page} page */
-async function locate(page, east = ALONE.lon, north = ALONE.lat) {
+async function locate(page, east = ALONE.lon, north = ALONE.lat, grid = ALONE.grid) {
   await page.getByRole('textbox', { name: '经度' }).fill(String(east));
   await page.getByRole('textbox', { name: '纬度' }).fill(String(north));
   await page.getByRole('button', { name: '定位', exact: true }).click();
-  await page.getByRole('heading', { level: 1, name: ALONE.grid }).waitFor();
+  await page.getByRole('heading', { level: 1, name: grid }).waitFor();
 }
 
 for (const size of /** @type {const} */ (Object.keys(SIZES))) {
@@ -73,7 +73,7 @@ for (const size of /** @type {const} */ (Object.keys(SIZES))) {
       await page.waitForTimeout(800);
       const box = await page.locator('#map').boundingBox();
       const asked = page.waitForRequest((request) => request.url().includes('/v1/resolve'));
-      await page.mouse.click(box.x + box.width / 2 + 40, box.y + box.height / 2);
+      await page.mouse.click(box.x + box.width / 2 - 40, box.y + box.height / 2 + 40);
       const clicked = new URL((await asked).url()).searchParams;
       assert.ok(Math.abs(Number(clicked.get('lon')) - ALONE.lon) < 0.0005, clicked.toString());
       await page.getByRole('radio', { name: ALONE.cover }).check();
@@ -226,6 +226,76 @@ for (const language of ['en-GB', 'zh-CN']) {
     });
   });
 }
+
+test('candidates close together are all read on the map, and a poor position is put right by dragging', async () => {
+  await browse({}, async (page) => {
+    await settled(page);
+    const asked = async (/** @type {() => Promise<void>} */ act) => {
+      const request = page.waitForRequest((one) => one.url().includes('/v1/resolve') && one.url().includes('include'));
+      await act();
+      return new URL((await request).url()).searchParams;
+    };
+    /** Every label, as the list has it, apart from the others and in the map. @param {number} count */
+    const apart = async (count) => {
+      await page.locator('.labels:not(.away) .label').nth(count - 1).waitFor();
+      await page.waitForTimeout(700);
+      const room = await page.locator('#map').boundingBox();
+      const boxes = await Promise.all((await page.locator('.label').all()).map((one) => one.boundingBox()));
+      assert.equal(boxes.length, count);
+      for (const [nth, a] of boxes.entries()) {
+        assert.ok(a.x >= room.x && a.y >= room.y && a.x + a.width <= room.x + room.width && a.y + a.height <= room.y + room.height, `${nth} is not in the map`);
+        for (const b of boxes.slice(nth + 1)) assert.ok(a.x + a.width <= b.x || b.x + b.width <= a.x || a.y + a.height <= b.y || b.y + b.height <= a.y, `${nth} hides another`);
+      }
+      const words = (/** @type {string} */ text) => text.replace(/\s+/g, ' ').trim();
+      const labels = (await page.locator('.label').allInnerTexts()).map(words);
+      const listed = await page.locator('.option:has(meter)').evaluateAll((all) => all.map((one) => {
+        const [far, sure] = [one.querySelector('.how strong'), one.querySelector('.how .quiet')].map((part) => part.textContent);
+        return `${one.querySelector('.letter').textContent} ${far} · ${sure.replace(/^\S+ /, '')}`;
+      }));
+      assert.deepEqual(labels.map((text) => text.replace(/^(.) ?/, '$1 ')), listed);
+    };
+
+    // The whole district: some metres to a pixel.
+    const place = await page.locator('#map').boundingBox();
+    const far = await asked(() => page.mouse.click(place.x + place.width / 2, place.y + place.height / 2));
+    assert.ok(Number(far.get('accuracy_m')) > 20 && Number(far.get('accuracy_m')) <= 1000, far.toString());
+    await page.locator('.bubble', { hasText: '请拖动确认' }).waitFor();
+    await page.getByText('输入坐标').click();
+    await locate(page, CROWDED.lon, CROWDED.lat, CROWDED.grid);
+    await apart(5);
+    await page.locator('.label').nth(2).click();
+    assert.ok(await page.locator('.option').nth(2).getByRole('radio').isChecked());
+
+    // As a phone finds itself among houses.
+    await page.setViewportSize(SIZES.phone);
+    await page.context().grantPermissions(['geolocation']);
+    await page.context().setGeolocation({ longitude: CROWDED.lon, latitude: CROWDED.lat, accuracy: 45 });
+    assert.equal((await asked(() => page.getByRole('button', { name: '我的位置' }).click())).get('accuracy_m'), '45');
+    await page.locator('.bubble', { hasText: '±45 m，请拖动确认' }).waitFor();
+    await page.locator('#said', { hasText: '±45 m' }).waitFor();
+    await apart(6);
+    const pin = await page.locator('.pin').boundingBox();
+    const dragged = await asked(async () => {
+      await page.mouse.move(pin.x + 14, pin.y + 14);
+      await page.mouse.down();
+      await page.mouse.move(pin.x + 34, pin.y + 14, { steps: 4 });
+      await page.mouse.up();
+    });
+    assert.equal(dragged.get('accuracy_m'), '5');
+    assert.ok(Number(dragged.get('lon')) > CROWDED.lon + 0.00001, dragged.toString());
+    await page.locator('.bubble').waitFor({ state: 'detached' });
+
+    // Enlarged, or in a low window, all is reached by scrolling the page.
+    for (const [width, height] of [[640, 400], [667, 375], [320, 256]]) {
+      await page.setViewportSize({ width, height });
+      assert.ok(await page.evaluate(() => document.scrollingElement.scrollHeight > innerHeight + 200), `${width} × ${height}`);
+      for (const part of [page.locator('.option').first(), page.getByRole('button', { name: '上报这里的问题' })]) {
+        await part.scrollIntoViewIfNeeded();
+        assert.ok(await isSeen(part), `${width} × ${height}`);
+      }
+    }
+  });
+});
 
 test('in English', async () => {
   await browse({ language: 'en-GB' }, async (page) => {

@@ -2,6 +2,7 @@
 import { Map as MapLibre, ScaleControl, prewarm, setWorkerUrl } from '../vendor/maplibre-gl/maplibre-gl.mjs';
 import { headers } from '../api.js';
 import { t } from '../i18n.js';
+import { CLICKED } from '../pin.js';
 import { set } from '../state.js';
 import { FINDINGS } from './findings-style.js';
 import { shapes } from './shapes.js';
@@ -98,6 +99,16 @@ export function look(lon, lat, zoom) {
   const to = { center: [lon, lat], zoom: Math.max(map.getZoom(), zoom) };
   if (calm.matches) map.jumpTo(to);
   else map.easeTo({ ...to, duration: 450 });
+}
+
+/** Pixels that a click may be off, and metres of a pixel on the equator at zoom 0. */
+const OFF = 4;
+const PIXEL = 40_075_016.686 / 512;
+
+/** How exactly one can point at the map as it is now, in metres. */
+export function precision() {
+  const { lat } = map.getCenter();
+  return Math.max(CLICKED, (OFF * PIXEL * Math.cos((lat * Math.PI) / 180)) / 2 ** map.getZoom());
 }
 
 /**

@@ -1,7 +1,9 @@
 // The pin, its candidates and the way to each, on the map.
 import { Marker } from '../vendor/maplibre-gl/maplibre-gl.mjs';
+import { drop } from '../pin.js';
 import { state } from '../state.js';
 import { drawLabels } from './labels.js';
+import { precision } from './map.js';
 
 export const LETTERS = 'ABCDEFGHIJ';
 
@@ -15,6 +17,15 @@ function picture() {
   place.className = 'pin';
   place.setAttribute('aria-hidden', 'true');
   return place;
+}
+
+/** Where it is let go, it is dropped. @param {any} marker */
+function draggable(marker) {
+  marker.on('dragend', () => {
+    const { lng, lat } = marker.getLngLat();
+    drop(lng, lat, precision());
+  });
+  return marker;
 }
 
 /** A circle of metres, as a polygon. @param {number} lon @param {number} lat @param {number} metres */
@@ -57,8 +68,8 @@ export function drawPin(map) {
   drawn = now;
   map.getSource('pin').setData({ type: 'FeatureCollection', features: features(pin) });
   if (pin) {
-    marker ??= new Marker({ element: picture(), anchor: 'bottom' });
-    marker.setLngLat([pin.lon, pin.lat]).addTo(map);
+    marker ??= draggable(new Marker({ element: picture(), anchor: 'bottom' }));
+    marker.setLngLat([pin.lon, pin.lat]).setDraggable(view === 'locate').addTo(map);
   } else {
     marker?.remove();
   }

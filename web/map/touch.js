@@ -2,6 +2,7 @@
 import { drop } from '../pin.js';
 import { choose } from '../quality.js';
 import { set, state } from '../state.js';
+import { precision } from './map.js';
 
 /** Pixels beside it that still count: a finger is wide. */
 const NEAR = 8;
@@ -21,8 +22,8 @@ export function touch(map) {
       if (finding) choose(finding, false);
       else set({ view: 'orders', order: code });
       requestAnimationFrame(() => document.querySelector(`[data-code="${code}"]`)?.scrollIntoView({ block: 'nearest' }));
-    } else {
-      drop(lngLat.lng, lngLat.lat);
+    } else if (!target.closest?.('.pin')) {
+      drop(lngLat.lng, lngLat.lat, precision());
     }
   });
 }

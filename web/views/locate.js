@@ -3,7 +3,7 @@ import { html, nothing } from '../vendor/lit-html/lit-html.js';
 import { distance, percent } from '../format.js';
 import { t, tOr } from '../i18n.js';
 import { LETTERS } from '../map/pin-layer.js';
-import { SYSTEMS, chooseSystem, dropHere, dropTyped, isProjected, lift, pairIn } from '../pin.js';
+import { SYSTEMS, chooseSystem, dropHere, dropTyped, isProjected, lift, pairIn, poor } from '../pin.js';
 import { begin } from '../report.js';
 import { set, state } from '../state.js';
 import { icon, refusal } from './pieces.js';
@@ -94,6 +94,7 @@ const nearby = (/** @type {any} */ order) =>
 
 const meaning = (/** @type {any} */ { grid, match, candidates, open_orders, none_confidence }) => html`
   ${place(grid)}
+  ${!state.map && poor() ? html`<p class="lead">${poor()}</p>` : nothing}
   <fieldset class="options">
     <legend class="match is-${match}">${t(`match.${match}`)}</legend>
     ${candidates.map(candidate)} ${open_orders.map(nearby)}

@@ -77,7 +77,9 @@ export const over = () => {
   return html`
     ${state.aiming ? html`<div class="cross" aria-hidden="true"></div>` : nothing}
     <p id="aim-help" class="unseen">${t('map.help')}</p>
-    ${state.zoom > 0 && state.zoom < from ? html`<p class="bubble">${t('zoom.in')}</p>` : nothing}
+    ${poor()
+      ? html`<p class="bubble">${poor()}</p>`
+      : state.zoom > 0 && state.zoom < from ? html`<p class="bubble">${t('zoom.in')}</p>` : nothing}
     <div class="tools">
       <button type="button" aria-label=${t('zoom.closer')} @click=${() => zoomBy(1)}>${icon('plus')}</button>
       <button type="button" aria-label=${t('zoom.farther')} @click=${() => zoomBy(-1)}>${icon('minus')}</button>
