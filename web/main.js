@@ -11,7 +11,7 @@ import { touch } from './map/touch.js';
 import { onCovers, resume } from './orders.js';
 import { followFindings } from './quality.js';
 import { onChange, set, state } from './state.js';
-import { fromAddress } from './track.js';
+import { fromAddress, returned } from './track.js';
 import { locate } from './views/locate.js';
 import { orders } from './views/orders.js';
 import { quality } from './views/quality.js';
@@ -102,7 +102,7 @@ async function start() {
     later = window.setTimeout(reloadCovers, 2000);
   });
   fromAddress();
-  addEventListener('hashchange', fromAddress);
+  addEventListener('hashchange', returned);
   setInterval(tick, 1000);
   await resume();
 }

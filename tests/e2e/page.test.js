@@ -90,12 +90,23 @@ for (const size of /** @type {const} */ (Object.keys(SIZES))) {
       assert.match(key, /^[0-9a-f]{32}$/);
       assert.equal(request.headers()['idempotency-key'], key);
       assert.equal(request.postDataJSON().cover, ALONE.cover);
-      await page.getByRole('heading', { name: /^RP-370203-/ }).waitFor();
+      const receipt = page.getByRole('heading', { name: /^RP-370203-/ });
+      await receipt.waitFor();
+      assert.equal(await focused(page), 'H1');
       await accessible(page);
 
+      // Followed under the link that was given: it can be left, returned to and loaded again.
       const link = await page.locator('.link a').getAttribute('href');
-      await page.goto(link);
-      await page.getByText(/已受理并派遣|同一位置有新的上报/).first().waitFor();
+      const told = page.getByText(/已受理并派遣|同一位置有新的上报/).first();
+      await page.getByRole('button', { name: '查看进度' }).click();
+      await told.waitFor();
+      assert.deepEqual([page.url(), await focused(page)], [link, 'H1']);
+      await page.goBack();
+      await receipt.waitFor();
+      await page.goForward();
+      await told.waitFor();
+      await page.reload();
+      await told.waitFor();
       assert.match(await page.locator('h1').innerText(), /破损/);
       await accessible(page);
     });

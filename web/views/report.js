@@ -5,7 +5,7 @@ import { t, tOr } from '../i18n.js';
 import { lift } from '../pin.js';
 import { DAMAGES, faultOf, refusedElsewhere, send } from '../report.js';
 import { set, state } from '../state.js';
-import { follow, link } from '../track.js';
+import { go, link } from '../track.js';
 import { damagePicture, icon, refusal } from './pieces.js';
 
 const chosen = () => state.resolution?.candidates.find((/** @type {any} */ one) => one.cover.code === state.choice);
@@ -85,7 +85,7 @@ export const sent = () => {
     <p class="hint">${t('sent.secret')}</p>
     <p class="link"><a href=${address}>${address}</a></p>
     <div class="foot">
-      <button class="first" type="button" @click=${() => follow(receipt.tracking_token)}>${t('sent.follow')}</button>
+      <button class="first" type="button" @click=${() => go(receipt.tracking_token)}>${t('sent.follow')}</button>
       ${navigator.clipboard ? html`<button class="second" type="button" @click=${() => copy(address)}>${t(state.copied ? 'sent.copied' : 'sent.copy')}</button>` : nothing}
       <button class="plain" type="button" @click=${lift}>${t('sent.another')}</button>
     </div>`;
