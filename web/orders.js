@@ -83,10 +83,16 @@ export function fresh() {
   return state.live === 'live' && Date.now() - state.heardAt < STALE;
 }
 
-/** Orders by what is most urgent; those done come last. */
-export function queue() {
-  const rank = (/** @type {any} */ order) => (shown(order) === 'closed' ? 1 : 0);
-  return [...state.orders.values()].sort((a, b) => rank(a) - rank(b) || left(a) - left(b));
+const isClosed = (/** @type {any} */ order) => shown(order) === 'closed';
+
+/** Open orders, the most urgent first. */
+export function openOrders() {
+  return [...state.orders.values()].filter((order) => !isClosed(order)).sort((a, b) => left(a) - left(b));
+}
+
+/** Those that were closed since the list was read, the last first. */
+export function closedOrders() {
+  return [...state.orders.values()].filter(isClosed).sort((a, b) => (b.moved_at ?? 0) - (a.moved_at ?? 0));
 }
 
 /** @param {string} value */

@@ -30,17 +30,24 @@ export function poor() {
 /** The request under way: a later pin makes it pointless. */
 let under = new AbortController();
 
+/** What was asked last. @type {Record<string, string>} */
+let asked = {};
+
+/** Asks once more. */
+export const again = () => resolve(asked);
+
 /**
  * @param {Record<string, string>} query
  */
 async function resolve(query) {
+  asked = query;
   under.abort();
   under = new AbortController();
   set({ resolving: true, pinProblem: null, step: 'pin', view: 'locate', receipt: null, sendProblem: null });
   const { signal } = under;
   try {
-    const asked = new URLSearchParams({ ...query, limit: '6', include: 'open_orders' });
-    const resolution = await get(`/v1/resolve?${asked}`, { signal });
+    const words = new URLSearchParams({ ...query, limit: '6', include: 'open_orders' });
+    const resolution = await get(`/v1/resolve?${words}`, { signal });
     const first = resolution.match === 'matched' ? resolution.candidates[0]?.cover.code : undefined;
     const pin = { ...resolution.position, accuracy_m: Number(query.accuracy_m) };
     set({ resolution, resolving: false, choice: first ?? 'none', pin });

@@ -173,6 +173,16 @@ for (const size of /** @type {const} */ (Object.keys(SIZES))) {
       await line.getByText('排水').waitFor();
       await post(`/v1/work-orders/${code}/accept`, {}, 'demo-crew');
       await line.getByText('已接单').waitFor();
+      for (const [act, said] of [['arrive', { position: made.work_order.position ?? { lon: 120.3805, lat: 36.1102 } }], ['secure', { measure: 'fence' }], ['repair', { done: '疏通' }]]) {
+        await post(`/v1/work-orders/${code}/${act}`, said, 'demo-crew');
+      }
+      await post(`/v1/work-orders/${code}/verify`, { passed: true }, 'demo-dispatcher');
+      await post(`/v1/work-orders/${code}/close`, {}, 'demo-dispatcher');
+      // Shown a while, but counted no more.
+      await page.getByRole('heading', { name: '刚刚办结' }).waitFor();
+      assert.ok(await page.locator(`.queue.closed li[data-code="${code}"]`).isVisible());
+      const open = await page.locator('.queue:not(.closed) li').count();
+      assert.equal((await page.locator('.ways [aria-current] .number').allInnerTexts()).join('') || '0', String(open));
       await page.getByRole('button', { name: /退出/ }).click();
       await page.getByRole('heading', { name: '点一下地图' }).waitFor();
     });
@@ -202,7 +212,10 @@ test('a pin in the system of a phone map lies where it belongs, and its numbers 
     await page.waitForFunction(() => /^5\d{5}\.\d{3}$/.test(document.querySelector('[name=east]').value));
     await page.getByLabel('东坐标').fill('1');
     await page.getByRole('button', { name: '定位', exact: true }).click();
-    await page.getByRole('alert').waitFor();
+    await page.getByRole('alert').getByText('不').first().waitFor();
+    // In another language it is refused in that.
+    await page.getByRole('button', { name: 'English' }).click();
+    await page.getByRole('alert').getByText('not').first().waitFor();
   });
 });
 
@@ -323,6 +336,7 @@ test('without WebGL everything but the map is there', async () => {
   const args = ['--disable-gpu', '--disable-webgl', '--disable-webgl2', '--disable-3d-apis'];
   await browse({ args }, async (page) => {
     await page.locator('.nomap').waitFor();
+    await page.getByRole('heading', { name: '井盖在哪里' }).waitFor();
     await locate(page);
     await page.getByRole('radio', { name: ALONE.cover }).waitFor();
     await accessible(page);

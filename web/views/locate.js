@@ -45,7 +45,7 @@ const coordinates = () => {
 };
 
 const start = () => html`
-  <h1>${t('locate.title')}</h1>
+  <h1>${t(state.map ? 'locate.title' : 'locate.title.nomap')}</h1>
   <p class="lead">${t(state.map ? 'locate.lead' : 'locate.lead.nomap')}</p>
   ${state.map ? html`<p class="hint keys">${t('locate.keys')}</p>` : nothing}
   <h2>${t('locate.coordinates')}</h2>

@@ -3,7 +3,9 @@ import { html, nothing } from '../vendor/lit-html/lit-html.js';
 import { choose, language, t } from '../i18n.js';
 import { COVERS_FROM } from '../map/style.js';
 import { whole, zoomBy } from '../map/map.js';
-import { fresh, signIn, signOut } from '../orders.js';
+import { fresh, openOrders, signIn, signOut } from '../orders.js';
+import { poor } from '../pin.js';
+import { retell } from '../retell.js';
 import { set, state } from '../state.js';
 import { SEVERITIES } from '../severity.js';
 import { ALL } from '../status.js';
@@ -13,7 +15,7 @@ const VIEWS = /** @type {const} */ (['locate', 'track', 'orders']);
 const VIEWS_WITH_KEY = /** @type {const} */ ([...VIEWS, 'quality']);
 
 /** How much there is to do in a view, where that is known. @param {string} view */
-const count = (view) => ({ orders: state.orders.size, quality: state.openFindings })[view] || nothing;
+const count = (view) => ({ orders: openOrders().length, quality: state.openFindings })[view] || nothing;
 
 const dialog = () => /** @type {HTMLDialogElement} */ (document.querySelector('#dialogs dialog'));
 
@@ -28,7 +30,7 @@ export const header = () => html`
   <span class="of">${state.district ? `${state.district} · ` : ''}${t('subtitle')}</span>
   <span class="space"></span>
   ${state.me ? live() : nothing}
-  <button class="chip" type="button" lang=${language === 'en' ? 'zh-CN' : 'en'} @click=${() => choose(language === 'en' ? 'zh-CN' : 'en').then(() => set({}))}>
+  <button class="chip" type="button" lang=${language === 'en' ? 'zh-CN' : 'en'} @click=${() => choose(language === 'en' ? 'zh-CN' : 'en').then(retell)}>
     ${language === 'en' ? '中文' : 'English'}
   </button>
   ${state.me
