@@ -31,6 +31,16 @@ function view() {
 
 let shownView = '';
 
+/** What is new starts at its top; whoever pressed what is gone now goes on from its heading. */
+function begin() {
+  place('panel').scrollTop = 0;
+  const [heading, focused] = [place('panel').querySelector('h1'), document.activeElement ?? document.body];
+  // A dialog that has just been closed still has it, unseen.
+  if (!heading || (focused !== document.body && focused.getClientRects().length > 0)) return;
+  heading.tabIndex = -1;
+  heading.focus();
+}
+
 function draw() {
   render(header(), place('header'));
   render(html`${ways()}<div class="view">${view()}</div>`, place('panel'));
@@ -38,8 +48,9 @@ function draw() {
   map?.getCanvas().setAttribute('aria-label', t('map.label'));
   render(over(), place('over'));
   render(dialogs(), place('dialogs'));
-  const now = `${state.view} ${state.step}`;
-  if (now !== shownView) place('panel').scrollTop = 0;
+  const { view: name, step, resolution, tracked } = state;
+  const now = `${name} ${step} ${name === 'locate' && Boolean(resolution)} ${name === 'track' && Boolean(tracked)}`;
+  if (now !== shownView && shownView) begin();
   shownView = now;
   if (map) {
     drawPin(map);

@@ -79,6 +79,7 @@ for (const size of /** @type {const} */ (Object.keys(SIZES))) {
       await page.getByRole('radio', { name: ALONE.cover }).check();
 
       await page.getByRole('button', { name: '上报这里的问题' }).click();
+      assert.equal(await focused(page), 'H1');
       assert.ok(await page.getByRole('button', { name: '先选一项问题' }).isDisabled());
       await page.getByRole('radio', { name: '破损', exact: true }).check();
       await page.getByLabel('补充说明').fill('井盖裂开,车过有响声');
@@ -152,6 +153,7 @@ for (const size of /** @type {const} */ (Object.keys(SIZES))) {
       await settled(page);
       await signIn(page, 'demo-dispatcher');
       await page.locator('.figures').waitFor();
+      assert.equal(await focused(page), 'H1');
       const before = await page.locator('.queue li').count();
       const made = await post('/v1/reports', { position: { lon: 120.3801 + Math.random() / 1000, lat: 36.1102 }, damage: 'overflow' });
       const { code } = made.work_order;
