@@ -1,7 +1,13 @@
 // Requests to the service, and what it answers when it refuses.
 import { language, t } from './i18n.js';
 
-/** @typedef {{ status: number, title: string, detail: string }} Problem */
+/**
+ * @typedef {{ pointer?: string, detail: string }} Fault what is wrong, and where in what was sent
+ * @typedef {{ status: number, title: string, detail: string, errors: Fault[] }} Problem `status` 0: the service said nothing
+ */
+
+/** Milliseconds that something sent waits for its answer. */
+const PATIENCE = 20_000;
 
 const KEY = 'guli.key';
 
@@ -22,6 +28,22 @@ export function headers() {
   return own ? { 'Accept-Language': language, Authorization: `Bearer ${own}` } : { 'Accept-Language': language };
 }
 
+/**
+ * What this page itself has to say, in whichever language it speaks by then.
+ * @param {string} name
+ * @returns {Problem}
+ */
+export const own = (name) => ({
+  status: 0,
+  errors: [],
+  get title() {
+    return t(name);
+  },
+  get detail() {
+    return t(`${name}.detail`);
+  },
+});
+
 export class Refused extends Error {
   /** @param {Problem} problem */
   constructor(problem) {
@@ -37,7 +59,7 @@ export class Refused extends Error {
  */
 export function problemOf(error) {
   if (error instanceof Refused) return error.problem;
-  return { status: 0, title: t('problem.network'), detail: t('problem.network.detail') };
+  return own(error instanceof DOMException && error.name === 'TimeoutError' ? 'problem.late' : 'problem.network');
 }
 
 /**
@@ -51,6 +73,7 @@ async function read(answer) {
     status: answer.status,
     title: body.title ?? t('problem.status', { status: answer.status }),
     detail: body.detail ?? '',
+    errors: body.errors ?? [],
   });
 }
 
@@ -70,7 +93,14 @@ export async function get(path, init = {}) {
  */
 export async function post(path, body, idempotencyKey) {
   const more = { 'Content-Type': 'application/json', 'Idempotency-Key': idempotencyKey };
-  return read(await fetch(path, { method: 'POST', headers: { ...headers(), ...more }, body: JSON.stringify(body) }));
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(new DOMException('', 'TimeoutError')), PATIENCE);
+  const init = { method: 'POST', headers: { ...headers(), ...more }, body: JSON.stringify(body), signal: patience.signal };
+  try {
+    return await read(await fetch(path, init));
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /**

@@ -3,8 +3,7 @@ import { html, render } from './vendor/lit-html/lit-html.js';
 import { get, key } from './api.js';
 import { preferred, speak, t } from './i18n.js';
 import { aim } from './map/aim.js';
-import { look, make, map, reloadCovers, showCovers } from './map/map.js';
-import { nameSubdistricts } from './map/names.js';
+import { look, lookAround, make, map, reloadCovers, showCovers } from './map/map.js';
 import { drawFindings } from './map/findings-layer.js';
 import { drawOrders } from './map/orders-layer.js';
 import { drawPin } from './map/pin-layer.js';
@@ -12,7 +11,7 @@ import { touch } from './map/touch.js';
 import { onCovers, resume } from './orders.js';
 import { followFindings } from './quality.js';
 import { onChange, set, state } from './state.js';
-import { fromAddress } from './track.js';
+import { fromAddress, returned } from './track.js';
 import { locate } from './views/locate.js';
 import { orders } from './views/orders.js';
 import { quality } from './views/quality.js';
@@ -32,6 +31,16 @@ function view() {
 
 let shownView = '';
 
+/** What is new starts at its top; whoever pressed what is gone now goes on from its heading. */
+function begin() {
+  place('panel').scrollTop = 0;
+  const [heading, focused] = [place('panel').querySelector('h1'), document.activeElement ?? document.body];
+  // A dialog that has just been closed still has it, unseen.
+  if (!heading || (focused !== document.body && focused.getClientRects().length > 0)) return;
+  heading.tabIndex = -1;
+  heading.focus();
+}
+
 function draw() {
   render(header(), place('header'));
   render(html`${ways()}<div class="view">${view()}</div>`, place('panel'));
@@ -39,8 +48,9 @@ function draw() {
   map?.getCanvas().setAttribute('aria-label', t('map.label'));
   render(over(), place('over'));
   render(dialogs(), place('dialogs'));
-  const now = `${state.view} ${state.step}`;
-  if (now !== shownView) place('panel').scrollTop = 0;
+  const { view: name, step, resolution, tracked } = state;
+  const now = `${name} ${step} ${name === 'locate' && Boolean(resolution)} ${name === 'track' && Boolean(tracked)}`;
+  if (now !== shownView && shownView) begin();
   shownView = now;
   if (map) {
     drawPin(map);
@@ -59,8 +69,10 @@ function lookAtPlace() {
   const now = place ? `${view} ${place.lon} ${place.lat}` : looked;
   if (now === looked) return;
   looked = now;
+  if (view === 'track') return look(place.lon, place.lat, 17.6);
+  const covers = resolution.candidates.map((/** @type {any} */ one) => one.cover.position);
   // Covers that are mistaken for each other lie metres apart.
-  look(place.lon, place.lat, view === 'locate' && resolution.match === 'ambiguous' ? 18.8 : 17.6);
+  lookAround(place, covers, resolution.match === 'ambiguous' ? 18.8 : 17.6);
 }
 
 let known = false;
@@ -92,7 +104,6 @@ async function start() {
       onChange(lookAtPlace);
       lookAtPlace();
       onChange(followKey);
-      nameSubdistricts(map).catch(() => {});
     });
     aim(map);
   }
@@ -102,7 +113,7 @@ async function start() {
     later = window.setTimeout(reloadCovers, 2000);
   });
   fromAddress();
-  addEventListener('hashchange', fromAddress);
+  addEventListener('hashchange', returned);
   setInterval(tick, 1000);
   await resume();
 }

@@ -2,7 +2,7 @@
 import { get, headers, keep, key, problemOf } from './api.js';
 import { follow } from './events.js';
 import { t } from './i18n.js';
-import { say, set, state } from './state.js';
+import { say, sayProblem, set, state } from './state.js';
 import { left, shown } from './status.js';
 
 /** Without a sign of life for so long, what is shown may be old. The server gives one every 15 s. */
@@ -83,10 +83,16 @@ export function fresh() {
   return state.live === 'live' && Date.now() - state.heardAt < STALE;
 }
 
-/** Orders by what is most urgent; those done come last. */
-export function queue() {
-  const rank = (/** @type {any} */ order) => (shown(order) === 'closed' ? 1 : 0);
-  return [...state.orders.values()].sort((a, b) => rank(a) - rank(b) || left(a) - left(b));
+const isClosed = (/** @type {any} */ order) => shown(order) === 'closed';
+
+/** Open orders, the most urgent first. */
+export function openOrders() {
+  return [...state.orders.values()].filter((order) => !isClosed(order)).sort((a, b) => left(a) - left(b));
+}
+
+/** Those that were closed since the list was read, the last first. */
+export function closedOrders() {
+  return [...state.orders.values()].filter(isClosed).sort((a, b) => (b.moved_at ?? 0) - (a.moved_at ?? 0));
 }
 
 /** @param {string} value */
@@ -94,14 +100,14 @@ export async function signIn(value) {
   keep(value);
   try {
     const me = await get('/v1/me');
-    set({ me, keyProblem: '' });
+    set({ me, keyProblem: null });
     await begin();
     return true;
   } catch (error) {
     keep('');
-    const { title } = problemOf(error);
-    set({ keyProblem: title });
-    say(title);
+    const keyProblem = problemOf(error);
+    set({ keyProblem });
+    sayProblem(keyProblem);
     return false;
   }
 }

@@ -1,7 +1,7 @@
 // From a pin to what it means: grid, candidates, and its numbers in every coordinate system.
-import { get, problemOf } from './api.js';
+import { get, own, problemOf } from './api.js';
 import { t } from './i18n.js';
-import { say, set, state } from './state.js';
+import { say, sayProblem, set, state } from './state.js';
 
 export const SYSTEMS = [
   { crs: 'EPSG:4326', name: 'WGS 84', projected: false },
@@ -15,33 +15,50 @@ export const SYSTEMS = [
 
 export const isProjected = (/** @type {string} */ crs) => SYSTEMS.some((one) => one.crs === crs && one.projected);
 
-/** Metres off that a click on a map or a number typed is taken to be. */
-const CLICKED = 5;
+/** Metres off that a number typed is taken to be, and a click on a map at least. */
+export const CLICKED = 5;
+
+/** Metres off from which a pin had better be put right by hand. */
+const POOR = 20;
+
+/** What there is to say about how exact the pin is. */
+export function poor() {
+  const metres = state.view === 'locate' && state.pin?.accuracy_m;
+  return metres && metres >= POOR ? t(state.map ? 'pin.poor' : 'pin.poor.nomap', { n: Math.round(metres) }) : '';
+}
 
 /** The request under way: a later pin makes it pointless. */
 let under = new AbortController();
+
+/** What was asked last. @type {Record<string, string>} */
+let asked = {};
+
+/** Asks once more. */
+export const again = () => resolve(asked);
 
 /**
  * @param {Record<string, string>} query
  */
 async function resolve(query) {
+  asked = query;
   under.abort();
   under = new AbortController();
   set({ resolving: true, pinProblem: null, step: 'pin', view: 'locate', receipt: null, sendProblem: null });
   const { signal } = under;
   try {
-    const asked = new URLSearchParams({ ...query, limit: '6', include: 'open_orders' });
-    const resolution = await get(`/v1/resolve?${asked}`, { signal });
+    const words = new URLSearchParams({ ...query, limit: '6', include: 'open_orders' });
+    const resolution = await get(`/v1/resolve?${words}`, { signal });
     const first = resolution.match === 'matched' ? resolution.candidates[0]?.cover.code : undefined;
     const pin = { ...resolution.position, accuracy_m: Number(query.accuracy_m) };
     set({ resolution, resolving: false, choice: first ?? 'none', pin });
-    say(t('said.pin', { grid: resolution.grid.name, n: resolution.candidates.length, match: t(`match.${resolution.match}`) }));
+    const said = t('said.pin', { grid: resolution.grid.name, n: resolution.candidates.length, match: t(`match.${resolution.match}`) });
+    say(`${said} ${poor()}`.trim());
     await showNumbers(signal);
   } catch (error) {
     if (signal.aborted) return;
     const pinProblem = problemOf(error);
     set({ resolving: false, resolution: null, pinProblem });
-    say(pinProblem.title);
+    sayProblem(pinProblem);
   }
 }
 
@@ -103,7 +120,7 @@ export function dropHere() {
   set({ resolving: true, pinProblem: null });
   navigator.geolocation.getCurrentPosition(
     ({ coords }) => drop(coords.longitude, coords.latitude, coords.accuracy),
-    () => set({ resolving: false, pinProblem: { status: 0, title: t('here.refused'), detail: t('here.refused.detail') } }),
+    () => set({ resolving: false, pinProblem: own(state.map ? 'here.refused' : 'here.refused.nomap') }),
     { enableHighAccuracy: true, timeout: 10_000 },
   );
 }

@@ -4,7 +4,7 @@ import { language, t } from './i18n.js';
 import { bounds } from './map/geometry.js';
 import { frame } from './map/map.js';
 import { onCovers } from './orders.js';
-import { UNDECIDED, say, set, state } from './state.js';
+import { UNDECIDED, say, sayProblem, set, state } from './state.js';
 
 /** Findings of a page, and pages at most: what is more is counted, and seen when narrowed. */
 const PAGE = 1000;
@@ -89,7 +89,7 @@ async function readAll() {
     if (signal.aborted) return;
     const findingsProblem = problemOf(error);
     set({ findingsProblem });
-    say(findingsProblem.title);
+    sayProblem(findingsProblem);
   }
 }
 
@@ -188,7 +188,7 @@ async function decide(send, said) {
   } catch (error) {
     const verdictProblem = problemOf(error);
     set({ verdictProblem });
-    say(verdictProblem.title);
+    sayProblem(verdictProblem);
     if (OLD.includes(verdictProblem.status)) await Promise.all([readAll(), readThings(finding)]);
   }
   set({ deciding: false });
@@ -224,7 +224,7 @@ export async function undo() {
   } catch (error) {
     const undoProblem = problemOf(error);
     set({ undoing: false, undoProblem });
-    say(undoProblem.title);
+    sayProblem(undoProblem);
     if (OLD.includes(undoProblem.status)) await readAll();
   }
   set({ deciding: false });

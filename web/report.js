@@ -1,7 +1,7 @@
 // Sending what is wrong there.
 import { once, post, problemOf } from './api.js';
 import { language, t } from './i18n.js';
-import { say, set, state } from './state.js';
+import { say, sayProblem, set, state } from './state.js';
 
 export const DAMAGES = [
   'missing', 'broken', 'displaced', 'loose', 'overflow', 'sunken', 'raised', 'surround_damaged', 'noisy', 'other',
@@ -46,6 +46,34 @@ export async function send() {
   } catch (error) {
     const sendProblem = problemOf(error);
     set({ sending: false, sendProblem });
-    say(sendProblem.title);
+    sayProblem(sendProblem);
+    queueMicrotask(showProblem);
   }
+}
+
+/** Fields by what the service calls them. */
+const FIELDS = /** @type {Record<string, string>} */ ({
+  '/description': 'description',
+  '/reporter/name': 'name',
+  '/reporter/phone': 'phone',
+});
+
+/** What is wrong with a field. @param {string} field */
+export function faultOf(field) {
+  const faults = state.sendProblem?.errors.filter(({ pointer }) => FIELDS[pointer ?? ''] === field) ?? [];
+  return faults.map(({ detail }) => detail).join(' ');
+}
+
+/** What was refused, if it is not said beside a field. */
+export function refusedElsewhere() {
+  const { sendProblem } = state;
+  const beside = sendProblem?.errors.length && sendProblem.errors.every(({ pointer }) => FIELDS[pointer ?? '']);
+  return beside ? null : sendProblem;
+}
+
+/** Goes to the field that is wrong, or to what was refused: either may lie where nobody looks. */
+function showProblem() {
+  const field = /** @type {HTMLElement | null} */ (document.querySelector('#panel [aria-invalid=true]'));
+  field?.focus({ preventScroll: true });
+  (field ?? document.querySelector('#panel .refusal'))?.scrollIntoView({ block: field ? 'center' : 'nearest' });
 }

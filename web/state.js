@@ -34,7 +34,7 @@ export const state = {
   tracked: /** @type {any} */ (null),
   trackProblem: /** @type {Problem | null} */ (null),
   me: /** @type {any} */ (null),
-  keyProblem: '',
+  keyProblem: /** @type {Problem | null} */ (null),
   orders: /** @type {Map<string, any>} */ (new Map()),
   order: '',
   /** What is wrong with the registry, of what is asked for; `counts` of every rule. */
@@ -92,4 +92,9 @@ export function set(change) {
 export function say(text) {
   const place = document.getElementById('said');
   if (place) place.textContent = text;
+}
+
+/** Says what was refused, and why. @param {Problem} problem */
+export function sayProblem({ title, detail }) {
+  say([title, detail].filter(Boolean).join(': '));
 }

@@ -35,8 +35,28 @@ export async function follow(token) {
   }
 }
 
+/**
+ * Follows it under an address of its own, so that it can be loaded again and left by the way back; without a token asks for one.
+ * @param {string} token
+ */
+export function go(token) {
+  history.replaceState({ view: state.view }, '');
+  history.pushState({ view: 'track' }, '', token ? link(token) : '/');
+  return follow(token);
+}
+
+const tokenHere = () => new URLSearchParams(location.hash.slice(1)).get('track');
+
 /** Goes where the address says. */
 export function fromAddress() {
-  const token = new URLSearchParams(location.hash.slice(1)).get('track');
+  const token = tokenHere();
   if (token) follow(token);
+}
+
+/** Goes where the address says after a way back or on: without a token where it was left. */
+export function returned() {
+  const view = history.state?.view ?? 'locate';
+  if (tokenHere()) fromAddress();
+  else if (view === 'track') follow('');
+  else if (state.view === 'track') set({ view });
 }

@@ -60,6 +60,7 @@ const fn description(layer: Layer) -> &'static str {
         Layer::GridLabel => "A point inside each grid, for its name",
         Layer::Communities => "Communities (社区)",
         Layer::Subdistricts => "Sub-districts (街道)",
+        Layer::SubdistrictLabel => "A point inside each sub-district, for its name",
         Layer::Districts => "Districts (区县)",
         Layer::WorkOrders => "Open work orders (工单)",
     }
@@ -105,8 +106,8 @@ fn detail(app: &App, actor: &Actor) -> Detail {
     params(
         (
             "file" = String, Path, example = "covers.json",
-            description = "covers, grids, grid_label, communities, subdistricts, districts or work-orders, with the \
-                extension json",
+            description = "covers, grids, grid_label, communities, subdistricts, subdistrict_label, districts or \
+                work-orders, with the extension json",
         ),
         ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the copy that the caller has"),
     ),
@@ -158,8 +159,8 @@ pub async fn json(
 /// A tile of a layer
 ///
 /// Mapbox Vector Tile 2.1 in the scheme of the web's maps (Web Mercator, `y` from the north), one layer of the same
-/// name in it, 4096 units wide. `districts`, `subdistricts`, `communities` and `grids` (areas) and `grid_label`
-/// (points) are for anyone at any zoom; `covers` are points with their category from zoom 16 (those in service
+/// name in it, 4096 units wide. `districts`, `subdistricts`, `communities` and `grids` (areas), `grid_label`
+/// and `subdistrict_label` (points) are for anyone at any zoom; `covers` are points with their category from zoom 16 (those in service
 /// or abandoned), and with a key, from zoom 14, code, units, status and accuracy too; `work-orders` are the open orders that the caller may see. Features that
 /// have a code have an `id` that stays.
 #[utoipa::path(
@@ -167,7 +168,8 @@ pub async fn json(
     params(
         (
             "layer" = String, Path, example = "grids",
-            description = "covers, grids, grid_label, communities, subdistricts, districts or work-orders",
+            description = "covers, grids, grid_label, communities, subdistricts, subdistrict_label, districts or \
+                work-orders",
         ),
         ("z" = u8, Path, description = "Zoom, 0 to 22", example = 14),
         ("x" = u32, Path, description = "Column, from the west, below 2^z", example = 13668),

@@ -18,19 +18,23 @@ use crate::index::{AreaLevel, CoverMark, CoverMarks, Index, Outline};
 const AREA_MARGIN: i32 = 64;
 const POINT_MARGIN: i32 = 128;
 
-/// Units that a grid must measure, on its longer side at least, to be worth a label: four pixels.
+/// Units that an area must measure, on its longer side at least, to be worth a label: four pixels.
 const LABELLED: i64 = 32;
 
 /// The degrees that a layer's tile is drawn from.
 pub(super) fn bounds(layer: Layer, tile: Tile) -> [f64; 4] {
-    let points = matches!(layer, Layer::Covers | Layer::WorkOrders | Layer::GridLabel);
-    tile.bounds(if points { POINT_MARGIN } else { AREA_MARGIN })
+    let points = matches!(layer, Layer::Covers | Layer::WorkOrders);
+    tile.bounds(if points || is_label(layer) { POINT_MARGIN } else { AREA_MARGIN })
+}
+
+fn is_label(layer: Layer) -> bool {
+    matches!(layer, Layer::GridLabel | Layer::SubdistrictLabel)
 }
 
 fn level(layer: Layer) -> AreaLevel {
     match layer {
         Layer::Districts => AreaLevel::District,
-        Layer::Subdistricts => AreaLevel::Subdistrict,
+        Layer::Subdistricts | Layer::SubdistrictLabel => AreaLevel::Subdistrict,
         Layer::Communities => AreaLevel::Community,
         _ => AreaLevel::Grid,
     }
@@ -40,7 +44,7 @@ fn level(layer: Layer) -> AreaLevel {
 pub(super) fn areas(index: &Index, layer: Layer, tile: Tile) -> Vec<u8> {
     let (scale, mut cutter) = (Scale::of(tile), Cutter::default());
     let mut drawn = encode::Layer::new(layer.as_str(), layer.keys(Detail::Full));
-    let labels = layer == Layer::GridLabel;
+    let labels = is_label(layer);
     index.outlines_in(level(layer), bounds(layer, tile), |outline| {
         let [west, south, east, north] = outline.bounds();
         let ((left, top), (right, bottom)) = (scale.place(west, north), scale.place(east, south));

@@ -35,6 +35,8 @@ pub enum Layer {
     GridLabel,
     Communities,
     Subdistricts,
+    /// A point inside each sub-district, for its name.
+    SubdistrictLabel,
     Districts,
     WorkOrders,
 }
@@ -66,6 +68,7 @@ impl Layer {
         Self::GridLabel,
         Self::Communities,
         Self::Subdistricts,
+        Self::SubdistrictLabel,
         Self::Districts,
         Self::WorkOrders,
     ];
@@ -81,6 +84,7 @@ impl Layer {
             Self::GridLabel => "grid_label",
             Self::Communities => "communities",
             Self::Subdistricts => "subdistricts",
+            Self::SubdistrictLabel => "subdistrict_label",
             Self::Districts => "districts",
             Self::WorkOrders => "work-orders",
         }

@@ -20,9 +20,9 @@ const FLAGS = [
 
 /**
  * Runs a story in a browser of its own, then looks at what went wrong unsaid.
- * @param {{ size?: keyof typeof SIZES, args?: string[], language?: string, refused?: number[], path?: string }} how `refused`: statuses
- *   that are part of the story; the browser writes each on its console
- * @param {(page: import('playwright-core').Page) => Promise<void>} story
+ * @param {{ size?: keyof typeof SIZES, args?: string[], language?: string, refused?: (number | string)[], path?: string }} how
+ *   `refused`: statuses and failures that are part of the story; the browser writes each on its console
+ * @param {(page: import('playwright-core').Page, loaded: import('playwright-core').Request[]) => Promise<void>} story
  */
 export async function browse({ size = 'desktop', args = [], language = 'zh-CN', refused = [], path = '/' }, story) {
   const folder = await mkdtemp(join(tmpdir(), 'guli-e2e-'));
@@ -41,10 +41,12 @@ export async function browse({ size = 'desktop', args = [], language = 'zh-CN', 
     const { protocol, host: other } = new URL(request.url());
     if (!['data:'].includes(protocol) && other !== host) wrong.push(`request to ${request.url()}`);
   });
+  const loaded = [];
+  context.on('requestfinished', (request) => loaded.push(request));
   const page = context.pages()[0] ?? (await context.newPage());
   page.on('console', (message) => {
     const text = message.text();
-    const told = refused.some((status) => text.includes(`responded with a status of ${status}`));
+    const told = refused.some((one) => text.includes(typeof one === 'number' ? `responded with a status of ${one}` : one));
     if (message.type() === 'error' && !told) wrong.push(`console: ${text}`);
   });
   page.on('pageerror', (error) => wrong.push(`page: ${error.message}`));
@@ -52,7 +54,7 @@ export async function browse({ size = 'desktop', args = [], language = 'zh-CN', 
   try {
     await page.goto(`${URL_}${path}`);
     await page.locator('body.ready').waitFor();
-    await story(page);
+    await story(page, loaded);
     assert.deepEqual(wrong, []);
   } finally {
     await context.close();
@@ -64,6 +66,21 @@ export async function browse({ size = 'desktop', args = [], language = 'zh-CN', 
 export async function settled(page) {
   await page.waitForFunction(() => performance.getEntriesByName('guli.map').length > 0);
 }
+
+/** Bytes that came, packed as they were, until the map was drawn. @param {import('playwright-core').Page} page @param {import('playwright-core').Request[]} loaded */
+export async function bytesUntilMap(page, loaded) {
+  const mark = await page.evaluate(() => performance.timeOrigin + performance.getEntriesByName('guli.map')[0].startTime);
+  const isWorker = (/** @type {string} */ name) => name.endsWith('-worker.mjs');
+  const before = loaded.filter((request) => !isWorker(request.url()) && request.timing().startTime + request.timing().responseEnd <= mark);
+  const sizes = await Promise.all(before.map((request) => request.sizes()));
+  // Of the worker's own script no size is told.
+  const entries = await page.evaluate(() => performance.getEntriesByType('resource').map(({ name, transferSize }) => ({ name, transferSize })));
+  const worker = entries.find(({ name }) => isWorker(name))?.transferSize ?? NaN;
+  return sizes.reduce((sum, { responseHeadersSize, responseBodySize }) => sum + responseHeadersSize + responseBodySize, worker);
+}
+
+/** What has the focus. @param {import('playwright-core').Page} page */
+export const focused = (page) => page.evaluate(() => document.activeElement?.tagName);
 
 /** @param {import('playwright-core').Page} page */
 export async function accessible(page) {

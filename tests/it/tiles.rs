@@ -153,8 +153,10 @@ async fn another_reader_finds_the_registry_in_the_tiles() {
     // A whole city in one tile.
     let far = column_and_row(lon, lat, 8);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below 2^8")]
-    let whole = read(&anyone, home.path(), "districts", (8, far.0 as u32, far.1 as u32)).await;
-    assert_eq!(whole.len(), 1);
+    let city = (8, far.0 as u32, far.1 as u32);
+    assert_eq!(read(&anyone, home.path(), "districts", city).await.len(), 1);
+    let named = read(&anyone, home.path(), "subdistrict_label", city).await;
+    assert_eq!((named.len(), codes(&named).len()), (22, 22));
 }
 
 #[tokio::test]

@@ -2,9 +2,10 @@
 
 import { html, nothing, render } from '../vendor/lit-html/lit-html.js';
 import { example, members, operations, resolved, typeName } from './document.js';
+import { SAMPLE, fill } from './fill.js';
 import { send } from './try.js';
 
-const place = document.getElementById('docs');
+const place = document.getElementById('page');
 const json = (value) => (typeof value === 'string' ? value : JSON.stringify(value, null, 2));
 const anchor = (operation) => operation.operationId;
 
@@ -62,21 +63,40 @@ function body(api, operation) {
   const [type, one] = Object.entries(operation.requestBody?.content ?? {})[0] ?? [];
   if (!type) return nothing;
   if (type.startsWith('multipart/')) {
-    return html`<input type="hidden" name="type" .value=${type}><label><span>file</span><input type="file" name="file"></label>`;
+    return html`<input type="hidden" name="type" .value=${type}><label><span>file</span><input type="file" name="file"></label>
+      <label class="wide"><span>mapping <small>goes with the file, unless it is empty</small></span><textarea name="mapping" rows="8" spellcheck="false" .value=${json(SAMPLE.mapping)}></textarea></label>`;
   }
   return html`<input type="hidden" name="type" .value=${type}>
     <label class="wide"><span>body <small>${type}</small></span><textarea name="body" rows="8" spellcheck="false" .value=${json(example(api, one))}></textarea></label>`;
 }
 
-async function attempt(event, operation) {
+/** The filling under way of each form. @type {Map<HTMLFormElement, Promise<void>>} */
+const filling = new Map();
+
+/** Fills a form with what is there, and writes beside it what is to be known. */
+function refill(form, operation, api) {
+  const notes = fill(form, operation, api).catch((error) => [String(error)]);
+  filling.set(form, notes.then((all) => render(all.map((note) => html`<p>${note}</p>`), form.querySelector('.notes'))));
+}
+
+/** What was typed stays; another code has another version. */
+function typed({ target }, operation, api) {
+  target.dataset.typed = 'yes';
+  if (target.name.startsWith('path:')) refill(target.form, operation, api);
+}
+
+async function attempt(event, operation, api) {
   event.preventDefault();
   const form = event.currentTarget;
   const out = form.querySelector('output');
   render(html`<p>…</p>`, out);
+  await filling.get(form);
   try {
     const got = await send(form, operation);
     render(html`<p><b>${got.status}</b> <code>${got.address}</code></p>
       <pre tabindex="0">${got.headers.map(([name, value]) => `${name}: ${value}\n`)}</pre><pre tabindex="0">${got.body}</pre>`, out);
+    // What was there may be another version now, or gone.
+    if (operation.method !== 'get') refillAll();
   } catch (error) {
     render(html`<p>${String(error)}</p>`, out);
   }
@@ -90,7 +110,8 @@ function inside(api, one) {
     ${one.requestBody ? html`<h3>Body</h3>${content(api, one.requestBody.content)}` : nothing}
     <h3>Answers</h3>${responses(api, one)}
     <h3>Try it</h3>
-    <form @submit=${(event) => attempt(event, shown)}>
+    <form @submit=${(event) => attempt(event, shown, api)} @change=${(event) => typed(event, shown, api)}>
+      <div class="notes wide"></div>
       ${shown.parameters.map((given) => field(api, given))}${body(api, one)}
       <button type="submit">Send ${one.method.toUpperCase()}</button><output aria-live="polite"></output>
     </form>`;
@@ -100,7 +121,9 @@ function inside(api, one) {
 function operation(api, one) {
   const fill = ({ currentTarget: details }) => {
     const room = details.querySelector('.inside');
-    if (details.open && room.childElementCount === 0) render(inside(api, one), room);
+    if (!details.open) return;
+    if (room.childElementCount === 0) render(inside(api, one), room);
+    refill(room.querySelector('form'), one, api);
   };
   return html`<details class="operation" id=${anchor(one)} @toggle=${fill}>
     <summary><b class="method ${one.method}">${one.method}</b> <code>${one.path}</code> <span>${one.summary}</span></summary>
@@ -112,6 +135,11 @@ function keep(event) {
   sessionStorage.setItem('docs-key', event.currentTarget.value.trim());
 }
 
+/** Another key finds other things. */
+function refillAll() {
+  for (const details of document.querySelectorAll('details.operation[open]')) details.dispatchEvent(new Event('toggle'));
+}
+
 function page(api) {
   const tags = operations(api);
   return html`
@@ -121,7 +149,7 @@ function page(api) {
       <p><a href="/openapi.json">/openapi.json</a> · <a href="/">the map</a></p>
       <form class="key" @submit=${(event) => event.preventDefault()}>
         <label><span>Key for what is tried here; kept until this tab is closed</span>
-          <input type="password" autocomplete="off" .value=${sessionStorage.getItem('docs-key') ?? ''} @input=${keep}></label>
+          <input type="password" autocomplete="off" .value=${sessionStorage.getItem('docs-key') ?? ''} @input=${keep} @change=${refillAll}></label>
       </form>
       <nav aria-label="Contents">${tags.map((tag) => html`<a href=${`#tag-${tag.name.replaceAll(' ', '-')}`}>${tag.name}</a>`)}</nav>
     </header>

@@ -2,6 +2,7 @@
 import { t } from '../i18n.js';
 import { drop } from '../pin.js';
 import { say, set } from '../state.js';
+import { precision } from './map.js';
 
 /** Pixels of a step, and of a small one. */
 const STEP = 64;
@@ -37,7 +38,7 @@ export function aim(map) {
       map.jumpTo({ zoom: map.getZoom() - 1 });
     } else if (event.key === 'Enter' || event.key === ' ') {
       const { lng, lat } = map.getCenter();
-      drop(lng, lat);
+      drop(lng, lat, precision());
     } else {
       return;
     }

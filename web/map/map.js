@@ -2,6 +2,7 @@
 import { Map as MapLibre, ScaleControl, prewarm, setWorkerUrl } from '../vendor/maplibre-gl/maplibre-gl.mjs';
 import { headers } from '../api.js';
 import { t } from '../i18n.js';
+import { CLICKED } from '../pin.js';
 import { set } from '../state.js';
 import { FINDINGS } from './findings-style.js';
 import { shapes } from './shapes.js';
@@ -96,6 +97,39 @@ export function reloadCovers() {
 export function look(lon, lat, zoom) {
   if (!map) return;
   const to = { center: [lon, lat], zoom: Math.max(map.getZoom(), zoom) };
+  if (calm.matches) map.jumpTo(to);
+  else map.easeTo({ ...to, duration: 450 });
+}
+
+/** Pixels that a click may be off, and metres of a pixel on the equator at zoom 0. */
+const OFF = 4;
+const PIXEL = 40_075_016.686 / 512;
+
+/** How exactly one can point at the map as it is now, in metres. */
+export function precision() {
+  const { lat } = map.getCenter();
+  return Math.max(CLICKED, (OFF * PIXEL * Math.cos((lat * Math.PI) / 180)) / 2 ** map.getZoom());
+}
+
+/**
+ * Looks at a pin and all that it may mean, with the pin in the middle: no nearer than told or than it was.
+ * @param {{ lon: number, lat: number }} pin
+ * @param {{ lon: number, lat: number }[]} others
+ * @param {number} nearest
+ */
+export function lookAround({ lon, lat }, others, nearest) {
+  if (!map) return;
+  const [east, north] = [
+    Math.max(1e-7, ...others.map((other) => Math.abs(other.lon - lon))),
+    Math.max(1e-7, ...others.map((other) => Math.abs(other.lat - lat))),
+  ];
+  const around = map.getContainer();
+  // Labels stand around the covers, where there is room for them.
+  const padding = { left: Math.min(140, around.clientWidth / 5), top: Math.min(72, around.clientHeight / 5) };
+  const { zoom } = map.cameraForBounds([lon - east, lat - north, lon + east, lat + north], {
+    padding: { ...padding, right: padding.left, bottom: padding.top }, maxZoom: Math.max(map.getZoom(), nearest),
+  });
+  const to = { center: [lon, lat], zoom };
   if (calm.matches) map.jumpTo(to);
   else map.easeTo({ ...to, duration: 450 });
 }

@@ -1,7 +1,9 @@
 // The pin, its candidates and the way to each, on the map.
 import { Marker } from '../vendor/maplibre-gl/maplibre-gl.mjs';
-import { distance, percent } from '../format.js';
+import { drop } from '../pin.js';
 import { state } from '../state.js';
+import { drawLabels } from './labels.js';
+import { precision } from './map.js';
 
 export const LETTERS = 'ABCDEFGHIJ';
 
@@ -15,6 +17,15 @@ function picture() {
   place.className = 'pin';
   place.setAttribute('aria-hidden', 'true');
   return place;
+}
+
+/** Where it is let go, it is dropped. @param {any} marker */
+function draggable(marker) {
+  marker.on('dragend', () => {
+    const { lng, lat } = marker.getLngLat();
+    drop(lng, lat, precision());
+  });
+  return marker;
 }
 
 /** A circle of metres, as a polygon. @param {number} lon @param {number} lat @param {number} metres */
@@ -41,10 +52,7 @@ function features(pin) {
     const at = [position.lon, position.lat];
     const chosen = code === choice;
     found.push(feature({ type: 'LineString', coordinates: [[pin.lon, pin.lat], at] }, { kind: 'way', chosen }));
-    const far = `${distance(candidate.distance_m)} · ${percent(candidate.confidence)}`;
-    const west = position.lon < pin.lon;
-    const properties = { kind: 'candidate', chosen, letter: LETTERS[nth], far, west, nth, code };
-    found.push(feature({ type: 'Point', coordinates: at }, properties));
+    found.push(feature({ type: 'Point', coordinates: at }, { kind: 'candidate', chosen, nth, code }));
   }
   return found;
 }
@@ -60,11 +68,12 @@ export function drawPin(map) {
   drawn = now;
   map.getSource('pin').setData({ type: 'FeatureCollection', features: features(pin) });
   if (pin) {
-    marker ??= new Marker({ element: picture(), anchor: 'bottom' });
-    marker.setLngLat([pin.lon, pin.lat]).addTo(map);
+    marker ??= draggable(new Marker({ element: picture(), anchor: 'bottom' }));
+    marker.setLngLat([pin.lon, pin.lat]).setDraggable(view === 'locate').addTo(map);
   } else {
     marker?.remove();
   }
+  drawLabels(map, resolution?.candidates ?? [], pin, choice);
   const grid = (pin && resolution?.grid.code) || '';
   const light = (/** @type {string} */ id, /** @type {boolean} */ on) =>
     id && map.setFeatureState({ source: 'grids', sourceLayer: 'grids', id }, { here: on });

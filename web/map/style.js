@@ -101,10 +101,11 @@ export function style(known) {
 
 /** What comes later than the district itself: added once that is drawn, so that nothing waits for it. */
 export const LATER = {
-  sources: { names: empty, pin: empty, orders: { ...empty, promoteId: 'code' } },
+  // Where names stand is known to the metre at zoom 12, and deeper squares need not be asked for.
+  sources: { subdistrict_label: tiles('subdistrict_label', { maxzoom: 12 }), pin: empty, orders: { ...empty, promoteId: 'code' } },
   layers: [
     {
-      id: 'subdistrict-label', type: 'symbol', source: 'names', maxzoom: 14.3,
+      id: 'subdistrict-label', type: 'symbol', source: 'subdistrict_label', 'source-layer': 'subdistrict_label', maxzoom: 14.3,
       layout: { ...words('name'), 'text-size': ['interpolate', ['linear'], ['zoom'], 11, 11, 13, 14], 'text-max-width': 8, 'text-padding': 4 },
       paint: { 'text-color': '#2f3d4c', 'text-halo-color': '#ffffff', 'text-halo-width': 2 },
     },
@@ -124,26 +125,10 @@ export const LATER = {
       id: 'candidate', type: 'circle', source: 'pin', filter: ['==', ['get', 'kind'], 'candidate'],
       layout: { 'circle-sort-key': ['-', ['get', 'nth']] },
       paint: {
-        'circle-radius': ['case', ['get', 'chosen'], 13, 11],
+        'circle-radius': ['case', ['get', 'chosen'], 8, 6],
         'circle-color': ['case', ['get', 'chosen'], '#1e66c8', '#ffffff'],
         'circle-stroke-color': '#1e66c8', 'circle-stroke-width': 2,
       },
-    },
-    {
-      id: 'candidate-letter', type: 'symbol', source: 'pin', filter: ['==', ['get', 'kind'], 'candidate'],
-      layout: { ...words('letter'), 'text-size': 13, 'text-allow-overlap': true, 'text-ignore-placement': true },
-      paint: { 'text-color': ['case', ['get', 'chosen'], '#ffffff', '#1a56a8'] },
-    },
-    {
-      id: 'candidate-far', type: 'symbol', source: 'pin', filter: ['==', ['get', 'kind'], 'candidate'],
-      // On the side away from the pin, which would cover it.
-      layout: {
-        ...words('far'), 'text-size': 13, 'text-max-width': 20,
-        'text-anchor': ['case', ['get', 'west'], 'right', 'left'],
-        'text-offset': ['case', ['get', 'west'], ['literal', [-1.3, 0]], ['literal', [1.3, 0]]],
-        'symbol-sort-key': ['get', 'nth'],
-      },
-      paint: { 'text-color': '#17212b', 'text-halo-color': '#ffffff', 'text-halo-width': 2 },
     },
     {
       id: 'order-here', type: 'circle', source: 'orders',

@@ -2,13 +2,16 @@
 import { drop } from '../pin.js';
 import { choose } from '../quality.js';
 import { set, state } from '../state.js';
+import { precision } from './map.js';
 
 /** Pixels beside it that still count: a finger is wide. */
 const NEAR = 8;
 
 /** @param {any} map */
 export function touch(map) {
-  map.on('click', (/** @type {any} */ { point, lngLat }) => {
+  map.on('click', (/** @type {any} */ { point, lngLat, originalEvent: { target } }) => {
+    const label = target.closest?.('[data-candidate]');
+    if (label) return state.step === 'pin' && set({ choice: label.dataset.candidate });
     const box = [[point.x - NEAR, point.y - NEAR], [point.x + NEAR, point.y + NEAR]];
     const found = map.queryRenderedFeatures(box, { layers: ['candidate', 'orders', 'findings', 'finding-ground'] });
     const candidate = found.find((/** @type {any} */ one) => one.layer.id === 'candidate');
@@ -19,8 +22,8 @@ export function touch(map) {
       if (finding) choose(finding, false);
       else set({ view: 'orders', order: code });
       requestAnimationFrame(() => document.querySelector(`[data-code="${code}"]`)?.scrollIntoView({ block: 'nearest' }));
-    } else {
-      drop(lngLat.lng, lngLat.lat);
+    } else if (!target.closest?.('.pin')) {
+      drop(lngLat.lng, lngLat.lat, precision());
     }
   });
 }

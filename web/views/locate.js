@@ -3,7 +3,7 @@ import { html, nothing } from '../vendor/lit-html/lit-html.js';
 import { distance, percent } from '../format.js';
 import { t, tOr } from '../i18n.js';
 import { LETTERS } from '../map/pin-layer.js';
-import { SYSTEMS, chooseSystem, dropHere, dropTyped, isProjected, lift, pairIn } from '../pin.js';
+import { SYSTEMS, chooseSystem, dropHere, dropTyped, isProjected, lift, pairIn, poor } from '../pin.js';
 import { begin } from '../report.js';
 import { set, state } from '../state.js';
 import { icon, refusal } from './pieces.js';
@@ -45,7 +45,7 @@ const coordinates = () => {
 };
 
 const start = () => html`
-  <h1>${t('locate.title')}</h1>
+  <h1>${t(state.map ? 'locate.title' : 'locate.title.nomap')}</h1>
   <p class="lead">${t(state.map ? 'locate.lead' : 'locate.lead.nomap')}</p>
   ${state.map ? html`<p class="hint keys">${t('locate.keys')}</p>` : nothing}
   <h2>${t('locate.coordinates')}</h2>
@@ -94,6 +94,7 @@ const nearby = (/** @type {any} */ order) =>
 
 const meaning = (/** @type {any} */ { grid, match, candidates, open_orders, none_confidence }) => html`
   ${place(grid)}
+  ${!state.map && poor() ? html`<p class="lead">${poor()}</p>` : nothing}
   <fieldset class="options">
     <legend class="match is-${match}">${t(`match.${match}`)}</legend>
     ${candidates.map(candidate)} ${open_orders.map(nearby)}

@@ -3,7 +3,7 @@ import { html, nothing } from '../vendor/lit-html/lit-html.js';
 import { countdown, moment } from '../format.js';
 import { t, tOr } from '../i18n.js';
 import { look } from '../map/map.js';
-import { queue } from '../orders.js';
+import { closedOrders, openOrders } from '../orders.js';
 import { set, state } from '../state.js';
 import { left, shown } from '../status.js';
 import { pill, shape } from './pieces.js';
@@ -58,11 +58,15 @@ export const orders = () => {
       <p class="lead">${t('orders.key')}</p>
       <div class="foot"><button class="first" type="button" @click=${() => document.querySelector('dialog')?.showModal()}>${t('key.enter')}</button></div>`;
   }
-  const all = queue();
+  const [all, closed] = [openOrders(), closedOrders()];
   const count = (/** @type {string} */ kind) => all.filter((order) => shown(order) === kind).length;
   return html`<h1 class="unseen">${t('orders.title')}</h1>
     <dl class="figures">${/** @type {const} */ (['overdue', 'soon', 'doing', 'waiting']).map((kind) => figure(kind, count(kind)))}</dl>
     ${all.length === 0 ? html`<p class="lead empty">${t(state.live === 'live' ? 'orders.none' : 'orders.loading')}</p>` : nothing}
     <ul class="queue">${all.slice(0, MOST).map(line)}</ul>
-    ${all.length > MOST ? html`<p class="hint">${t('orders.more', { n: all.length - MOST })}</p>` : nothing}`;
+    ${all.length > MOST ? html`<p class="hint">${t('orders.more', { n: all.length - MOST })}</p>` : nothing}
+    ${closed.length > 0
+      ? html`<h2 class="group">${t('orders.closed')}</h2>
+        <ul class="queue closed">${closed.map(line)}</ul>`
+      : nothing}`;
 };

@@ -3,9 +3,9 @@ import { html, nothing } from '../vendor/lit-html/lit-html.js';
 import { clock, distance } from '../format.js';
 import { t, tOr } from '../i18n.js';
 import { lift } from '../pin.js';
-import { DAMAGES, send } from '../report.js';
+import { DAMAGES, faultOf, refusedElsewhere, send } from '../report.js';
 import { set, state } from '../state.js';
-import { follow, link } from '../track.js';
+import { go, link } from '../track.js';
 import { damagePicture, icon, refusal } from './pieces.js';
 
 const chosen = () => state.resolution?.candidates.find((/** @type {any} */ one) => one.cover.code === state.choice);
@@ -25,9 +25,22 @@ const damage = (/** @type {string} */ code) => html`<label class="tile">
   ${damagePicture(code)}<span>${t(`damage.${code}`)}</span>
 </label>`;
 
-/** @param {'description' | 'name' | 'phone'} member */
+/** @typedef {'description' | 'name' | 'phone'} Typed */
+
+/** @param {Typed} member */
 const typed = (member) => (/** @type {Event} */ event) => {
   state.draft[member] = /** @type {HTMLInputElement} */ (event.target).value;
+  if (faultOf(member)) set({ sendProblem: null });
+};
+
+/** A field, and what is wrong with it. @param {Typed} member @param {(invalid: any, described: any) => unknown} input */
+const field = (member, input) => {
+  const fault = faultOf(member);
+  return html`<div>
+    <label class="field"><span>${t(`report.${member}`)}</span>
+      ${input(fault ? 'true' : nothing, fault ? `fault-${member}` : nothing)}</label>
+    ${fault ? html`<p class="fault" id=${`fault-${member}`}>${fault}</p>` : nothing}
+  </div>`;
 };
 
 export const report = () => html`<form @submit=${(/** @type {Event} */ e) => (e.preventDefault(), send())}>
@@ -37,20 +50,18 @@ export const report = () => html`<form @submit=${(/** @type {Event} */ e) => (e.
     <legend><h1>${t('report.title')}</h1></legend>
     <div class="tiles">${DAMAGES.map(damage)}</div>
   </fieldset>
-  <label class="field">
-    <span>${t('report.description')}</span>
-    <textarea name="description" rows="2" maxlength="2000" .value=${state.draft.description} @input=${typed('description')}></textarea>
-  </label>
+  ${field('description', (invalid, described) => html`<textarea name="description" rows="2" maxlength="2000" aria-invalid=${invalid}
+    aria-describedby=${described} .value=${state.draft.description} @input=${typed('description')}></textarea>`)}
   <div class="pair">
-    <label class="field"><span>${t('report.name')}</span>
-      <input name="name" autocomplete="name" maxlength="100" .value=${state.draft.name} @input=${typed('name')}></label>
-    <label class="field"><span>${t('report.phone')}</span>
-      <input name="phone" type="tel" autocomplete="tel" maxlength="32" .value=${state.draft.phone} @input=${typed('phone')}></label>
+    ${field('name', (invalid, described) => html`<input name="name" autocomplete="name" maxlength="100" aria-invalid=${invalid}
+      aria-describedby=${described} .value=${state.draft.name} @input=${typed('name')}>`)}
+    ${field('phone', (invalid, described) => html`<input name="phone" type="tel" autocomplete="tel" maxlength="32" aria-invalid=${invalid}
+      aria-describedby=${described} .value=${state.draft.phone} @input=${typed('phone')}>`)}
   </div>
   <p class="hint">${t('report.privacy')}</p>
-  ${refusal(state.sendProblem)}
   <div class="foot">
-    <button class="first" type="submit" ?disabled=${!state.draft.damage || state.sending}>
+    ${refusal(refusedElsewhere())}
+    <button class="first" type="submit" ?disabled=${!state.draft.damage} aria-disabled=${state.sending ? 'true' : nothing}>
       ${state.sending ? t('report.sending') : state.draft.damage ? t('report.send') : t('report.choose')}
     </button>
   </div>
@@ -74,7 +85,7 @@ export const sent = () => {
     <p class="hint">${t('sent.secret')}</p>
     <p class="link"><a href=${address}>${address}</a></p>
     <div class="foot">
-      <button class="first" type="button" @click=${() => follow(receipt.tracking_token)}>${t('sent.follow')}</button>
+      <button class="first" type="button" @click=${() => go(receipt.tracking_token)}>${t('sent.follow')}</button>
       ${navigator.clipboard ? html`<button class="second" type="button" @click=${() => copy(address)}>${t(state.copied ? 'sent.copied' : 'sent.copy')}</button>` : nothing}
       <button class="plain" type="button" @click=${lift}>${t('sent.another')}</button>
     </div>`;

@@ -3,17 +3,19 @@ import { html, nothing } from '../vendor/lit-html/lit-html.js';
 import { choose, language, t } from '../i18n.js';
 import { COVERS_FROM } from '../map/style.js';
 import { whole, zoomBy } from '../map/map.js';
-import { fresh, signIn, signOut } from '../orders.js';
+import { fresh, openOrders, signIn, signOut } from '../orders.js';
+import { poor } from '../pin.js';
+import { retell } from '../retell.js';
 import { set, state } from '../state.js';
 import { SEVERITIES } from '../severity.js';
 import { ALL } from '../status.js';
-import { icon, mark, shape } from './pieces.js';
+import { icon, mark, refusal, shape } from './pieces.js';
 
 const VIEWS = /** @type {const} */ (['locate', 'track', 'orders']);
 const VIEWS_WITH_KEY = /** @type {const} */ ([...VIEWS, 'quality']);
 
 /** How much there is to do in a view, where that is known. @param {string} view */
-const count = (view) => ({ orders: state.orders.size, quality: state.openFindings })[view] || nothing;
+const count = (view) => ({ orders: openOrders().length, quality: state.openFindings })[view] || nothing;
 
 const dialog = () => /** @type {HTMLDialogElement} */ (document.querySelector('#dialogs dialog'));
 
@@ -28,7 +30,7 @@ export const header = () => html`
   <span class="of">${state.district ? `${state.district} · ` : ''}${t('subtitle')}</span>
   <span class="space"></span>
   ${state.me ? live() : nothing}
-  <button class="chip" type="button" lang=${language === 'en' ? 'zh-CN' : 'en'} @click=${() => choose(language === 'en' ? 'zh-CN' : 'en').then(() => set({}))}>
+  <button class="chip" type="button" lang=${language === 'en' ? 'zh-CN' : 'en'} @click=${() => choose(language === 'en' ? 'zh-CN' : 'en').then(retell)}>
     ${language === 'en' ? '中文' : 'English'}
   </button>
   ${state.me
@@ -41,7 +43,7 @@ export const ways = () => html`<nav class="ways" aria-label=${t('ways')}>
   </button>`)}
 </nav>`;
 
-export const dialogs = () => html`<dialog aria-labelledby="key-title" @close=${() => set({ keyProblem: '' })}>
+export const dialogs = () => html`<dialog aria-labelledby="key-title" @close=${() => set({ keyProblem: null })}>
   <form @submit=${async (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
     const form = /** @type {HTMLFormElement} */ (event.target);
@@ -56,7 +58,7 @@ export const dialogs = () => html`<dialog aria-labelledby="key-title" @close=${(
     <p class="hint">${t('key.lead')}</p>
     <label class="field"><span>${t('key.key')}</span>
       <input name="key" type="password" required autocomplete="off" spellcheck="false"></label>
-    ${state.keyProblem ? html`<div class="refusal" role="alert">${state.keyProblem}</div>` : nothing}
+    ${refusal(state.keyProblem)}
     <div class="pair">
       <button class="second" type="button" @click=${() => dialog().close()}>${t('cancel')}</button>
       <button class="first" type="submit">${t('key.enter')}</button>
@@ -77,7 +79,9 @@ export const over = () => {
   return html`
     ${state.aiming ? html`<div class="cross" aria-hidden="true"></div>` : nothing}
     <p id="aim-help" class="unseen">${t('map.help')}</p>
-    ${state.zoom > 0 && state.zoom < from ? html`<p class="bubble">${t('zoom.in')}</p>` : nothing}
+    ${poor()
+      ? html`<p class="bubble">${poor()}</p>`
+      : state.zoom > 0 && state.zoom < from ? html`<p class="bubble">${t('zoom.in')}</p>` : nothing}
     <div class="tools">
       <button type="button" aria-label=${t('zoom.closer')} @click=${() => zoomBy(1)}>${icon('plus')}</button>
       <button type="button" aria-label=${t('zoom.farther')} @click=${() => zoomBy(-1)}>${icon('minus')}</button>

@@ -4,7 +4,7 @@ import { clock, moment } from '../format.js';
 import { t, tOr } from '../i18n.js';
 import { look } from '../map/map.js';
 import { state } from '../state.js';
-import { follow, tokenOf } from '../track.js';
+import { go, tokenOf } from '../track.js';
 import { pill, refusal } from './pieces.js';
 
 const ask = () => html`
@@ -13,7 +13,7 @@ const ask = () => html`
   <form @submit=${(/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
     const typed = new FormData(/** @type {HTMLFormElement} */ (event.target)).get('token');
-    location.hash = `track=${tokenOf(String(typed))}`;
+    go(tokenOf(String(typed)));
   }}>
     <label class="field"><span>${t('track.token')}</span>
       <input name="token" required autocomplete="off" spellcheck="false" .value=${state.token}></label>
@@ -44,7 +44,7 @@ const found = (/** @type {any} */ { report, work_order: order, timeline }) => {
     <ol class="timeline">${timeline.map(entry)}</ol>
     <div class="foot">
       <button class="second" type="button" @click=${() => look(report.position.lon, report.position.lat, 17)}>${t('track.map')}</button>
-      <button class="plain" type="button" @click=${() => ((location.hash = ''), follow(''))}>${t('track.other')}</button>
+      <button class="plain" type="button" @click=${() => go('')}>${t('track.other')}</button>
     </div>`;
 };
 
