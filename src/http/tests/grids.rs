@@ -179,6 +179,39 @@ async fn ground_is_neither_lost_nor_given_twice() {
 }
 
 #[tokio::test]
+async fn an_outline_of_another_coordinate_system_is_told_from_one_that_lies_outside() {
+    let town = Town::open().await;
+    let swapped = rect(36.11, 60.37, 36.13, 60.39);
+    for geometry in [
+        rect(110.33, 36.11, 110.34, 36.12),
+        swapped,
+        rect(112.0, 36.11, 112.1, 36.12),
+        rect(100.0, 36.11, 120.38, 36.13),
+    ] {
+        for query in ["?dry_run=true", ""] {
+            let patch = town.ask("PATCH", &format!("{}{query}", grid(WEST))).key(PLANNER).header("if-match", "*");
+            let got = patch.json(json!({ "geometry": geometry })).await;
+            assert_eq!(got.fault(), (422, "invalid", "/geometry".to_owned()), "{geometry} {query} {}", got.body);
+            assert!(got.body["detail"].as_str().unwrap().contains("nowhere near the district"), "{}", got.body);
+            let body = json!({"grids": [{"code": WEST, "name": "西", "geometry": geometry}]});
+            let redraw = town.post(&format!("/v1/grids/redraw{query}")).key(PLANNER).header("accept-language", "zh-CN");
+            let got = redraw.json(body).await;
+            assert_eq!(
+                got.fault(),
+                (422, "invalid", "/grids/0/geometry".to_owned()),
+                "{geometry} {query} {}",
+                got.body
+            );
+            assert!(got.body["detail"].as_str().unwrap().contains("坐标系"), "{}", got.body);
+        }
+    }
+    // What lies beside the district is measured.
+    let beside = town.ask("PATCH", &format!("{}?dry_run=true", grid(WEST))).key(PLANNER).header("if-match", "*");
+    let got = beside.json(json!({"geometry": rect(120.3, 36.11, 120.31, 36.13)})).await;
+    assert_eq!((got.status.as_u16(), &got.body["effects"]["outside"][0]["code"]), (200, &json!(WEST)), "{}", got.body);
+}
+
+#[tokio::test]
 async fn a_new_grid_takes_ground_that_no_other_has() {
     let town = Town::seeded(async |writer| {
         seed(writer).await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::ground::{Effects, Plan, Says, level, measure, parent_of, seamless};
+use super::ground::{Effects, Plan, Says, is_far, level, measure, parent_of, seamless};
 use super::{Asking, Begun, Change, Open, check, hold, parents, undo};
 use crate::domain::actor::{self, Action, Resource};
 use crate::domain::id::{DistrictCode, GridCode, OrderCode, OrgCode};
@@ -533,6 +533,14 @@ pub(super) async fn sound(
     let code = area.supervising_department.as_ref().and_then(|text| text.parse::<OrgCode>().ok());
     hold(context, conn, district, code.as_ref()).await?;
     let mut faults = Vec::new();
+    let record = areas::district(conn, district).await?;
+    if record.is_some_and(|record| is_far(&area.outline, &record.outline)) {
+        let detail = say!(
+            "the outline lies nowhere near the district: is the coordinate system right?",
+            "边界不在本行政区附近：坐标系是否正确？"
+        );
+        faults.push(Fault::pointer(format!("{base}/geometry"), detail));
+    }
     if area.name.trim().is_empty() || area.name.chars().count() > 100 || area.name.contains('\0') {
         faults.push(Fault::pointer(format!("{base}/name"), no_name()));
     }

@@ -1,7 +1,7 @@
 //! The ground of areas that are redrawn: what a plan would leave to nobody, give twice, or put outside.
 
 use geo::orient::Direction;
-use geo::{BoundingRect as _, CoordsIter as _, Intersects as _, MultiPolygon, Orient as _};
+use geo::{BoundingRect as _, Contains as _, CoordsIter as _, Intersects as _, MultiPolygon, Orient as _, Rect, coord};
 
 use crate::domain::id::{CommunityCode, DistrictCode, GridCode, OrderCode, SubdistrictCode};
 use crate::domain::partition::{self, Ground};
@@ -99,6 +99,18 @@ pub(super) async fn parent_of(
 
 fn near(a: &MultiPolygon<f64>, b: &MultiPolygon<f64>) -> bool {
     a.bounding_rect().zip(b.bounding_rect()).is_some_and(|(a, b)| a.intersects(&b))
+}
+
+/// An outline that reaches further beyond its district than this, in degrees, is of another coordinate system. It could not
+/// be held in memory either.
+const BEYOND: f64 = 1.0;
+
+/// Whether an outline lies where nothing of the district can.
+pub(super) fn is_far(outline: &MultiPolygon<f64>, district: &MultiPolygon<f64>) -> bool {
+    outline.bounding_rect().zip(district.bounding_rect()).is_some_and(|(outline, district)| {
+        let beyond = coord! { x: BEYOND, y: BEYOND };
+        !Rect::new(district.min() - beyond, district.max() + beyond).contains(&outline)
+    })
 }
 
 /// What the plan does to the ground of each level.
