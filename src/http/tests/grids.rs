@@ -300,6 +300,34 @@ async fn what_was_redrawn_together_is_undone_together() {
 }
 
 #[tokio::test]
+async fn a_split_is_not_undone_under_who_stands_for_what_it_made() {
+    let town = Town::open().await;
+    let split = json!({"grids": [
+        {"code": WEST, "name": "西", "geometry": rect(120.37, 36.11, 120.38, 36.12)},
+        {"name": "北", "geometry": rect(120.37, 36.12, 120.38, 36.13)},
+    ]});
+    let got = town.post("/v1/grids/redraw").key(PLANNER).json(split).await;
+    let new = got.body["areas"][1]["code"].as_str().unwrap().to_owned();
+    let leader = json!({
+        "name": "王示范", "phone": "19900000001", "organization": "370203005-K01",
+        "duties": [{"area": new, "kind": "grid_leader"}],
+    });
+    let made = town.post("/v1/people").key("demo-admin").json(leader).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    for query in ["?dry_run=true", ""] {
+        let undo = town.post(&format!("{}/history/2/undo{query}", grid(WEST))).key(PLANNER).send("").await;
+        assert_eq!(undo.fault().1, "conflict", "{query} {}", undo.body);
+        assert!(undo.body["detail"].as_str().unwrap().contains(&new), "{}", undo.body);
+    }
+    let person = made.header("location").to_owned();
+    let moved = town.ask("PATCH", &person).key("demo-admin").header("if-match", "*");
+    let moved = moved.json(json!({"duties": [{"area": WEST, "kind": "grid_leader"}]})).await;
+    assert_eq!(moved.status, 200, "{}", moved.body);
+    let undo = town.post(&format!("{}/history/2/undo", grid(WEST))).key(PLANNER).send("").await;
+    assert_eq!(undo.status, 200, "{}", undo.body);
+}
+
+#[tokio::test]
 async fn what_a_redrawing_leaves_out_stays() {
     let town = Town::open().await;
     let of = async |code: &str| town.get(&grid(code)).get().await.body["supervising_department"]["code"].clone();

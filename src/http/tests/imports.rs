@@ -381,6 +381,24 @@ async fn a_grid_on_anothers_ground_is_not_imported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn covers_whose_grids_are_taken_back_lie_in_a_district_without_grids() {
+    let town = Town::seeded(async |writer| {
+        seed(writer).await;
+        let codes = [WEST, EAST].map(|code| code.parse().unwrap());
+        areas::remove(&mut writer.conn(), "370203".parse().unwrap(), 1, &codes).await.unwrap();
+    })
+    .await;
+    let file = grids(&[(THIRD, "新", [120.37, 120.39])]);
+    let brought = town.send_file("?kind=grids", "grids.geojson", &file).await;
+    assert_eq!(town.read("/v1/quality?rule=cover-outside-grids").await["items"], json!([]), "{brought}");
+    assert_eq!(town.undo(&brought).await.status, 200);
+    let outside = town.read("/v1/quality?rule=cover-outside-grids").await;
+    let details: Vec<_> =
+        outside["items"].as_array().unwrap().iter().map(|item| item["detail"].as_str().unwrap()).collect();
+    assert_eq!(details, ["lies in no grid: district 370203, in which it lies, has none"; 3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_only_names_grids_is_not_to_blame_for_their_ground() {
     let town = super::quality::broken().await;
     // They overlap already; WEST gets another name on the ground that it has.

@@ -149,7 +149,14 @@ impl Look {
                 "不在任何网格内：最近的是 {grid}，相距 {metres:.1} 米"
             ),
             Ok(_) => return,
-            Err(_) => say!("lies outside every district served here", "位于本系统服务的各区之外"),
+            // A district without grids has none that is nearest.
+            Err(_) => match index.district_around(cover.position) {
+                Some(around) => say!(
+                    "lies in no grid: district {around}, in which it lies, has none",
+                    "不在任何网格内：它所在的行政区 {around} 没有网格"
+                ),
+                None => say!("lies outside every district served here", "位于本系统服务的各区之外"),
+            },
         };
         self.covers.findings.push(about(Rule::CoverOutsideGrids, cover, detail));
     }
