@@ -381,6 +381,24 @@ async fn a_grid_on_anothers_ground_is_not_imported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_wrong_grid_of_a_file_costs_no_other() {
+    let town = Town::open().await;
+    let file = grids(&[
+        (WEST, "一", [120.37, 120.376]),
+        (EAST, "二", [120.375, 120.385]),
+        (THIRD, "三", [120.376, 120.38]),
+        ("370203005001004", "四", [120.38, 120.382]),
+    ]);
+    let report = town.send_file("?kind=grids&keep_going=true", "grids.geojson", &file).await;
+    // EAST stays as it is, so that its ground is taken from none.
+    assert_eq!((&report["counts"]["rejected"], &report["counts"]["updated"]), (&json!(2), &json!(1)), "{report}");
+    let findings: Vec<_> =
+        report["findings"].as_array().unwrap().iter().map(|finding| finding["row"].clone()).collect();
+    assert_eq!(json!(findings), json!([2, 4]), "{report}");
+    assert_eq!(town.read("/v1/grids/370203005001003").await["name"], "三");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn covers_whose_grids_are_taken_back_lie_in_a_district_without_grids() {
     let town = Town::seeded(async |writer| {
         seed(writer).await;
