@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::ground::{Effects, Plan, Says, is_far, level, measure, parent_of, seamless};
-use super::{Asking, Begun, Change, Open, check, hold, parents, undo};
+use super::ground::{Effects, Grain, Plan, Says, is_far, level, measure, parent_of, seamless};
+use super::{Asking, Begun, Change, Open, check, hold, parents, snapping, undo};
 use crate::domain::actor::{self, Action, Resource};
 use crate::domain::id::{DistrictCode, GridCode, OrderCode, OrgCode};
 use crate::domain::order::Order;
@@ -210,7 +210,8 @@ async fn edited(
         Ok(plan) => plan.settled(),
         Err(refused) => return Ok(Done::refused(refused)),
     };
-    let mut effects = measure(conn, district, &plan).await?;
+    let grain = if says == Says::Path { Grain::Coarse } else { Grain::Fine };
+    let mut effects = measure(conn, district, &plan, grain).await?;
     if run == Run::Real
         && let Err(refused) = seamless(&plan, &effects, says)
     {
@@ -352,7 +353,9 @@ async fn plan(
                 return Ok(Err(ServiceError::invalid("/code", detail)));
             }
             area.version = 1;
-            Ok(Ok(Plan { put: vec![(None, *area)], remove: Vec::new() }))
+            let mut plan = Plan { put: vec![(None, *area)], remove: Vec::new() };
+            snapping::snap(conn, district, &mut plan).await?;
+            Ok(Ok(plan))
         }
         AreaEdit::Change { code, precondition, redraft } => {
             let area = match known(conn, district, code).await? {
@@ -364,8 +367,12 @@ async fn plan(
                 Err(refused) => return Ok(Err(refused)),
             };
             after.version = area.version + 1;
-            let sound = sound(context, conn, district, &after, "").await?;
-            Ok(sound.map(|()| Plan { put: vec![(Some(area), after)], remove: Vec::new() }))
+            if let Err(refused) = sound(context, conn, district, &after, "").await? {
+                return Ok(Err(refused));
+            }
+            let mut plan = Plan { put: vec![(Some(area), after)], remove: Vec::new() };
+            snapping::snap(conn, district, &mut plan).await?;
+            Ok(Ok(plan))
         }
         AreaEdit::Remove { code, precondition } => {
             let area = match known(conn, district, code).await? {
@@ -386,11 +393,15 @@ async fn plan(
         }
         AreaEdit::Undo { code, version } => undo::areas(context, conn, district, code, version).await,
         AreaEdit::Redraw { put, remove, parents_follow } => {
-            let mut plan = redraw(context, conn, district, put, remove).await?;
-            if let (Ok(plan), true) = (&mut plan, parents_follow) {
-                parents::follow(conn, district, plan).await?;
+            let mut plan = match redraw(context, conn, district, put, remove).await? {
+                Ok(plan) => plan,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            snapping::snap(conn, district, &mut plan).await?;
+            if parents_follow {
+                parents::follow(conn, district, &mut plan).await?;
             }
-            Ok(plan)
+            Ok(Ok(plan))
         }
     }
 }
