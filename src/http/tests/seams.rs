@@ -203,3 +203,117 @@ async fn an_edge_moves_with_its_neighbour_or_not_at_all() {
     let wrong = town.get("/v1/quality?rule=grids-gap,grids-overlap").key(PLANNER).get().await.body;
     assert_eq!(wrong["items"], json!([]));
 }
+
+/// The town of these grids and the areas above them.
+async fn town_of(parts: Vec<Area>) -> Town {
+    Town::seeded(async |writer| seed_areas(writer, &parts).await).await
+}
+
+/// One sub-district and one community of all the ground, and these grids.
+async fn one_of(grids: &[(&str, MultiPolygon<f64>)]) -> Town {
+    let whole = square(120.37, 36.11, 120.39, 36.13);
+    let mut parts = vec![area(370_203_005, "辽宁路街道", whole.clone()), area(370_203_005_001, "海晏社区", whole)];
+    parts.extend(grids.iter().map(|(code, outline)| area(code.parse().unwrap(), code, outline.clone())));
+    town_of(parts).await
+}
+
+impl Town {
+    async fn gaps(&self) -> Vec<Value> {
+        let got = self.get("/v1/quality?rule=grids-gap").key(PLANNER).get().await;
+        got.body["items"].as_array().unwrap().clone()
+    }
+
+    /// Sends the mend of each gap, one after the other; the codes and names of the grids that each redraws.
+    async fn close(&self, what: &str) -> Vec<Vec<String>> {
+        let (mut sent, mut before) = (Vec::new(), usize::MAX);
+        loop {
+            let gaps = self.gaps().await;
+            assert!(gaps.len() < before, "{what}: {gaps:?}");
+            before = gaps.len();
+            let Some(gap) = gaps.into_iter().next() else { break };
+            let body = &gap["mend"]["body"];
+            let got = self.post("/v1/grids/redraw").key(PLANNER).json(body.clone()).await;
+            assert_eq!(got.status, 200, "{what} {gap} {}", got.body);
+            let named = |grid: &Value| grid.get("code").unwrap_or(&grid["name"]).as_str().unwrap().to_owned();
+            sent.push(body["grids"].as_array().unwrap().iter().map(named).collect());
+        }
+        let wrong = self.get("/v1/quality?rule=grids-overlap").key(PLANNER).get().await.body;
+        assert_eq!(wrong["items"], json!([]), "{what}");
+        sent
+    }
+}
+
+#[tokio::test]
+async fn a_gap_is_closed_by_the_request_that_is_suggested() {
+    // A corner on another's edge, as near to it as places are.
+    let cut = [120.380_748_97, 36.113_938_39];
+    let from = [120.37, 36.115_432_1];
+    let low = outline(&[[120.37, 36.11], SOUTH, cut, from, [120.37, 36.11]]);
+    let high = outline(&[from, cut, BEND, NORTH, [120.37, 36.13], from]);
+    let east = outline(&east(BEND));
+    let (third, fourth) = ("370203005001003", "370203005001004");
+    let grids = [(WEST, low.clone()), (EAST, high.clone()), (third, east.clone())];
+    assert!(one_of(&grids).await.gaps().await.is_empty());
+    for (what, there, closed) in [
+        ("the low one is missing", vec![1, 2], EAST),
+        ("the high one is missing", vec![0, 2], third),
+        ("the eastern one is missing", vec![0, 1], EAST),
+        ("both in the west are missing", vec![2], third),
+        ("only the low one is there", vec![0], WEST),
+    ] {
+        let there: Vec<_> = there.into_iter().map(|n| grids[n].clone()).collect();
+        let town = one_of(&there).await;
+        assert_eq!(town.close(what).await, [[closed]], "{what}");
+        let (gap, _) = if there.len() > 1 { town.seams().await } else { (0.0, 0.0) };
+        assert!(gap < 0.03, "{what} {gap}");
+    }
+    let hole = [[120.384, 36.113], [120.386_123, 36.114], [120.385, 36.117_456_7], [120.384, 36.113]];
+    let mut holed = east.clone();
+    let around: Vec<_> = hole.iter().rev().map(|[x, y]| Coord { x: *x, y: *y }).collect();
+    holed.0[0].interiors_push(LineString::new(around));
+    let town = one_of(&[(WEST, low.clone()), (EAST, high.clone()), (third, holed.clone())]).await;
+    assert_eq!(town.close("a hole").await, [[third]]);
+    let half = outline(&[hole[0], hole[1], hole[2], [120.384_5, 36.115_2], hole[0]]);
+    let town = one_of(&[(WEST, low.clone()), (EAST, high.clone()), (third, holed), (fourth, half)]).await;
+    assert_eq!(town.close("a hole that is filled in part").await.len(), 1);
+    for metres in [0.004, 0.02, 0.5] {
+        let back = |[x, y]: [f64; 2]| [((x - metres / 9e4) * 1e8).round() / 1e8, y];
+        let thin = outline(&[[120.37, 36.11], back(SOUTH), back(BEND), back(NORTH), [120.37, 36.13], [120.37, 36.11]]);
+        let town = one_of(&[(WEST, thin), (EAST, east.clone())]).await;
+        assert_eq!(town.close(&format!("a sliver of {metres} m")).await.len(), 1);
+    }
+    // Two gaps that touch, and one that touches itself.
+    let corner = |west: f64, south: f64| square(west, south, west + 0.01, south + 0.01);
+    let town = one_of(&[(WEST, corner(120.37, 36.11)), (EAST, corner(120.38, 36.12))]).await;
+    assert_eq!(town.close("two that touch").await.len(), 2);
+    let inner = outline(&[[120.37, 36.11], [120.375, 36.112], [120.372, 36.115], [120.37, 36.11]]);
+    let town = one_of(&[(WEST, inner)]).await;
+    assert_eq!(town.close("all around").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_gap_of_two_communities_goes_to_grids_of_both_and_one_of_none_says_why_it_stays() {
+    const BEYOND: &str = "370203006001001";
+    let (west, east) = (square(120.37, 36.11, 120.38, 36.13), square(120.38, 36.11, 120.39, 36.13));
+    let above = |code: u64, outline: &MultiPolygon<f64>| {
+        [area(code, "街道", outline.clone()), area(code * 1_000 + 1, "社区", outline.clone())]
+    };
+    let [of_west, of_east] = [above(370_203_005, &west), above(370_203_006, &east)];
+    let grid = |code: &str, from: f64, to: f64| area(code.parse().unwrap(), code, square(from, 36.11, to, 36.13));
+    let both = [of_west.clone(), of_east.clone()].concat();
+    let town = town_of([&both[..], &[grid(WEST, 120.37, 120.379), grid(BEYOND, 120.381, 120.39)]].concat()).await;
+    assert_eq!(town.close("two communities").await, [[WEST, BEYOND]]);
+    // A community of none gets one.
+    let town = town_of([&both[..], &[grid(WEST, 120.37, 120.379)]].concat()).await;
+    assert!(town.gaps().await[0]["detail"].as_str().unwrap().contains("makes a new one"));
+    assert_eq!(town.close("a community without grids").await, [[WEST, "社区新网格"]]);
+    assert_eq!(town.whole(BEYOND, "").await["name"], "社区新网格");
+    // What is in no community is in no grid either.
+    let town = town_of([&of_west[..], &[grid(WEST, 120.37, 120.38)]].concat()).await;
+    let gap = &town.gaps().await[0];
+    assert_eq!(gap["mend"], Value::Null);
+    assert!(gap["detail"].as_str().unwrap().contains("in no community"), "{gap}");
+    let uri = format!("/v1/quality/{}", gap["id"].as_str().unwrap());
+    let chinese = town.get(&uri).key(PLANNER).header("accept-language", "zh-CN").get().await.body;
+    assert!(chinese["detail"].as_str().unwrap().contains("社区"), "{chinese}");
+}
