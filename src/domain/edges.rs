@@ -67,7 +67,7 @@ impl Edges {
     }
 
     /// The rings that are left, none of which meets itself: those with their ground inside, and those around which it lies.
-    fn rings(self) -> Option<(Vec<LineString<f64>>, Vec<LineString<f64>>)> {
+    fn rings(self) -> Option<(Rings, Rings)> {
         let mut next: Ways = BTreeMap::new();
         for (a, b, sum) in self.left() {
             let (from, to) = match sum {
@@ -108,6 +108,8 @@ impl Edges {
     }
 }
 
+type Rings = Vec<LineString<f64>>;
+
 /// Where edges lead from each vertex.
 type Ways = BTreeMap<Vertex, Vec<Vertex>>;
 
@@ -130,7 +132,7 @@ fn go_on(next: &mut Ways, from: Option<Vertex>, at: Vertex) -> Option<Vertex> {
 }
 
 /// Rings as polygons, each hole in the smallest one around it; a hole in none is left out.
-fn polygons(outer: Vec<LineString<f64>>, holes: Vec<LineString<f64>>) -> MultiPolygon<f64> {
+fn polygons(outer: Rings, holes: Rings) -> MultiPolygon<f64> {
     let mut polygons: Vec<Polygon<f64>> = outer.into_iter().map(|ring| Polygon::new(ring, Vec::new())).collect();
     let shells = polygons.clone();
     for hole in holes {

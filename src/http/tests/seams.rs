@@ -317,3 +317,66 @@ async fn a_gap_of_two_communities_goes_to_grids_of_both_and_one_of_none_says_why
     let chinese = town.get(&uri).key(PLANNER).header("accept-language", "zh-CN").get().await.body;
     assert!(chinese["detail"].as_str().unwrap().contains("社区"), "{chinese}");
 }
+
+/// The demo district, without these grids.
+async fn shibei(missing: &[&str]) -> Town {
+    let features = |name: &str| {
+        let path = format!("{}/data/shibei/{name}.geojson", env!("CARGO_MANIFEST_DIR"));
+        let collection: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        collection["features"].as_array().unwrap().clone()
+    };
+    let of = |feature: &Value| read(&json!({"coordinates": [feature["geometry"]["coordinates"]]}));
+    let mut parts = Vec::new();
+    for (name, code) in [("subdistricts", "街道代码"), ("communities", "社区代码"), ("grids", "网格编码")] {
+        parts.extend(features(name).iter().filter_map(|feature| {
+            let code = feature["properties"][code].as_str().unwrap();
+            (!missing.contains(&code)).then(|| area(code.parse().unwrap(), code, of(feature)))
+        }));
+    }
+    let outline = of(&features("district")[0]);
+    Town::seeded(async |writer| {
+        seed_areas(writer, &parts).await;
+        let whole = District { code: "370203".parse().unwrap(), name: "市北区".to_owned(), outline };
+        areas::put_district(&mut writer.conn(), 1, &whole).await.unwrap();
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_demo_district_stays_whole() {
+    const GRID: &str = "370203026003005";
+    let missing = ["370203005001001", "370203005001002", "370203005001003", "370203026003004", "370203026003006"];
+    let town = shibei(&missing).await;
+    let closed = town.close("five of the demo district").await;
+    assert!(
+        (1..=5).contains(&closed.len()) && closed.iter().flatten().all(|grid| grid.starts_with("370203")),
+        "{closed:?}"
+    );
+    let town = shibei(&[]).await;
+    assert_eq!(town.gaps().await, Vec::<Value>::new());
+    let plane = town.whole(GRID, "?out_crs=EPSG:4549").await;
+    let back = town.redraw("?crs=EPSG:4549", json!([plane])).await;
+    assert_eq!((back.status.as_u16(), &back.body["areas"][0]["version"]), (200, &json!(1)), "{}", back.body);
+    // A vertex moves with all grids that have it, however little further than it takes to be another.
+    let listed = town.get("/v1/grids?district=370203&limit=1000").key(PLANNER).get().await.body;
+    let grids = listed["items"].as_array().unwrap();
+    let whole = grids.iter().find(|grid| grid["code"] == GRID).unwrap();
+    let ring = whole["geometry"]["coordinates"][0][0].as_array().unwrap();
+    for (at, by) in [(3, 1e-7), (8, 3e-7), (15, 1e-6)] {
+        let from = ring[at].clone();
+        let to = json!([((from[0].as_f64().unwrap() + by) * 1e8).round() / 1e8, from[1]]);
+        let moved: Vec<Value> =
+            grids.iter().filter(|grid| grid.to_string().contains(&from.to_string())).cloned().collect();
+        let codes: Vec<_> = moved.iter().map(|grid| grid["code"].clone()).collect();
+        let mut now = Vec::new();
+        for code in codes {
+            let grid = town.whole(code.as_str().unwrap(), "").await.to_string();
+            now.push(serde_json::from_str::<Value>(&grid.replace(&from.to_string(), &to.to_string())).unwrap());
+        }
+        let body = json!({"move_parents": true, "grids": now});
+        let got = town.post("/v1/grids/redraw").key(PLANNER).json(body).await;
+        assert_eq!(got.status, 200, "{at} {}", got.body["detail"]);
+    }
+    let wrong = town.get("/v1/quality?rule=grids-gap,grids-overlap").key(PLANNER).get().await.body;
+    assert_eq!(wrong["items"], json!([]));
+}
