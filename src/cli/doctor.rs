@@ -80,11 +80,11 @@ fn print(answer: &Value, limit: usize) {
                 (Some(method), Value::Null) => format!("{method} {}", text(&mend["href"])),
                 // Outlines are for programs.
                 (Some(method), body) if body["grids"].is_array() => {
-                    format!(
-                        "{method} {} of grid {} (--json has it whole)",
-                        text(&mend["href"]),
-                        text(&body["grids"][0]["code"])
-                    )
+                    // A new grid has no code yet.
+                    let named = |grid: &Value| text(grid.get("code").unwrap_or(&grid["name"]));
+                    let grids: Vec<String> = body["grids"].as_array().into_iter().flatten().map(named).collect();
+                    let href = text(&mend["href"]);
+                    format!("{method} {href} of grid {} (--json has it whole)", grids.join(", "))
                 }
                 (Some(method), body) => format!("{method} {} {body}", text(&mend["href"])),
             };

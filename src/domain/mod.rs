@@ -27,5 +27,6 @@ pub mod responsibility;
 pub mod runs;
 pub mod said;
 pub mod seams;
+pub mod snap;
 pub mod task;
 pub mod text;

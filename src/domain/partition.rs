@@ -1,16 +1,21 @@
 //! Areas that share their ground without gap or overlap (网格无缝划分): what a change of outlines would leave.
 
+use std::collections::HashSet;
+
 use geo::orient::Direction;
 use geo::{
     Area as _, BooleanOps as _, Euclidean, GeodesicArea as _, Length as _, LineString, MapCoords as _, MultiPolygon,
     Orient as _, Polygon, Validation as _, coord,
 };
 
-use super::edges::Edges;
+use super::edges::{Edges, edges};
 use super::position::Metres;
+use super::snap::noded;
 
 /// Thinner than this on the average, in metres, is what rounding to 1e-8° leaves along an edge.
 const THIN_M: f64 = 0.003;
+/// The same where vertices are drawn to those that there are: what one place on an edge is beside it.
+const FINE_M: f64 = 0.000_5;
 
 /// A piece of ground.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +28,11 @@ pub struct Ground {
 impl Ground {
     /// The parts of an outline that are wider than what rounding leaves; `None` if there are none.
     fn of(outline: MultiPolygon<f64>) -> Option<Self> {
-        let wide: Vec<_> = outline.into_iter().filter(is_wide).collect();
+        Self::wider(outline, THIN_M)
+    }
+
+    fn wider(outline: MultiPolygon<f64>, than: f64) -> Option<Self> {
+        let wide: Vec<_> = outline.into_iter().filter(|polygon| is_wider(polygon, than)).collect();
         if wide.is_empty() {
             return None;
         }
@@ -41,6 +50,10 @@ impl Ground {
 }
 
 fn is_wide(polygon: &Polygon<f64>) -> bool {
+    is_wider(polygon, THIN_M)
+}
+
+fn is_wider(polygon: &Polygon<f64>, than: f64) -> bool {
     let Some(first) = polygon.exterior().0.first() else { return false };
     let metres = Metres::at(first.y);
     let (x0, y0) = (first.x, first.y);
@@ -50,7 +63,7 @@ fn is_wide(polygon: &Polygon<f64>) -> bool {
         }
     });
     let edges = Euclidean.length(plane.exterior()) + plane.interiors().iter().map(|r| Euclidean.length(r)).sum::<f64>();
-    2.0 * plane.unsigned_area() > THIN_M * edges
+    2.0 * plane.unsigned_area() > than * edges
 }
 
 /// The area of an outline on the ellipsoid, in m².
@@ -66,6 +79,25 @@ pub fn overlap(a: &MultiPolygon<f64>, b: &MultiPolygon<f64>) -> Option<Ground> {
 /// The ground of `before` that is not in `after`.
 pub fn lost(before: &MultiPolygon<f64>, after: &MultiPolygon<f64>) -> Option<Ground> {
     Ground::of(before.difference(after))
+}
+
+/// Ground that two outlines come to share, as finely as vertices fit: what they shared when they were as `were` is no news.
+pub fn newly_shared(
+    a: &MultiPolygon<f64>,
+    b: &MultiPolygon<f64>,
+    were: Option<(&MultiPolygon<f64>, &MultiPolygon<f64>)>,
+) -> Option<Ground> {
+    let shared = a.intersection(b);
+    let news = match were {
+        Some((a, b)) => shared.difference(&a.intersection(b)),
+        None => shared,
+    };
+    Ground::wider(news, FINE_M)
+}
+
+/// The ground of `before` that is not in `after`, as finely as vertices fit.
+pub fn newly_lost(before: &MultiPolygon<f64>, after: &MultiPolygon<f64>) -> Option<Ground> {
+    Ground::wider(before.difference(after), FINE_M)
 }
 
 /// All outlines as one.
@@ -100,7 +132,63 @@ pub fn exchange(
     edges.add(outline, 1);
     given.iter().for_each(|area| edges.add(area, -1));
     taken.iter().for_each(|area| edges.add(area, 1));
-    Some(edges.outline().filter(|exact| exact.is_valid() && is_same(exact, &after)).unwrap_or(after))
+    // Between those that do not, slivers are left.
+    let fits = edges.outline().map(wide).filter(|exact| exact.is_valid() && is_same(exact, &after));
+    Some(fits.unwrap_or(after))
+}
+
+/// Two outlines as one that lie beside each other, without the edges that both have: how long these are, in degrees, and what
+/// the two come to. `None` where they have none in common, or it would be no outline.
+pub fn joined(a: &MultiPolygon<f64>, b: &MultiPolygon<f64>) -> Option<(f64, MultiPolygon<f64>)> {
+    let [of_a, of_b] = [noded(a, [b]), noded(b, [a])];
+    let there: HashSet<_> = edges(&of_a).collect();
+    let both = edges(&of_b).filter(|(from, to)| there.contains(&(*to, *from)));
+    let along: f64 = both.map(|(from, to)| ((to.0 - from.0) as f64).hypot((to.1 - from.1) as f64) / 1e8).sum();
+    if along <= CORNER {
+        return None;
+    }
+    let mut sum = Edges::default();
+    sum.add(&of_a, 1);
+    sum.add(&of_b, 1);
+    let fits = |joined: &MultiPolygon<f64>| {
+        joined.is_valid()
+            && lost(a, joined).is_none()
+            && lost(b, joined).is_none()
+            && lost(&joined.difference(a), b).is_none()
+    };
+    let joined = sum.outline().map(wide).filter(fits).or_else(|| exchange(a, &[], &[b]))?;
+    Some((along, joined))
+}
+
+/// Edges shorter than this, in degrees, are a corner.
+const CORNER: f64 = 1e-6;
+
+/// The ground of a whole that none of its parts has, each connected piece with the vertices that it has there: those of
+/// `left`, which lies where that ground is, where edges do not tell.
+pub fn pieces<'a>(
+    whole: &MultiPolygon<f64>,
+    parts: impl IntoIterator<Item = &'a MultiPolygon<f64>>,
+    left: &MultiPolygon<f64>,
+) -> Vec<MultiPolygon<f64>> {
+    // With every vertex on an edge in it, or what is left would have spikes along that edge.
+    let parts: Vec<_> = parts.into_iter().collect();
+    let mut edges = Edges::default();
+    edges.add(&noded(whole, parts.iter().copied()), 1);
+    for (n, part) in parts.iter().enumerate() {
+        let others = parts.iter().enumerate().filter(|(other, _)| *other != n).map(|(_, other)| *other);
+        edges.add(&noded(part, others.chain([whole])), -1);
+    }
+    let mut pieces = Vec::new();
+    for piece in wide(edges.pieces()) {
+        let piece = MultiPolygon::new(vec![piece]);
+        if piece.is_valid() && lost(&piece, left).is_none() {
+            pieces.push(piece);
+        }
+    }
+    let rest = lost(left, &union(&pieces)).map(|rest| exact(rest.outline));
+    let rest = rest.into_iter().flatten().map(|polygon| MultiPolygon::new(vec![polygon]));
+    pieces.extend(rest.filter(geo::Validation::is_valid));
+    pieces
 }
 
 /// How often an outline is drawn again that rounding made invalid: once has always done.
@@ -114,12 +202,27 @@ fn exact(outline: MultiPolygon<f64>) -> MultiPolygon<f64> {
         ring.0.dedup();
         ring
     };
+    let rounded = wide(outline)
+        .into_iter()
+        .map(|polygon| Polygon::new(ring(polygon.exterior()), polygon.interiors().iter().map(ring).collect()));
+    let rounded = MultiPolygon::new(rounded.collect()).orient(Direction::Default);
+    if rounded.is_valid() {
+        return rounded;
+    }
+    // An overlay goes around ground that touches itself in one ring.
+    let mut edges = Edges::default();
+    edges.add(&rounded, 1);
+    edges.outline().map_or(rounded, wide)
+}
+
+/// An outline without what is no ground and no hole.
+fn wide(outline: MultiPolygon<f64>) -> MultiPolygon<f64> {
     let wide = outline.into_iter().filter(is_wide).map(|polygon| {
         let (exterior, holes) = polygon.into_inner();
         let holes = holes.into_iter().map(|hole| Polygon::new(hole, Vec::new())).filter(is_wide);
-        Polygon::new(ring(&exterior), holes.map(|hole| ring(hole.exterior())).collect())
+        Polygon::new(exterior, holes.map(|hole| hole.into_inner().0).collect())
     });
-    MultiPolygon::new(wide.collect()).orient(Direction::Default)
+    MultiPolygon::new(wide.collect())
 }
 
 #[cfg(test)]
@@ -156,6 +259,18 @@ mod tests {
         assert_eq!(exchange(&whole, &[&before], &[&west, &east]), None);
     }
 
+    #[test]
+    fn neighbours_become_one_along_what_they_share() {
+        let (west, east) = (rect(120.37, 36.11, 120.379, 36.13), rect(120.379, 36.115, 120.38, 36.13));
+        let (along, both) = joined(&west, &east).unwrap();
+        assert!((along - 0.015).abs() < 1e-9 && both.0.len() == 1 && both.0[0].exterior().0.len() == 8, "{both:?}");
+        assert_eq!(joined(&west, &rect(120.379, 36.13, 120.38, 36.14)), None);
+        let hole = rect(120.372, 36.112, 120.373, 36.113);
+        let mut around = west.clone();
+        around.0[0].interiors_push(hole.0[0].exterior().clone());
+        assert!(joined(&around, &hole).unwrap().1.0[0].interiors().is_empty());
+    }
+
     proptest! {
         /// Where a neighbour has a vertex that the outline has not.
         #[test]
@@ -182,6 +297,49 @@ mod tests {
                 prop_assert_eq!(lost(&changed, &whole.union(&after)), None, "or come");
             }
         }
+    }
+
+    #[test]
+    fn news_are_told_from_a_millimetre_on_and_what_was_so_is_none() {
+        let (west, east) = (rect(120.37, 36.11, 120.38, 36.13), rect(120.38, 36.11, 120.39, 36.13));
+        let over = rect(120.379_999_98, 36.11, 120.39, 36.13);
+        assert_eq!(overlap(&west, &over), None);
+        assert!(newly_shared(&west, &over, None).is_some());
+        assert!(newly_shared(&west, &over, Some((&west, &east))).is_some());
+        assert_eq!(newly_shared(&west, &over, Some((&west, &over))), None);
+        assert_eq!(newly_shared(&west, &east, None), None);
+        assert_eq!(lost(&over, &east), None);
+        assert!(newly_lost(&over, &east).is_some());
+        assert_eq!(newly_lost(&east, &over), None);
+    }
+
+    #[test]
+    fn ground_of_none_is_told_by_the_vertices_around_it() {
+        let whole = rect(120.37, 36.11, 120.39, 36.13);
+        let (west, east) = (rect(120.37, 36.11, 120.38, 36.13), rect(120.38, 36.12, 120.39, 36.13));
+        let gap = whole.difference(&union([&west, &east]));
+        // The western one has no vertex where the gap's corner is: it lies on the eastern one's.
+        let found = pieces(&whole, [&west, &east], &gap);
+        assert!(found.len() == 1 && found[0].0[0].exterior().0.len() == 5, "{found:?}");
+        assert_eq!(newly_shared(&found[0], &union([&west, &east]), None), None);
+        assert_eq!(newly_lost(&gap, &found[0]), None);
+        // Nor has the whole one where the gap begins.
+        let (west, east) = (rect(120.37, 36.11, 120.379, 36.13), rect(120.381, 36.11, 120.39, 36.13));
+        let found = pieces(&whole, [&west, &east], &whole.difference(&union([&west, &east])));
+        assert!(found.len() == 1 && found[0].0[0].exterior().0.len() == 5, "{found:?}");
+        let closed = exchange(&west, &[], &[&found[0]]).unwrap();
+        assert_eq!(newly_lost(&rect(120.37, 36.11, 120.381, 36.13), &closed), None, "{closed:?}");
+        // Edges that cross tell nothing, but the ground is there.
+        let slant = MultiPolygon::new(vec![Polygon::new(
+            LineString::new(
+                [(120.375, 36.11), (120.39, 36.125), (120.39, 36.11)].map(|(x, y)| coord! { x: x, y: y }).into(),
+            ),
+            Vec::new(),
+        )]);
+        let parts = [west, slant, rect(120.38, 36.125, 120.39, 36.13)];
+        let gap = whole.difference(&union(&parts));
+        let found = pieces(&whole, &parts, &gap);
+        assert!(found.len() == 1 && found[0].is_valid() && lost(&gap, &found[0]).is_none(), "{found:?}");
     }
 
     /// Rounding of the overlay moves corners by less than a micrometre.

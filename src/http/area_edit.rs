@@ -196,7 +196,8 @@ async fn undo(
 ///
 /// Several at once: to split one, give it its new outline and a new grid the rest; to merge two, give one the
 /// outline of both and remove the other; to move an edge, give both their new outlines. The ground is shared
-/// without gap or overlap before and after, and each grid stays within its community; with `move_parents` the edges of
+/// without gap or overlap before and after: a vertex within 8 mm of one that there is, is that one, and one as near to a
+/// neighbour's edge lies on it. Each grid stays within its community; with `move_parents` the edges of
 /// communities and sub-districts move with those of the grids, and these areas are among the answer's. A grid that is there keeps the supervising department that it has where the
 /// body does not name one; a new one starts without. A grid that comes with a `version` is redrawn only if that is the present
 /// one; else nothing is, and 412 names it. With `dry_run` nothing changes and the answer says what would.

@@ -15,7 +15,7 @@ use crate::domain::id::{CoverCode, DistrictCode, OrgCode};
 use crate::domain::quality::Deed;
 use crate::service::Guli;
 use crate::service::error::Result;
-use crate::service::quality::{Found, Mend, Mended, Place, Ruled, Subject};
+use crate::service::quality::{Found, Mend, Mended, Place, Redrawn, Ruled, Subject};
 
 /// What a finding is about.
 #[derive(Debug, Serialize, ToSchema)]
@@ -86,6 +86,18 @@ pub struct MendOut {
     pub if_match: Option<String>,
 }
 
+/// A grid as a redrawing takes it, in WGS 84; a new one is without a code.
+fn grid(grid: &Redrawn) -> Result<Value> {
+    let mut body = json!({
+        "name": grid.name, "geometry": GeometryOut::new(&grid.outline, Out::default())?,
+        "supervising_department": grid.supervising_department.as_ref().map(OrgCode::as_str),
+    });
+    if let Some(code) = grid.code {
+        body["code"] = json!(code.to_string());
+    }
+    Ok(body)
+}
+
 impl MendOut {
     fn new(guli: &Guli, mend: &Mend) -> Result<Self> {
         let patched = match mend {
@@ -102,14 +114,9 @@ impl MendOut {
             }
             Mend::SetOwner(code, owner) => ("PATCH", cover(code), json!({ "owner": owner.as_str() })),
             Mend::SetCategory(code, category) => ("PATCH", cover(code), json!({ "category": category.to_string() })),
-            // In WGS 84, as the address takes it.
-            Mend::Redraw(grid) => {
-                let geometry = GeometryOut::new(&grid.outline, Out::default())?;
-                let grid = json!({
-                    "code": grid.code.to_string(), "name": grid.name, "geometry": geometry,
-                    "supervising_department": grid.supervising_department.as_ref().map(OrgCode::as_str),
-                });
-                ("POST", "/v1/grids/redraw".to_owned(), json!({ "grids": [grid] }))
+            Mend::Redraw(grids) => {
+                let grids = grids.iter().map(grid).collect::<Result<Vec<_>>>()?;
+                ("POST", "/v1/grids/redraw".to_owned(), json!({ "grids": grids }))
             }
         };
         Ok(Self { method, href, body, if_match: if_match.map(|version| format!("\"{version}\"")) })

@@ -21,6 +21,7 @@ mod pages;
 mod quality;
 mod refusals;
 mod registry;
+mod seams;
 mod staff;
 mod tiles;
 mod undone;

@@ -36,6 +36,7 @@ mod map;
 mod map_catalog;
 mod map_cover;
 mod neighbours;
+mod overlaps;
 mod record;
 mod rows_out;
 mod run_covers;

@@ -1,7 +1,5 @@
 //! The few records of a run: areas, organisations, people, tables. Compared, and written where they differ.
 
-use std::collections::{BTreeMap, HashSet};
-
 use geo::MultiPolygon;
 
 use super::Row;
@@ -9,6 +7,7 @@ use super::draft::{AreaDraft, Draft};
 use super::field::{Field, Kind};
 use super::finding::{Finding, FindingCode};
 use super::lookup::corrected;
+use super::overlaps::{Outlines, Refused, refused};
 use super::profile::Profile;
 use super::run::{Mode, OnError, Request, Tally};
 use crate::domain::grid::District;
@@ -17,7 +16,6 @@ use crate::domain::organization::Organization;
 use crate::domain::partition::lost;
 use crate::domain::phone::Phone;
 use crate::domain::said::say;
-use crate::domain::seams::seams;
 use crate::service::Guli;
 use crate::service::error::ServiceError;
 use crate::service::import::areas::TableLine;
@@ -94,27 +92,20 @@ impl Few<'_> {
         }
     }
 
-    /// Rejects grids that would have ground in common with another; of two in the file the one with the higher code.
+    /// Rejects grids that would have ground in common with another.
     async fn reject_overlaps(&mut self, district: DistrictCode, changed: Vec<Area>) -> Result<(), ServiceError> {
         let present = self.guli.all_areas(district).await?.grids;
-        let mut grids: BTreeMap<u64, MultiPolygon<f64>> =
-            present.into_iter().map(|grid| (grid.code.number(), grid.outline)).collect();
+        let present: Outlines = present.into_iter().map(|grid| (grid.code.number(), grid.outline)).collect();
         // A grid that is only named otherwise keeps the ground that it has, be it another's too.
-        let keeps = |area: &Area| grids.get(&area.code).is_some_and(|before| is_same_ground(before, &area.outline));
+        let keeps = |area: &Area| present.get(&area.code).is_some_and(|before| is_same_ground(before, &area.outline));
         let redrawn = changed.into_iter().filter(|area| !keeps(area));
-        let redrawn: Vec<_> = redrawn.map(|area| (area.code, area.outline)).collect();
-        let ours: HashSet<u64> = redrawn.iter().map(|(code, _)| *code).collect();
+        let redrawn: Outlines = redrawn.map(|area| (area.code, area.outline)).collect();
         let records = self.guli.district_records().await?;
         let record = records.into_iter().find(|record| record.code == district);
-        let Some(record) = record.filter(|_| !ours.is_empty()) else { return Ok(()) };
-        grids.extend(redrawn);
-        let (codes, outlines): (Vec<u64>, Vec<_>) = grids.into_iter().unzip();
-        for (a, b, ground) in seams(&record.outline, &outlines).overlaps {
-            let (keeps, gives) = if ours.contains(&codes[b]) { (codes[a], codes[b]) } else { (codes[b], codes[a]) };
+        let Some(record) = record.filter(|_| !redrawn.is_empty()) else { return Ok(()) };
+        for Refused { gives, keeps, square_metres: size } in refused(&record.outline, &present, redrawn) {
             let is_it = |row: &&mut Row| row.draft.as_ref().and_then(area).is_some_and(|area| area.code == gives);
-            // Of a grid that overlaps several, the first is said; a row that is rejected is none any more.
-            let Some(row) = self.rows.iter_mut().find(is_it).filter(|_| ours.contains(&gives)) else { continue };
-            let size = ground.square_metres;
+            let Some(row) = self.rows.iter_mut().find(is_it) else { continue };
             let detail = say!("{size:.1} m² of it belong to grid {keeps}", "其中 {size:.1} 平方米属于网格 {keeps}");
             let finding = Finding::new((row.row, row.line), FindingCode::GridOverlaps, Some("geometry"), detail);
             self.tally.add(row, finding);

@@ -115,16 +115,23 @@ fn settle_on_cover(index: &Index, report: &NewReport, cover: &CoverView, pin: Op
     }
     let here = match &cover.grid {
         Some(grid) => grid.code,
-        None => index.grid_at(cover.position).map_err(|_| no_grid(cover))?.grid.code,
+        None => index.grid_at(cover.position).map_err(|_| no_grid(index, cover))?.grid.code,
     };
     let responsibility = responsibility(cover, &report.damage, here);
     Ok(Settled::new(index, responsibility, Match::Matched, Vec::new()))
 }
 
-fn no_grid(cover: &CoverView) -> ServiceError {
+fn no_grid(index: &Index, cover: &CoverView) -> ServiceError {
     let code = cover.code;
-    let detail =
-        say!("cover {code} lies outside every district served here", "井盖 {code} 不在本系统服务的任何行政区内");
+    let detail = match index.district_around(cover.position) {
+        Some(around) => say!(
+            "cover {code} lies in no grid: district {around} has none",
+            "井盖 {code} 不在任何网格内：行政区 {around} 没有网格"
+        ),
+        None => {
+            say!("cover {code} lies outside every district served here", "井盖 {code} 不在本系统服务的任何行政区内")
+        }
+    };
     ServiceError::invalid("/cover", detail)
 }
 

@@ -55,7 +55,7 @@ const step = (step) => {
 /** What a request would do, in words; in its own where this page has none. @param {any} finding @param {Map<string, any>} things */
 const mended = ({ mend: { method, href, body } }, things = state.things) => {
   const code = href.split('/').at(-1);
-  if (body?.grids) return t('mend.redraw', { code: body.grids[0].code });
+  if (body?.grids) return t('mend.redraw', { code: body.grids.map((/** @type {any} */ grid) => grid.code ?? grid.name).join(', ') });
   if (body?.into) return t('mend.merge', { code: href.split('/').at(-2), into: body.into });
   if (body?.owner) return t('mend.owner', { code, owner: things.get(`/v1/organizations/${body.owner}`)?.name ?? body.owner });
   if (body?.category) return t('mend.category', { code, category: tOr(`category.${body.category}`, body.category) });

@@ -270,6 +270,39 @@ async fn ground_is_neither_lost_nor_given_twice() {
 }
 
 #[tokio::test]
+async fn an_outline_of_another_coordinate_system_is_told_from_one_that_lies_outside() {
+    let town = Town::open().await;
+    let swapped = rect(36.11, 60.37, 36.13, 60.39);
+    for geometry in [
+        rect(110.33, 36.11, 110.34, 36.12),
+        swapped,
+        rect(112.0, 36.11, 112.1, 36.12),
+        rect(100.0, 36.11, 120.38, 36.13),
+    ] {
+        for query in ["?dry_run=true", ""] {
+            let patch = town.ask("PATCH", &format!("{}{query}", grid(WEST))).key(PLANNER).header("if-match", "*");
+            let got = patch.json(json!({ "geometry": geometry })).await;
+            assert_eq!(got.fault(), (422, "invalid", "/geometry".to_owned()), "{geometry} {query} {}", got.body);
+            assert!(got.body["detail"].as_str().unwrap().contains("nowhere near the district"), "{}", got.body);
+            let body = json!({"grids": [{"code": WEST, "name": "西", "geometry": geometry}]});
+            let redraw = town.post(&format!("/v1/grids/redraw{query}")).key(PLANNER).header("accept-language", "zh-CN");
+            let got = redraw.json(body).await;
+            assert_eq!(
+                got.fault(),
+                (422, "invalid", "/grids/0/geometry".to_owned()),
+                "{geometry} {query} {}",
+                got.body
+            );
+            assert!(got.body["detail"].as_str().unwrap().contains("坐标系"), "{}", got.body);
+        }
+    }
+    // What lies beside the district is measured.
+    let beside = town.ask("PATCH", &format!("{}?dry_run=true", grid(WEST))).key(PLANNER).header("if-match", "*");
+    let got = beside.json(json!({"geometry": rect(120.3, 36.11, 120.31, 36.13)})).await;
+    assert_eq!((got.status.as_u16(), &got.body["effects"]["outside"][0]["code"]), (200, &json!(WEST)), "{}", got.body);
+}
+
+#[tokio::test]
 async fn a_new_grid_takes_ground_that_no_other_has() {
     let town = Town::seeded(async |writer| {
         seed(writer).await;
@@ -356,6 +389,34 @@ async fn what_was_redrawn_together_is_undone_together() {
     let kept = undo(EAST, 4, "").send("").await;
     assert_eq!(kept.fault().1, "conflict", "{}", kept.body);
     assert!(kept.body["detail"].as_str().unwrap().contains(WEST), "{}", kept.body);
+}
+
+#[tokio::test]
+async fn a_split_is_not_undone_under_who_stands_for_what_it_made() {
+    let town = Town::open().await;
+    let split = json!({"grids": [
+        {"code": WEST, "name": "西", "geometry": rect(120.37, 36.11, 120.38, 36.12)},
+        {"name": "北", "geometry": rect(120.37, 36.12, 120.38, 36.13)},
+    ]});
+    let got = town.post("/v1/grids/redraw").key(PLANNER).json(split).await;
+    let new = got.body["areas"][1]["code"].as_str().unwrap().to_owned();
+    let leader = json!({
+        "name": "王示范", "phone": "19900000001", "organization": "370203005-K01",
+        "duties": [{"area": new, "kind": "grid_leader"}],
+    });
+    let made = town.post("/v1/people").key("demo-admin").json(leader).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    for query in ["?dry_run=true", ""] {
+        let undo = town.post(&format!("{}/history/2/undo{query}", grid(WEST))).key(PLANNER).send("").await;
+        assert_eq!(undo.fault().1, "conflict", "{query} {}", undo.body);
+        assert!(undo.body["detail"].as_str().unwrap().contains(&new), "{}", undo.body);
+    }
+    let person = made.header("location").to_owned();
+    let moved = town.ask("PATCH", &person).key("demo-admin").header("if-match", "*");
+    let moved = moved.json(json!({"duties": [{"area": WEST, "kind": "grid_leader"}]})).await;
+    assert_eq!(moved.status, 200, "{}", moved.body);
+    let undo = town.post(&format!("{}/history/2/undo", grid(WEST))).key(PLANNER).send("").await;
+    assert_eq!(undo.status, 200, "{}", undo.body);
 }
 
 #[tokio::test]

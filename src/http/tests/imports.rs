@@ -433,6 +433,42 @@ async fn a_grid_on_anothers_ground_is_not_imported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_wrong_grid_of_a_file_costs_no_other() {
+    let town = Town::open().await;
+    let file = grids(&[
+        (WEST, "一", [120.37, 120.376]),
+        (EAST, "二", [120.375, 120.385]),
+        (THIRD, "三", [120.376, 120.38]),
+        ("370203005001004", "四", [120.38, 120.382]),
+    ]);
+    let report = town.send_file("?kind=grids&keep_going=true", "grids.geojson", &file).await;
+    // EAST stays as it is, so that its ground is taken from none.
+    assert_eq!((&report["counts"]["rejected"], &report["counts"]["updated"]), (&json!(2), &json!(1)), "{report}");
+    let findings: Vec<_> =
+        report["findings"].as_array().unwrap().iter().map(|finding| finding["row"].clone()).collect();
+    assert_eq!(json!(findings), json!([2, 4]), "{report}");
+    assert_eq!(town.read("/v1/grids/370203005001003").await["name"], "三");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn covers_whose_grids_are_taken_back_lie_in_a_district_without_grids() {
+    let town = Town::seeded(async |writer| {
+        seed(writer).await;
+        let codes = [WEST, EAST].map(|code| code.parse().unwrap());
+        areas::remove(&mut writer.conn(), "370203".parse().unwrap(), 1, &codes).await.unwrap();
+    })
+    .await;
+    let file = grids(&[(THIRD, "新", [120.37, 120.39])]);
+    let brought = town.send_file("?kind=grids", "grids.geojson", &file).await;
+    assert_eq!(town.read("/v1/quality?rule=cover-outside-grids").await["items"], json!([]), "{brought}");
+    assert_eq!(town.undo(&brought).await.status, 200);
+    let outside = town.read("/v1/quality?rule=cover-outside-grids").await;
+    let details: Vec<_> =
+        outside["items"].as_array().unwrap().iter().map(|item| item["detail"].as_str().unwrap()).collect();
+    assert_eq!(details, ["lies in no grid: district 370203, in which it lies, has none"; 3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_only_names_grids_is_not_to_blame_for_their_ground() {
     let town = super::quality::broken().await;
     // They overlap already; WEST gets another name on the ground that it has.

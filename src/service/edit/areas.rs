@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::ground::{Effects, Plan, Says, level, measure, parent_of, seamless};
+use super::ground::{Effects, Grain, Plan, Says, is_far, level, measure, parent_of, seamless};
 use super::moved::moved_orders;
-use super::{Asking, Begun, Change, Open, check, hold, parents, undo};
+use super::{Asking, Begun, Change, Open, check, hold, parents, snapping, undo};
 use crate::domain::actor::{self, Action, Resource};
 use crate::domain::id::{DistrictCode, GridCode, OrgCode};
 use crate::domain::order::Order;
@@ -211,7 +211,8 @@ async fn edited(
         Ok(plan) => plan.settled(),
         Err(refused) => return Ok(Done::refused(refused)),
     };
-    let mut effects = measure(conn, district, &plan).await?;
+    let grain = if says == Says::Path { Grain::Coarse } else { Grain::Fine };
+    let mut effects = measure(conn, district, &plan, grain).await?;
     if run == Run::Real
         && let Err(refused) = seamless(&plan, &effects, says)
     {
@@ -326,7 +327,9 @@ async fn plan(
                 return Ok(Err(ServiceError::invalid("/code", detail)));
             }
             area.version = 1;
-            Ok(Ok(Plan { put: vec![(None, *area)], remove: Vec::new() }))
+            let mut plan = Plan { put: vec![(None, *area)], remove: Vec::new() };
+            snapping::snap(conn, district, &mut plan).await?;
+            Ok(Ok(plan))
         }
         AreaEdit::Change { code, precondition, redraft } => {
             let area = match known(conn, district, code).await? {
@@ -338,8 +341,12 @@ async fn plan(
                 Err(refused) => return Ok(Err(refused)),
             };
             after.version = area.version + 1;
-            let sound = sound(context, conn, district, &after, "").await?;
-            Ok(sound.map(|()| Plan { put: vec![(Some(area), after)], remove: Vec::new() }))
+            if let Err(refused) = sound(context, conn, district, &after, "").await? {
+                return Ok(Err(refused));
+            }
+            let mut plan = Plan { put: vec![(Some(area), after)], remove: Vec::new() };
+            snapping::snap(conn, district, &mut plan).await?;
+            Ok(Ok(plan))
         }
         AreaEdit::Remove { code, precondition } => {
             let area = match known(conn, district, code).await? {
@@ -360,11 +367,15 @@ async fn plan(
         }
         AreaEdit::Undo { code, version } => undo::areas(context, conn, district, code, version).await,
         AreaEdit::Redraw { put, remove, parents_follow } => {
-            let mut plan = redraw(context, conn, district, put, remove).await?;
-            if let (Ok(plan), true) = (&mut plan, parents_follow) {
-                parents::follow(conn, district, plan).await?;
+            let mut plan = match redraw(context, conn, district, put, remove).await? {
+                Ok(plan) => plan,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            snapping::snap(conn, district, &mut plan).await?;
+            if parents_follow {
+                parents::follow(conn, district, &mut plan).await?;
             }
-            Ok(plan)
+            Ok(Ok(plan))
         }
     }
 }
@@ -507,6 +518,14 @@ pub(super) async fn sound(
     let code = area.supervising_department.as_ref().and_then(|text| text.parse::<OrgCode>().ok());
     hold(context, conn, district, code.as_ref()).await?;
     let mut faults = Vec::new();
+    let record = areas::district(conn, district).await?;
+    if record.is_some_and(|record| is_far(&area.outline, &record.outline)) {
+        let detail = say!(
+            "the outline lies nowhere near the district: is the coordinate system right?",
+            "边界不在本行政区附近：坐标系是否正确？"
+        );
+        faults.push(Fault::pointer(format!("{base}/geometry"), detail));
+    }
     if area.name.trim().is_empty() || area.name.chars().count() > 100 || area.name.contains('\0') {
         faults.push(Fault::pointer(format!("{base}/name"), no_name()));
     }

@@ -1,7 +1,7 @@
 //! The ground of areas that are redrawn: what a plan would leave to nobody, give twice, or put outside.
 
 use geo::orient::Direction;
-use geo::{BoundingRect as _, CoordsIter as _, Intersects as _, MultiPolygon, Orient as _};
+use geo::{BoundingRect as _, Contains as _, CoordsIter as _, Intersects as _, MultiPolygon, Orient as _, Rect, coord};
 
 use crate::domain::id::{CommunityCode, DistrictCode, GridCode, OrderCode, SubdistrictCode};
 use crate::domain::partition::{self, Ground};
@@ -97,16 +97,47 @@ fn near(a: &MultiPolygon<f64>, b: &MultiPolygon<f64>) -> bool {
     a.bounding_rect().zip(b.bounding_rect()).is_some_and(|(a, b)| a.intersects(&b))
 }
 
-/// What the plan does to the ground of each level.
-pub(super) async fn measure(conn: &mut Conn<'_>, district: DistrictCode, plan: &Plan) -> StoreResult<Effects> {
+/// An outline that reaches further beyond its district than this, in degrees, is of another coordinate system. It could not
+/// be held in memory either.
+const BEYOND: f64 = 1.0;
+
+/// Whether an outline lies where nothing of the district can.
+pub(super) fn is_far(outline: &MultiPolygon<f64>, district: &MultiPolygon<f64>) -> bool {
+    outline.bounding_rect().zip(district.bounding_rect()).is_some_and(|(outline, district)| {
+        let beyond = coord! { x: BEYOND, y: BEYOND };
+        !Rect::new(district.min() - beyond, district.max() + beyond).contains(&outline)
+    })
+}
+
+/// How finely ground is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Grain {
+    /// Outlines that were drawn to what there is: what they leave besides was meant.
+    Fine,
+    /// Outlines as they were kept once, or as others make them by giving and taking, to 1e-8°.
+    Coarse,
+}
+
+/// What the plan does to the ground of each level; `sent` is how finely it is measured of the one that was asked for.
+pub(super) async fn measure(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    plan: &Plan,
+    sent: Grain,
+) -> StoreResult<Effects> {
     let mut effects = Effects::default();
     for (before, after) in &plan.put {
         let size = before.as_ref().map_or(0.0, |before| partition::square_metres(&before.outline));
         effects.sizes.push((after.code, size, partition::square_metres(&after.outline)));
     }
     effects.sizes.extend(plan.remove.iter().map(|area| (area.code, partition::square_metres(&area.outline), 0.0)));
-    for level in [Level::Grid, Level::Community, Level::Subdistrict] {
-        measure_level(conn, district, plan, level, &mut effects).await?;
+    // Those that follow lie above.
+    let levels = [Level::Grid, Level::Community, Level::Subdistrict];
+    let all = plan.put.iter().map(|(_, area)| area).chain(&plan.remove);
+    let asked = levels.into_iter().find(|of| all.clone().any(|area| level(area.code) == *of));
+    for of in levels {
+        let grain = if Some(of) == asked { sent } else { Grain::Coarse };
+        measure_level(conn, district, plan, (of, grain), &mut effects).await?;
         // What is wrong with grids is wrong with what they lie in for the same reason.
         if !(effects.overlaps.is_empty() && effects.gaps.is_empty() && effects.outside.is_empty()) {
             break;
@@ -119,7 +150,7 @@ async fn measure_level(
     conn: &mut Conn<'_>,
     district: DistrictCode,
     plan: &Plan,
-    of: Level,
+    (of, grain): (Level, Grain),
     effects: &mut Effects,
 ) -> StoreResult<()> {
     let redrawn = |(before, after): &&(Option<Area>, Area)| {
@@ -135,10 +166,14 @@ async fn measure_level(
     let changed =
         |code: u64| redrawn.iter().any(|(_, area)| area.code == code) || removed.iter().any(|area| area.code == code);
     let staying: Vec<&Area> = present.iter().filter(|area| !changed(area.code)).collect();
-    for (n, (_, area)) in redrawn.iter().enumerate() {
-        let others = staying.iter().copied().chain(redrawn[n + 1..].iter().map(|(_, other)| other));
-        for other in others.filter(|other| near(&other.outline, &area.outline)) {
-            if let Some(shared) = partition::overlap(&area.outline, &other.outline) {
+    for (n, (before, area)) in redrawn.iter().enumerate() {
+        let staying = staying.iter().map(|other| (Some(*other), *other));
+        let others = staying.chain(redrawn[n + 1..].iter().map(|(before, other)| (before.as_ref(), other)));
+        for (was, other) in others.filter(|(_, other)| near(&other.outline, &area.outline)) {
+            let were = before.as_ref().zip(was).map(|(before, was)| (&before.outline, &was.outline));
+            let news = || partition::newly_shared(&area.outline, &other.outline, were);
+            let shared = partition::overlap(&area.outline, &other.outline);
+            if let Some(shared) = shared.or_else(|| (grain == Grain::Fine).then(news)?) {
                 effects.overlaps.push((area.code, other.code, shared));
             }
         }
@@ -152,7 +187,10 @@ async fn measure_level(
     let before = partition::union(before.map(|area| &area.outline));
     let after = redrawn.iter().map(|(_, area)| area).chain(staying.iter().copied());
     let after = partition::union(after.filter(|area| near(&area.outline, &before)).map(|area| &area.outline));
-    effects.gaps.extend(partition::lost(&before, &after));
+    effects.gaps.extend(match grain {
+        Grain::Fine => partition::newly_lost(&before, &after),
+        Grain::Coarse => partition::lost(&before, &after),
+    });
     Ok(())
 }
 

@@ -9,6 +9,7 @@ pub mod organizations;
 mod parents;
 pub mod people;
 pub mod quality;
+mod snapping;
 pub(in crate::service) mod undo;
 
 use std::sync::Arc;

@@ -1,13 +1,16 @@
 //! Taking back the last change of something whose history is kept: what was before it becomes the present again.
 
+use std::collections::HashSet;
+
 use super::areas::sound;
 use super::ground::{Plan, level};
 use crate::domain::id::DistrictCode;
 use crate::domain::said::{Said, say};
 use crate::service::Context;
 use crate::service::error::{Result, ServiceError};
+use crate::service::import::undo::named;
 use crate::store::areas::{self, Area, AreaState};
-use crate::store::{Conn, Result as StoreResult, events};
+use crate::store::{Conn, Result as StoreResult, events, people};
 
 /// Where a change stands among the states of something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +78,26 @@ pub(super) async fn areas(
         );
         return Ok(Err(ServiceError::Conflict(detail)));
     }
+    if let Some(held) = held(conn, district, &plan).await? {
+        let detail = say!(
+            "people stand for areas that this would remove: {held}: give their duties to others first",
+            "撤销后将移除的区域有人员负责：{held}，请先将职责转给他人"
+        );
+        return Ok(Err(ServiceError::Conflict(detail)));
+    }
     still_sound(context, conn, district, plan).await
+}
+
+/// Areas that are to be no more though people stand for them, by code: their duties would lead nowhere.
+pub(in crate::service) async fn held(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    plan: &Plan,
+) -> StoreResult<Option<String>> {
+    let gone: HashSet<String> = plan.remove.iter().map(|area| area.code.to_string()).collect();
+    let duties = people::duties(conn, district).await?.into_iter();
+    let held: Vec<String> = duties.map(|duty| duty.area).filter(|area| gone.contains(area)).collect();
+    Ok((!held.is_empty()).then(|| named(held)))
 }
 
 /// What takes a change back that an event made, and the areas that have been changed again since.

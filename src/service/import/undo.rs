@@ -403,7 +403,7 @@ impl Undoing {
 }
 
 /// Codes in a refusal: the first few, each once, whatever stands for it.
-pub(super) fn named(mut codes: Vec<String>) -> String {
+pub(in crate::service) fn named(mut codes: Vec<String>) -> String {
     let mut seen = HashSet::new();
     codes.retain(|code| seen.insert(code.clone()));
     let more = if codes.len() > NAMED { ", …" } else { "" };

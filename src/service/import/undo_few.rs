@@ -17,7 +17,7 @@ use crate::index::DistrictIndex;
 use crate::service::edit::areas::{regrid, reload};
 use crate::service::edit::moved::{MovedOrder, moved_orders};
 use crate::service::edit::organizations::tied;
-use crate::service::edit::undo::{plan_of, still_sound};
+use crate::service::edit::undo::{held, plan_of, still_sound};
 use crate::service::error::{Result, ServiceError};
 use crate::service::reply::Reply;
 use crate::service::writer::Patience;
@@ -174,10 +174,7 @@ async fn undo_areas(
             Err(refused) => return Ok(Err(refused)),
         };
         let gone: HashSet<String> = plan.remove.iter().map(|area| area.code.to_string()).collect();
-        let duties = people::duties(conn, district).await?.into_iter();
-        let held: Vec<String> = duties.map(|duty| duty.area).filter(|area| gone.contains(area)).collect();
-        if !held.is_empty() {
-            let held = named(held);
+        if let Some(held) = held(conn, district, &plan).await? {
             let detail = say!("people stand for areas that it brought: {held}", "它导入的区域有人员负责：{held}");
             return Ok(conflict(detail));
         }

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use std::sync::Arc;
 
-use geo::{Coord, Euclidean, Length as _, LineString, MultiPolygon, Polygon};
+use geo::{Coord, LineString, MultiPolygon, Polygon};
 
+use super::gaps::{Closed, closed};
 use super::{Finding, Mend, Place, Redrawn, Subject};
 use crate::domain::grid::{Duty, DutyKind};
 use crate::domain::id::{DistrictCode, GridCode, PersonId};
@@ -20,16 +21,23 @@ use crate::index::{AreaLevel, GridInfo, Index, Outline};
 #[derive(Debug)]
 pub(super) struct Outlines {
     district: MultiPolygon<f64>,
-    communities: Vec<(u64, MultiPolygon<f64>)>,
-    grids: Vec<GridOutline>,
+    pub(super) communities: Vec<CommunityOutline>,
+    pub(super) grids: Vec<GridOutline>,
     /// The codes of all its areas.
     codes: HashSet<String>,
 }
 
 #[derive(Debug)]
-struct GridOutline {
-    code: u64,
-    outline: MultiPolygon<f64>,
+pub(super) struct CommunityOutline {
+    pub(super) code: u64,
+    pub(super) name: String,
+    pub(super) outline: MultiPolygon<f64>,
+}
+
+#[derive(Debug)]
+pub(super) struct GridOutline {
+    pub(super) code: u64,
+    pub(super) outline: MultiPolygon<f64>,
     /// Longitude and latitude inside it.
     label: (f64, f64),
     info: Option<Arc<GridInfo>>,
@@ -40,15 +48,15 @@ impl GridOutline {
         Position::new(self.label.0, self.label.1).ok().map(Place::At)
     }
 
-    /// The grid with another outline, as the edit that mends.
-    fn redrawn(&self, outline: MultiPolygon<f64>) -> Option<Mend> {
+    /// The grid with another outline, as an edit that mends has it.
+    pub(super) fn redrawn(&self, outline: MultiPolygon<f64>) -> Option<Redrawn> {
         let info = self.info.as_ref()?;
-        Some(Mend::Redraw(Box::new(Redrawn {
-            code: info.code,
+        Some(Redrawn {
+            code: Some(info.code),
             name: info.name.clone(),
             supervising_department: info.supervising_department.as_ref().map(|unit| unit.code.clone()),
             outline,
-        })))
+        })
     }
 }
 
@@ -69,7 +77,10 @@ pub(super) fn outlines(index: &Index, district: DistrictCode) -> Outlines {
                     let info = GridCode::from_number(area.code).and_then(|code| index.grid(code));
                     found.grids.push(GridOutline { code: area.code, outline, label, info });
                 }
-                AreaLevel::Community => found.communities.push((area.code, polygons(&area))),
+                AreaLevel::Community => {
+                    let (code, name) = (area.code, area.name.to_owned());
+                    found.communities.push(CommunityOutline { code, name, outline: polygons(&area) });
+                }
                 AreaLevel::Subdistrict => {}
             }
             found.codes.insert(area.code.to_string());
@@ -101,43 +112,30 @@ pub(super) fn check_outlines(district: DistrictCode, outlines: &Outlines) -> Vec
         let detail = say!("{size:.1} m² of ground are in both grids", "{size:.1} 平方米的地同时属于两个网格");
         // The one with the lower code has it now, where a pin lies in both.
         let (keeps, gives) = if outlines.grids[a].code < outlines.grids[b].code { (a, b) } else { (b, a) };
-        let rest = partition::lost(&outlines.grids[gives].outline, &outlines.grids[keeps].outline);
-        let mend = rest.and_then(|rest| outlines.grids[gives].redrawn(rest.outline));
+        let [gives, keeps] = [gives, keeps].map(|k| &outlines.grids[k]);
+        let rest = partition::exchange(&gives.outline, &[&keeps.outline], &[]);
+        // One that would be left with nothing is for others to remove.
+        let mend = rest.filter(|rest| !rest.0.is_empty()).and_then(|rest| gives.redrawn(rest));
+        let mend = mend.map(|grid| Mend::Redraw(vec![grid]));
         let place = Some(Place::Ground(ground.outline));
         found.push(Finding::new(Rule::GridsOverlap, subjects, place, detail).mended_by(mend));
     }
     for ground in gaps {
         let size = ground.square_metres;
-        let detail = say!("{size:.1} m² of the district are in no grid", "区内 {size:.1} 平方米的地不属于任何网格");
+        let mut detail = say!("{size:.1} m² of the district are in no grid", "区内 {size:.1} 平方米的地不属于任何网格");
         // A district may have several gaps: each goes by its south-western corner, to a metre.
         let corner = geo::BoundingRect::bounding_rect(&ground.outline).map(geo::Rect::min).unwrap_or_default();
-        let mend = outlines.taker(&ground.outline);
+        let Closed { grids, notes } = closed(outlines, &ground.outline);
+        for note in notes {
+            detail = say!("{detail}; {note}", "{detail}；{note}", detail = detail, note = note);
+        }
+        let mend = (!grids.is_empty()).then_some(Mend::Redraw(grids));
         let place = Some(Place::Ground(ground.outline));
         let mut finding = Finding::new(Rule::GridsGap, vec![Subject::District(district)], place, detail);
         finding.id = finding.identity(&format!("{:.5},{:.5}", corner.x, corner.y));
         found.push(finding.mended_by(mend));
     }
     found
-}
-
-/// Edges shorter than this, in degrees, are a corner.
-const CORNER: f64 = 1e-6;
-
-impl Outlines {
-    /// The grid that would take a gap: of the community that the ground lies in, the one with the longest edge along it.
-    fn taker(&self, gap: &MultiPolygon<f64>) -> Option<Mend> {
-        let (community, _) = self.communities.iter().find(|(_, outline)| partition::lost(gap, outline).is_none())?;
-        let edges = |outline: &MultiPolygon<f64>| -> f64 {
-            outline.iter().map(|polygon| Euclidean.length(polygon.exterior())).sum()
-        };
-        let of_community = self.grids.iter().filter(|grid| grid.code / 1_000 == *community);
-        let along = of_community.map(|grid| {
-            let both = partition::union([&grid.outline, gap]);
-            (edges(&grid.outline) + edges(gap) - edges(&both), both, grid)
-        });
-        let (_, both, grid) = along.filter(|(shared, ..)| *shared > CORNER).max_by(|a, b| a.0.total_cmp(&b.0))?;
-        grid.redrawn(both)
-    }
 }
 
 impl Outlines {

@@ -154,7 +154,7 @@ impl Look {
                 "不在任何网格内：最近的是 {grid}，相距 {metres:.1} 米"
             ),
             Ok(_) => return,
-            Err(_) => say!("lies outside every district served here", "位于本系统服务的各区之外"),
+            Err(_) => nowhere(index, cover),
         };
         self.covers.findings.push(about(Rule::CoverOutsideGrids, cover, detail));
     }
@@ -182,6 +182,17 @@ impl Look {
         }
         self.covers
     }
+}
+
+/// Why no grid is the nearest of a cover: it is outside, or its district has none.
+fn nowhere(index: &Index, cover: &CoverView) -> Said {
+    if let Some(around) = index.district_around(cover.position) {
+        return say!(
+            "lies in no grid: district {around}, in which it lies, has none",
+            "不在任何网格内：它所在的行政区 {around} 没有网格"
+        );
+    }
+    say!("lies outside every district served here", "位于本系统服务的各区之外")
 }
 
 /// The owner that the nearest covers of the category agree on.

@@ -2,7 +2,7 @@
 
 use super::{Found, Mend, Mended, owner, unit};
 use crate::domain::actor::{self, Action, Actor, Resource};
-use crate::domain::id::CoverCode;
+use crate::domain::id::{CoverCode, DistrictCode};
 use crate::domain::quality::{Deed, State};
 use crate::service::Guli;
 use crate::service::edit::areas::REGRIDDED;
@@ -11,7 +11,7 @@ impl Guli {
     /// What `actor` may do about a finding as it now is.
     pub fn may(&self, actor: &Actor, found: &Found) -> Vec<Deed> {
         let may = |deed: &Deed| match deed {
-            Deed::Mend => found.finding.mend.as_ref().is_some_and(|mend| self.may_mend(actor, mend)),
+            Deed::Mend => found.finding.mend.as_ref().is_some_and(|mend| self.may_mend(actor, found.district, mend)),
             Deed::Accept => found.state == State::Open && found.may_be_ruled_by(actor),
             Deed::Reopen => found.state == State::Accepted && found.may_be_ruled_by(actor),
             Deed::Undo => self.to_undo(found).is_some_and(|(code, _)| self.may_edit_cover(actor, code)),
@@ -29,15 +29,12 @@ impl Guli {
         (cover.version == change.version).then_some((cover.code, cover.version))
     }
 
-    fn may_mend(&self, actor: &Actor, mend: &Mend) -> bool {
+    fn may_mend(&self, actor: &Actor, district: DistrictCode, mend: &Mend) -> bool {
         match mend {
             Mend::Merge(code, _) | Mend::SetOwner(code, _) | Mend::SetCategory(code, _) => {
                 self.may_edit_cover(actor, *code)
             }
-            Mend::Redraw(grid) => {
-                let district = Resource::District(grid.code.district());
-                actor::authorize(actor, Action::EditAreas, district).is_ok()
-            }
+            Mend::Redraw(_) => actor::authorize(actor, Action::EditAreas, Resource::District(district)).is_ok(),
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod areas;
 mod covers;
+mod gaps;
 mod life;
 mod may;
 mod menders;
@@ -39,13 +40,15 @@ pub enum Mend {
     SetOwner(CoverCode, OrgCode),
     /// Which gives it another code too.
     SetCategory(CoverCode, CategoryCode),
-    Redraw(Box<Redrawn>),
+    /// All in one call.
+    Redraw(Vec<Redrawn>),
 }
 
 /// A grid with the outline that closes a gap or ends an overlap.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Redrawn {
-    pub code: GridCode,
+    /// `None` of a new one.
+    pub code: Option<GridCode>,
     pub name: String,
     pub supervising_department: Option<OrgCode>,
     pub outline: geo::MultiPolygon<f64>,
