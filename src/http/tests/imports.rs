@@ -46,7 +46,7 @@ async fn of_a_file_without_a_good_row_nothing_is_stored_and_that_is_said() {
     assert_eq!(column(&town.list(ADMIN, "").await, "state"), ["rejected", "rejected"]);
     assert_eq!(feed().await, before);
     // One good row is stored.
-    let good = cover(1, "370203-WAT01") + &cover(2, "370203-NONE").lines().nth(1).unwrap();
+    let good = cover(1, "370203-WAT01") + cover(2, "370203-NONE").lines().nth(1).unwrap();
     let report = town.send_file("?source=370203-WAT01&keep_going=true", "some.csv", &good).await;
     assert_eq!((&report["state"], counts(&report)), (&json!("stored"), [1, 0, 0]), "{report}");
 }
@@ -54,7 +54,7 @@ async fn of_a_file_without_a_good_row_nothing_is_stored_and_that_is_said() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_version_keeps_the_row_that_it_came_from() {
     let town = Town::open().await;
-    let file = |owner: &str| cover(1, "370203-WAT01") + &cover(2, owner).lines().nth(1).unwrap();
+    let file = |owner: &str| cover(1, "370203-WAT01") + cover(2, owner).lines().nth(1).unwrap();
     let first = town.send_file("?source=370203-WAT01", "a.csv", &file("370203-WAT01")).await;
     let code = town.called("2").await;
     let second = town.send_file("?source=370203-WAT01", "b.csv", &file("370203-DRA01")).await;
