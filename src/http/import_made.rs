@@ -56,7 +56,7 @@ pub async fn get(
         ImportOut::new(&report, import, language)
     };
     let noted = app.guli.noted_import(import).await?;
-    json(StatusCode::OK, &report.as_noted(noted.as_ref().map(|noted| noted.state.as_str())))
+    json(StatusCode::OK, &report.noted_as(noted.as_ref().map(|noted| noted.state.as_str())))
 }
 
 /// What taking an import back came to.

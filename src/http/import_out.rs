@@ -185,7 +185,7 @@ pub struct ImportOut {
 
 impl ImportOut {
     /// The same as far as what was stored still is.
-    pub(super) fn as_noted(self, noted: Option<&str>) -> Self {
+    pub(super) fn noted_as(self, noted: Option<&str>) -> Self {
         let state = match (self.state, noted) {
             (ImportState::Stored | ImportState::Failed, Some("undoing")) => ImportState::Undoing,
             (ImportState::Stored | ImportState::Failed, Some("undone")) => ImportState::Undone,

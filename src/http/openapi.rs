@@ -92,7 +92,7 @@ fn is_repeatable(operation: &Operation) -> bool {
 }
 
 fn describe_write(operation: &mut Operation) {
-    describe_header(operation, "Guli-Feed", "district:seq of the last event that this wrote");
+    describe_header(operation, "Guli-Feed", "district:seq of the last event that this wrote; of a try the present one");
 }
 
 /// A header of every success.

@@ -212,7 +212,7 @@ impl Guli {
             if let Some(instant) = moment.instant() {
                 kept(conn, district, instant).await?;
             }
-            let mut wanted = self.wanted(actor, asked, district, page.now);
+            let mut wanted = asked.wanted(actor, district, page.now);
             wanted.numbers = known.as_ref().map(|known| numbers_in(known, district));
             loop {
                 let found = orders::list(conn, district, moment.orders(district), &wanted).await?;
@@ -261,30 +261,33 @@ impl Guli {
         }
         Ok(())
     }
+}
 
-    fn wanted(&self, actor: &Actor, asked: &ListOrders, district: DistrictCode, now: Timestamp) -> Wanted {
-        let by_distance = asked.sort == OrderSort::Distance;
-        let after = asked.after.filter(|after| after.district == district && !by_distance);
+impl ListOrders {
+    /// The same of one district, as far as the caller may see it.
+    fn wanted(&self, actor: &Actor, district: DistrictCode, now: Timestamp) -> Wanted {
+        let by_distance = self.sort == OrderSort::Distance;
+        let after = self.after.filter(|after| after.district == district && !by_distance);
         Wanted {
             visible: OrderFilter::of(actor),
             numbers: None,
-            statuses: asked.statuses.clone(),
-            assignees: asked.units.clone(),
-            grids: asked.grids.clone(),
-            covers: asked.covers.clone(),
-            damages: asked.damages.clone(),
-            overdue_at: (asked.overdue == Some(true)).then_some(now),
-            not_overdue_at: (asked.overdue == Some(false)).then_some(now),
-            updated_after: asked.updated_after,
-            opened_after: asked.opened_after,
-            bounds: asked.near.map(bounds).or(asked.bounds),
-            sort: match asked.sort {
+            statuses: self.statuses.clone(),
+            assignees: self.units.clone(),
+            grids: self.grids.clone(),
+            covers: self.covers.clone(),
+            damages: self.damages.clone(),
+            overdue_at: (self.overdue == Some(true)).then_some(now),
+            not_overdue_at: (self.overdue == Some(false)).then_some(now),
+            updated_after: self.updated_after,
+            opened_after: self.opened_after,
+            bounds: self.near.map(bounds).or(self.bounds),
+            sort: match self.sort {
                 OrderSort::Code | OrderSort::Distance => Sort::Code,
                 OrderSort::Due => Sort::Due,
                 OrderSort::Updated => Sort::Updated,
             },
             after: after.map(|after| (after.value, after.number)),
-            limit: i64::try_from(asked.limit).unwrap_or(1_000) + 1,
+            limit: i64::try_from(self.limit).unwrap_or(1_000) + 1,
         }
     }
 }

@@ -138,6 +138,30 @@ async fn what_one_server_commits_the_others_show() {
         };
         until("every server shows it", shown).await;
     }
+    // Two grids exchange their ground: each cover on it is told of, and lies in the other grid at every server.
+    let before = here.get(COVER).await.expect(200);
+    let community = &grid[..12];
+    let grids = here.get(&format!("/v1/grids?community={community}&limit=10")).await.expect(200)["items"].clone();
+    let grids = grids.as_array().unwrap();
+    let own = grids.iter().find(|other| other["code"] == *grid).unwrap();
+    let other = grids.iter().find(|other| other["code"] != *grid).unwrap();
+    let redraw = json!({"grids": [
+        {"code": grid, "name": "甲", "geometry": other["geometry"]},
+        {"code": other["code"], "name": "乙", "geometry": own["geometry"]},
+    ]});
+    let redrawn = admin.post("/v1/grids/redraw", &[], &redraw).await;
+    let covers = redrawn.expect(200)["effects"]["cover_count"].as_u64().unwrap();
+    let head = redrawn.header("guli-feed").unwrap().to_owned();
+    for server in &servers {
+        let client = server.with("demo-admin");
+        let seen = client.get_with(COVER, &[("Guli-Min-Feed", &head)]).await.expect(200);
+        let version = before["version"].as_i64().unwrap() + 1;
+        assert_eq!((&seen["grid"]["code"], &seen["version"]), (&other["code"], &json!(version)));
+        let events = feed(server).await;
+        let told: Vec<_> = events.iter().filter(|event| event["kind"] == "cover.regridded").collect();
+        let own = told.iter().find(|event| COVER.ends_with(event["code"].as_str().unwrap())).unwrap();
+        assert_eq!((told.len() as u64, &own["version"]), (covers, &json!(version)));
+    }
     // Whether anybody can be called at a unit, by its telephone or as one of its people: a check elsewhere knows.
     let found = async |unreachable: bool| {
         for server in &servers {

@@ -472,6 +472,11 @@ async fn edits(story: &mut Story) {
         let body = (!body.is_null()).then_some(body);
         story.ask(method, &path, &any, body.as_ref()).await;
     }
+    // Which the history of each says, and the grids' undoes.
+    let moved = story.get("demo-admin", &format!("/v1/covers?grid={name}&limit=1")).await["items"][0].clone();
+    let history = format!("/v1/covers/{}/history", moved["code"].as_str().unwrap());
+    story.get("demo-admin", &history).await;
+    story.ask(Method::POST, &format!("{history}/{}/undo", moved["version"]), &any, None).await;
     for read in ["/v1/covers?community=370203026003&limit=50", "/v1/grids?community=370203026003", &path] {
         story.get("demo-admin", read).await;
         let as_of = format!("{read}{}as_of={before}", if read.contains('?') { '&' } else { '?' });

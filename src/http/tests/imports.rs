@@ -46,15 +46,36 @@ async fn of_a_file_without_a_good_row_nothing_is_stored_and_that_is_said() {
     assert_eq!(column(&town.list(ADMIN, "").await, "state"), ["rejected", "rejected"]);
     assert_eq!(feed().await, before);
     // One good row is stored.
-    let good = cover(1, "370203-WAT01") + &cover(2, "370203-NONE").lines().nth(1).unwrap();
+    let good = cover(1, "370203-WAT01") + cover(2, "370203-NONE").lines().nth(1).unwrap();
     let report = town.send_file("?source=370203-WAT01&keep_going=true", "some.csv", &good).await;
     assert_eq!((&report["state"], counts(&report)), (&json!("stored"), [1, 0, 0]), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_cover_that_an_import_of_grids_moved_is_moved_back_with_it() {
+    let town = Town::open().await;
+    let redrawn = grids(&[(WEST, "西", [120.37, 120.374]), (EAST, "东", [120.374, 120.39])]);
+    let report = town.send_file("?kind=grids", "g.json", &redrawn).await;
+    assert_eq!(counts(&report), [0, 2, 0], "{report}");
+    // One event tells of all that it brought.
+    let feed = town.get("/v1/changes").key(ADMIN).get().await.body;
+    assert_eq!(*column(&feed, "kind").last().unwrap(), "import.applied", "{feed}");
+    let path = format!("/v1/covers/{ALONE}/history");
+    let version = town.get(&path).key(ADMIN).get().await.body["items"][1].clone();
+    assert_eq!(version["changes"], json!([{"pointer": "/grid", "from": WEST, "to": EAST}]), "{version}");
+    assert_eq!(version["source"], json!({"import": report["id"]}));
+    let refused = town.post(&format!("{path}/2/undo")).key(ADMIN).send("").await;
+    assert_eq!(refused.fault().1, "conflict", "{}", refused.body);
+    let there = format!("/v1/imports/{}/undo", report["id"].as_str().unwrap());
+    assert!(refused.body["detail"].as_str().unwrap().contains(&there), "{}", refused.body);
+    assert_eq!(town.undo(&report).await.status, 200);
+    assert_eq!(town.cover(ALONE).await["grid"]["code"], WEST);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_old_version_keeps_the_row_that_it_came_from() {
     let town = Town::open().await;
-    let file = |owner: &str| cover(1, "370203-WAT01") + &cover(2, owner).lines().nth(1).unwrap();
+    let file = |owner: &str| cover(1, "370203-WAT01") + cover(2, owner).lines().nth(1).unwrap();
     let first = town.send_file("?source=370203-WAT01", "a.csv", &file("370203-WAT01")).await;
     let code = town.called("2").await;
     let second = town.send_file("?source=370203-WAT01", "b.csv", &file("370203-DRA01")).await;

@@ -346,15 +346,16 @@ async fn by_redrawing(conn: &mut Conn<'_>, district: DistrictCode, last: LastCha
         ("import", "applied") => Some(format!("/v1/imports/{subject}/undo")),
         _ => None,
     });
-    Ok(match undo {
-        Some(undo) => say!(
+    Ok(if let Some(undo) = undo {
+        say!(
             "version {version} is of grids that were redrawn around the cover: POST {undo} takes that back",
             "版本 {version} 由网格重划产生：POST {undo} 可撤销该次重划"
-        ),
-        None => say!(
+        )
+    } else {
+        say!(
             "version {version} is of grids that were redrawn around the cover: redraw them again",
             "版本 {version} 由网格重划产生：请再次重划网格"
-        ),
+        )
     })
 }
 

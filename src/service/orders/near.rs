@@ -61,7 +61,7 @@ impl Guli {
             if let Some(instant) = moment.instant() {
                 kept(conn, district, instant).await?;
             }
-            let wanted = self.wanted(actor, asked, district, page.now);
+            let wanted = asked.wanted(actor, district, page.now);
             let places = orders::places(conn, district, moment.orders(district), &wanted).await?;
             let measured = places.into_iter().map(|(number, at)| (number, near.at.distance_m(at)));
             let within = measured.filter(|(_, distance)| *distance <= near.radius_m);
@@ -100,7 +100,7 @@ impl Guli {
                     continue;
                 }
                 let limit = i64::try_from(numbers.len()).unwrap_or(i64::MAX);
-                let wanted = self.wanted(actor, asked, district, page.now);
+                let wanted = asked.wanted(actor, district, page.now);
                 let wanted = orders::Wanted { numbers: Some(numbers), limit, ..wanted };
                 let rows = orders::list(conn, district, moment.orders(district), &wanted).await?;
                 let listed = self.listed(conn, moment, asked, district, rows).await?;

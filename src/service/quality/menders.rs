@@ -168,12 +168,11 @@ impl Ground {
     /// Of the grids that have a gap's ground now; if none has, the district gave it away.
     async fn of_gap(&mut self, conn: &mut Conn<'_>, gap: Option<&Place>) -> StoreResult<Option<i64>> {
         let Some(Place::Ground(gap)) = gap else { return Ok(None) };
-        let grids = match self.grids.take() {
-            Some(grids) => grids,
-            None => {
-                let all = Level::Grid.within(self.district.number());
-                areas::list(conn, self.district, None, all, 0, i64::MAX).await?
-            }
+        let grids = if let Some(grids) = self.grids.take() {
+            grids
+        } else {
+            let all = Level::Grid.within(self.district.number());
+            areas::list(conn, self.district, None, all, 0, i64::MAX).await?
         };
         let bounds = gap.bounding_rect();
         let is_near = |area: &&Area| area.outline.bounding_rect().zip(bounds).is_some_and(|(a, b)| a.intersects(&b));
