@@ -136,6 +136,11 @@ fn refused(error: sqlx::Error, options: &PgConnectOptions) -> StoreError {
 
 async fn check_version(conn: &mut PgConnection) -> Result<()> {
     let version: String = sqlx::query_scalar("SHOW server_version_num").fetch_one(conn).await?;
+    is_new_enough(&version)
+}
+
+/// Of a `server_version_num`, such as 150008.
+fn is_new_enough(version: &str) -> Result<()> {
     let version: i32 = version.parse().unwrap_or(0);
     if version < OLDEST {
         let (is, needs) = (version / 10_000, OLDEST / 10_000);
@@ -196,5 +201,21 @@ impl Listener {
         // What came together wakes once.
         while self.0.next_buffered().is_some() {}
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_too_old_is_told_which_one_is_needed() {
+        for (version, said) in [
+            ("130014", "the server is PostgreSQL 13; guli needs 14 or later"),
+            ("90624", "the server is PostgreSQL 9; guli needs 14 or later"),
+        ] {
+            assert_eq!(is_new_enough(version).unwrap_err().to_string(), said);
+        }
+        assert!(is_new_enough("140000").is_ok() && is_new_enough("150008").is_ok());
     }
 }
