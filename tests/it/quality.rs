@@ -83,7 +83,7 @@ async fn what_is_planted_in_the_demo_district_is_found_and_nothing_else() {
         assert_eq!(answer["counts"][rule], 0, "{rule}");
     }
     let table = home.guli(&["doctor", "--rule", "near-duplicate", "--limit", "2"]).ok().out();
-    assert!(table.contains("near-duplicate") && table.contains("DELETE /v1/covers/"), "{table}");
+    assert!(table.contains("near-duplicate") && table.contains("/merge {"), "{table}");
     assert!(!table.contains("owner-missing") && table.ends_with("no errors\n"), "{table}");
     let refused = home.guli(&["doctor", "--rule", "untidy"]).refused();
     assert!(refused.err().contains("untidy"), "{}", refused.err());
