@@ -166,7 +166,7 @@ pub async fn cover(
             return way.ok_or_else(|| ServiceError::NotFound(hidden).into());
         }
         Err(gone @ ServiceError::Gone { .. }) => {
-            let kept = app.guli.merged_into(code).await?;
+            let kept = app.guli.merged_into(&moment, code).await?;
             let way = kept.map(|kept| moved(&format!("/v1/covers/{kept}"), query.as_deref()));
             return way.ok_or_else(|| gone.into());
         }

@@ -161,6 +161,8 @@ pub fn moved(to: &str, query: Option<&str>) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
     set(&mut response, "location", &to);
+    // What leads on today may be undone tomorrow.
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }
 

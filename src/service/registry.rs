@@ -441,26 +441,39 @@ impl Guli {
         Ok(cover_history::code_of_former(&mut reader.conn(), former).await?)
     }
 
-    /// The cover that a removed one was a second record of, at last: that one may have been merged into another.
-    pub async fn merged_into(&self, removed: CoverCode) -> Result<Option<CoverCode>> {
+    /// The code of the cover that one which was removed at a moment was a second record of, at last: that one may have been
+    /// merged into another, and have got another code.
+    pub async fn merged_into(&self, moment: &Moment, removed: CoverCode) -> Result<Option<CoverCode>> {
+        let district = removed.district();
+        let by = moment.change(district).unwrap_or(i64::MAX);
         let mut reader = self.store.read().await?;
         let conn = &mut reader.conn();
-        let mut last = None;
+        let mut kept = None;
         // Ends: whatever a cover was merged into was there then, and so was merged later itself.
-        while let Some(state) = cover_history::present(conn, last.unwrap_or(removed)).await? {
-            let event = events::numbered(conn, removed.district(), &[state.seq]).await?.pop();
-            let data = event.and_then(|event| serde_json::from_str::<serde_json::Value>(&event.data).ok());
-            match data.and_then(|data| data["merged_into"].as_str()?.parse().ok()) {
-                Some(kept) => last = Some(kept),
+        loop {
+            let code = kept.unwrap_or(removed);
+            let id = match cover_history::present(conn, code).await? {
+                Some(state) => Some(state.cover.id),
+                None => cover_history::once_had(conn, code, by).await?,
+            };
+            let Some(id) = id else { break };
+            let states = cover_history::states(conn, district, id).await?;
+            let Some(state) = states.iter().rev().find(|state| state.seq <= by) else { break };
+            kept = kept.map(|_| state.cover.code);
+            match cover_history::merged_by(conn, district, state).await? {
+                Some(next) => kept = Some(next),
                 None => break,
             }
         }
-        Ok(last)
+        Ok(kept)
     }
 
     /// The code that a cover had at a moment which had had this one by then, removed or not: a code of later leads nowhere.
     pub async fn code_then(&self, actor: &Actor, moment: &Moment, former: CoverCode) -> Result<Option<CoverCode>> {
-        let Some(change) = moment.change(former.district()) else { return self.present_code(actor, former).await };
+        let Some(change) = moment.change(former.district()) else {
+            // What this server has not come to yet leads nowhere, least of all to itself.
+            return Ok(self.present_code(actor, former).await?.filter(|code| *code != former));
+        };
         actor::authorize(actor, Action::ReadCovers, Resource::District(former.district()))
             .map_err(|r| ServiceError::refused(r, say!("cover {former}", "井盖 {former}")))?;
         let id = cover_history::once_had(&mut self.store.read().await?.conn(), former, change).await?;
@@ -474,6 +487,10 @@ impl Guli {
         for code in codes {
             if let Some(cover) = moment.registry(self).cover(*code) {
                 found.push(cover.id);
+                if cover.status == crate::domain::cover::Status::Removed {
+                    let kept = self.merged_into(moment, *code).await?;
+                    found.extend(kept.and_then(|kept| moment.registry(self).cover(kept)).map(|kept| kept.id));
+                }
                 continue;
             }
             let by = moment.change(code.district()).unwrap_or(i64::MAX);
@@ -490,7 +507,7 @@ impl Guli {
             cover_history::code_of_former(&mut reader.conn(), former).await?
         };
         let code = present.unwrap_or(former);
-        Ok(self.merged_into(code).await?.or(present))
+        Ok(self.merged_into(&Moment::Now, code).await?.or(present))
     }
 
     /// One cover.

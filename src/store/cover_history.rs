@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::covers::{FIELDS, Row, bind_fields};
 use super::{Conn, ROWS_PER_STATEMENT, Result, corrupt, each};
-use crate::domain::cover::Cover;
+use crate::domain::cover::{Cover, Status};
 use crate::domain::id::{CoverCode, CoverId, DistrictCode, GridCode, OrgCode};
 
 /// A cover as it was from the event `seq` on.
@@ -61,6 +61,16 @@ pub async fn once_had(conn: &mut Conn<'_>, code: CoverCode, by: i64) -> Result<O
     let id: Option<Vec<u8>> = each!(conn, c => sqlx::query_scalar(SQL)
         .bind(code.district().as_i64()).bind(code.number().cast_signed()).bind(by).fetch_optional(c).await?);
     id.map(|id| Uuid::from_slice(&id).map(CoverId).map_err(|e| corrupt("a cover's id", e))).transpose()
+}
+
+/// The cover that a removed one was merged into, as the event says that its state began with.
+pub async fn merged_by(conn: &mut Conn<'_>, district: DistrictCode, state: &CoverState) -> Result<Option<CoverCode>> {
+    if state.cover.status != Status::Removed {
+        return Ok(None);
+    }
+    let event = super::events::numbered(conn, district, &[state.seq]).await?.pop();
+    let data = event.and_then(|event| serde_json::from_str::<serde_json::Value>(&event.data).ok());
+    Ok(data.and_then(|data| data["merged_into"].as_str()?.parse().ok()))
 }
 
 /// The codes that these covers have now, where they have other ones.

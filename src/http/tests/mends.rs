@@ -110,10 +110,64 @@ async fn two_records_of_one_cover_are_merged_by_one_call() {
     let changes = town.get("/v1/changes?district=370203").key(ADMIN).get().await.body;
     let kinds: Vec<_> = changes["items"].as_array().unwrap().iter().map(|change| &change["kind"]).collect();
     assert_eq!(kinds[kinds.len() - 3..], ["cover.removed", "work_order.identified", "work_order.joined"], "{changes}");
+    // Wherever the cover goes that stays, the old code comes along.
+    town.patched(ALONE, json!({"category": "0101"})).await;
+    let present = town.get(&format!("/v1/covers/{ALONE}")).key(ADMIN).get().await.header("location").to_owned();
+    let way = town.get(&format!("/v1/covers/{twin}")).key(ADMIN).get().await;
+    assert_eq!((way.status.as_u16(), way.header("location")), (308, &*present));
+    assert_eq!(way.header("cache-control"), "no-cache");
+    let again = report(&twin).await;
+    assert_eq!((&again.body["work_order"]["code"], &again.body["merged"]), (&json!(order), &json!(true)));
+    let orders = town.get(&format!("/v1/work-orders?cover={twin}")).key(ADMIN).get().await.body;
+    assert_eq!(orders["items"][0]["code"], order, "{orders}");
     // The record comes back, should the two be two after all.
-    let mended = town.sees(ADMIN, "state=mended").await;
-    assert_eq!(town.takes_back(ADMIN, &mended).await.status, 200);
-    assert_eq!(town.get(&format!("/v1/covers/{twin}")).key(ADMIN).get().await.status, 200);
+    let undone = town.post(&format!("/v1/covers/{twin}/history/2/undo")).key(ADMIN).send("").await;
+    assert_eq!(undone.status, 200, "{}", undone.body);
+    let back = town.get(&format!("/v1/covers/{twin}")).key(ADMIN).get().await;
+    assert_eq!((back.status.as_u16(), back.header("etag")), (200, "\"3\""));
+    // And goes where it went, if that was wrong.
+    let undone = town.post(&format!("/v1/covers/{twin}/history/3/undo")).key(ADMIN).send("").await;
+    assert_eq!(undone.status, 200, "{}", undone.body);
+    assert_eq!(town.get(&format!("/v1/covers/{twin}")).key(ADMIN).get().await.header("location"), present);
+}
+
+#[tokio::test]
+async fn a_merge_is_of_its_time_and_of_its_place() {
+    let town = Town::open().await;
+    let twin = town.twin().await;
+    let now = || town.guli.context.clock.now().to_string();
+    let apart = now();
+    let merge = async |code: &str, into: &str| {
+        town.post(&format!("/v1/covers/{code}/merge")).key(ADMIN).json(json!({"into": into})).await
+    };
+    // 900 m are no two records of one cover.
+    assert_eq!(merge(&twin, TWINS[0]).await.fault(), (422, "invalid", "/into".to_owned()));
+    assert_eq!(merge(&twin, ALONE).await.status, 200);
+    let merged = now();
+    let undone = town.post(&format!("/v1/covers/{twin}/history/2/undo")).key(ADMIN).send("").await;
+    assert_eq!(undone.status, 200, "{}", undone.body);
+    let then = async |at: &str| town.get(&format!("/v1/covers/{twin}?as_of={at}")).key(ADMIN).get().await;
+    assert_eq!(then(&apart).await.status, 200);
+    let lead = then(&merged).await;
+    assert_eq!((lead.status.as_u16(), lead.header("location")), (308, &*format!("/v1/covers/{ALONE}?as_of={merged}")));
+    assert_eq!(then(&now()).await.status, 200);
+}
+
+#[tokio::test]
+async fn of_two_open_orders_that_a_merge_brings_together_none_makes_a_third() {
+    let town = Town::open().await;
+    let twin = town.twin().await;
+    let report = async |cover: &str| {
+        let got = town.post("/v1/reports").json(json!({"cover": cover, "damage": "missing"})).await.body;
+        (got["work_order"]["code"].as_str().unwrap().to_owned(), got["merged"] == true)
+    };
+    let (first, second) = (report(ALONE).await.0, report(&twin).await.0);
+    let merged = town.post(&format!("/v1/covers/{twin}/merge")).key(ADMIN).json(json!({"into": ALONE})).await;
+    assert_eq!(merged.status, 200, "{}", merged.body);
+    let shown = town.get("/v1/resolve?lon=120.375&lat=36.12&include=open_orders").get().await.body;
+    assert_eq!(shown["candidates"][0]["open_order"]["code"], first, "{shown}");
+    assert_eq!(report(&twin).await, (first.clone(), true));
+    assert_ne!(first, second);
 }
 
 #[tokio::test]

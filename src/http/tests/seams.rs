@@ -104,6 +104,41 @@ async fn a_move_of_millimetres_is_none_however_often_it_is_made() {
     assert_eq!(town.seams().await, (0.0, 0.0));
 }
 
+/// As files with coordinates of seven digits have it: a corner of the one is no corner of the other, and lies some millimetres
+/// beside its edge.
+#[tokio::test]
+async fn a_seam_that_was_there_is_no_news_to_who_splits_or_merges_beside_it() {
+    let corner = [120.380_123_40, 36.12];
+    let town = Town::seeded(async |writer| {
+        let whole = square(120.37, 36.11, 120.39, 36.13);
+        let straight = [[120.37, 36.11], SOUTH, NORTH, [120.37, 36.13], [120.37, 36.11]];
+        let parts = [
+            area(370_203_005, "辽宁路街道", whole.clone()),
+            area(370_203_005_001, "海晏社区", whole),
+            area(WEST.parse().unwrap(), "西", outline(&straight)),
+            area(EAST.parse().unwrap(), "东", outline(&east(corner))),
+        ];
+        seed_areas(writer, &parts).await;
+    })
+    .await;
+    let before = town.whole(EAST, "").await;
+    let lower = [SOUTH, [120.39, 36.11], NORTH, corner, SOUTH];
+    let upper = [[120.39, 36.11], [120.39, 36.13], NORTH, [120.39, 36.11]];
+    let split = json!([
+        {"code": EAST, "name": "东", "geometry": geometry(&upper)},
+        {"name": "新", "geometry": geometry(&lower)},
+    ]);
+    let split = town.redraw("", split).await;
+    assert_eq!(split.status, 200, "{}", split.body);
+    let new = split.body["areas"].as_array().unwrap().iter().find(|area| area["code"] != EAST).unwrap();
+    let merge = json!({
+        "grids": [{"code": EAST, "name": "东", "geometry": before["geometry"]}], "remove": [new["code"]],
+    });
+    let merged = town.post("/v1/grids/redraw").key(PLANNER).json(merge).await;
+    assert_eq!(merged.status, 200, "{}", merged.body);
+    assert_eq!(town.whole(EAST, "").await["geometry"], before["geometry"]);
+}
+
 #[tokio::test]
 async fn an_outline_comes_back_from_every_coordinate_system_as_it_was() {
     let town = askew().await;

@@ -140,19 +140,23 @@ async fn run(
         Begun::Open(open) => open,
     };
     let is_undo = matches!(edit, CoverEdit::Undo { .. });
-    let into = match &edit {
-        CoverEdit::Merge { code, into, .. } => kept(context, *code, *into).map(Some),
-        _ => Ok(None),
-    };
-    let into = match into {
-        Ok(into) => into,
-        Err(refused) => return Ok((Answer::Refused(refused), None)),
+    let merge = match &edit {
+        CoverEdit::Merge { code, into, .. } => Some((*code, *into)),
+        _ => None,
     };
     let decided = match decide(context, conn, asking, edit).await? {
         Ok(decided) => decided,
         Err(refused) => return Ok((Answer::Refused(refused), None)),
     };
-    let rendered = match &into {
+    let into = match merge {
+        Some((code, into)) => match kept(context, code, into) {
+            Ok(kept) => Some(kept),
+            Err(refused) => return Ok((Answer::Refused(refused), None)),
+        },
+        None if is_undo => merged_again(context, conn, &decided).await?,
+        None => None,
+    };
+    let rendered = match into.as_ref().filter(|_| merge.is_some()) {
         Some(kept) => (render.0)(kept),
         None => (render.0)(&context.index.show(decided.cover())),
     };
@@ -197,6 +201,23 @@ async fn decide(context: &Context, conn: &mut Conn<'_>, asking: &Asking, edit: C
     }
 }
 
+/// Where an undoing takes back that a merge was undone: the cover that the merge was into, if it is there still.
+async fn merged_again(context: &Context, conn: &mut Conn<'_>, decided: &Decision) -> StoreResult<Option<CoverView>> {
+    let Decision::Changed(after) = decided else { return Ok(None) };
+    let code = after.cover.code;
+    let states = cover_history::states(conn, code.district(), after.cover.id).await?;
+    let Some(before) = states.iter().rev().nth(1).filter(|_| after.cover.status == Status::Removed) else {
+        return Ok(None);
+    };
+    let Some(into) = cover_history::merged_by(conn, code.district(), before).await? else { return Ok(None) };
+    // It may have got another code since.
+    let into = cover_history::code_of_former(conn, into).await?.unwrap_or(into);
+    Ok(kept(context, code, into).ok())
+}
+
+/// Records of one cover lie no further apart than this, in metres: as far as the least exact of measurements err.
+const ONE_COVER_M: f64 = 30.0;
+
 /// The cover that another is merged into.
 fn kept(context: &Context, code: CoverCode, into: CoverCode) -> Result<CoverView> {
     let not_there = || say!("cover {into} is not in the registry", "登记库中没有井盖 {into}");
@@ -208,6 +229,15 @@ fn kept(context: &Context, code: CoverCode, into: CoverCode) -> Result<CoverView
     }
     if into.district() != code.district() {
         let detail = say!("the two covers are of different districts", "两个井盖不在同一行政区");
+        return Err(ServiceError::invalid("/into", detail));
+    }
+    // Whoever may remove a cover may not give its orders to any other.
+    let distance = context.index.cover(code).map_or(0.0, |goes| goes.position.distance_m(kept.position));
+    if distance > ONE_COVER_M {
+        let detail = say!(
+            "cover {into} is {distance:.0} m away: two records of one cover are at most 30 m apart",
+            "井盖 {into} 相距 {distance:.0} 米：同一井盖的两条记录最多相距 30 米"
+        );
         return Err(ServiceError::invalid("/into", detail));
     }
     Ok(kept)
@@ -393,7 +423,8 @@ async fn redrawn(
             Err(refused) => return Ok(Err(refused)),
         }
     };
-    let grid = if draft.position == cover.position { cover.grid } else { Some(grid) };
+    let stays = draft.position == cover.position && cover.status != Status::Removed;
+    let grid = if stays { cover.grid } else { Some(grid) };
     let cover = draft.into_cover(cover.id, code, grid, version + 1);
     Ok(Ok(Decision::Changed(CoverState { cover, source, seq: 0 })))
 }
@@ -471,7 +502,9 @@ fn settle(context: &Context, district: DistrictCode, draft: &CoverDraft, before:
     if !faults.is_empty() {
         return Err(ServiceError::Invalid(faults));
     }
-    if let Some(grid) = before.filter(|cover| cover.position == draft.position).and_then(|cover| cover.grid) {
+    // The grids may have been redrawn since it was removed.
+    let stayed = before.filter(|cover| cover.position == draft.position && cover.status != Status::Removed);
+    if let Some(grid) = stayed.and_then(|cover| cover.grid) {
         return Ok(grid);
     }
     let grid = grid_at(context, draft)?;

@@ -166,11 +166,15 @@ async fn measure_level(
     let changed =
         |code: u64| redrawn.iter().any(|(_, area)| area.code == code) || removed.iter().any(|area| area.code == code);
     let staying: Vec<&Area> = present.iter().filter(|area| !changed(area.code)).collect();
+    let held = redrawn.iter().filter_map(|(before, _)| before.as_ref()).chain(removed.iter().copied());
+    let held = partition::union(held.map(|area| &area.outline));
     for (n, (before, area)) in redrawn.iter().enumerate() {
-        let staying = staying.iter().map(|other| (Some(*other), *other));
-        let others = staying.chain(redrawn[n + 1..].iter().map(|(before, other)| (before.as_ref(), other)));
-        for (was, other) in others.filter(|(_, other)| near(&other.outline, &area.outline)) {
-            let were = before.as_ref().zip(was).map(|(before, was)| (&before.outline, &was.outline));
+        // What any of them shared with one that stays was so, whichever has that ground now.
+        let staying = staying.iter().map(|other| (Some((&held, &other.outline)), *other));
+        let others = redrawn[n + 1..].iter().map(|(was, other)| {
+            (before.as_ref().zip(was.as_ref()).map(|(before, was)| (&before.outline, &was.outline)), other)
+        });
+        for (were, other) in staying.chain(others).filter(|(_, other)| near(&other.outline, &area.outline)) {
             let news = || partition::newly_shared(&area.outline, &other.outline, were);
             let shared = partition::overlap(&area.outline, &other.outline);
             if let Some(shared) = shared.or_else(|| (grain == Grain::Fine).then(news)?) {
@@ -183,13 +187,11 @@ async fn measure_level(
             effects.outside.push((area.code, outside));
         }
     }
-    let before = redrawn.iter().filter_map(|(before, _)| before.as_ref()).chain(removed.iter().copied());
-    let before = partition::union(before.map(|area| &area.outline));
     let after = redrawn.iter().map(|(_, area)| area).chain(staying.iter().copied());
-    let after = partition::union(after.filter(|area| near(&area.outline, &before)).map(|area| &area.outline));
+    let after = partition::union(after.filter(|area| near(&area.outline, &held)).map(|area| &area.outline));
     effects.gaps.extend(match grain {
-        Grain::Fine => partition::newly_lost(&before, &after),
-        Grain::Coarse => partition::lost(&before, &after),
+        Grain::Fine => partition::newly_lost(&held, &after),
+        Grain::Coarse => partition::lost(&held, &after),
     });
     Ok(())
 }

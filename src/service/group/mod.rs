@@ -166,7 +166,8 @@ impl Group {
             let mut order = was.order.clone();
             order.cover = settle::subject_by_id(&context.index, was.cover);
             if let Some(cover) = was.cover.filter(|_| order.status.is_open()) {
-                by_cover.insert(cover, order.code);
+                // In order of their codes: the oldest, as the index has it. Records that were merged may each have had one.
+                by_cover.entry(cover).or_insert(order.code);
             }
             orders.insert(order.code, Working { was: Some(was), order, changed: false });
         }
@@ -299,12 +300,20 @@ impl Group {
 
     fn put(&mut self, order: Order) {
         // The order may have been about another cover.
+        let left = self.by_cover.iter().find(|(_, on_it)| **on_it == order.code).map(|(cover, _)| *cover);
         self.by_cover.retain(|_, on_it| *on_it != order.code);
-        if let Some(cover) = order.cover.as_ref().filter(|_| order.status.is_open()) {
-            self.by_cover.insert(cover.id, order.code);
+        let now = order.cover.as_ref().filter(|_| order.status.is_open()).map(|cover| cover.id);
+        if let Some(cover) = now {
+            let oldest = self.by_cover.entry(cover).or_insert(order.code);
+            *oldest = (*oldest).min(order.code);
         }
         let was = self.orders.remove(&order.code).and_then(|working| working.was);
         self.orders.insert(order.code, Working { was, order, changed: true });
+        if let Some(cover) = left.filter(|left| Some(*left) != now) {
+            let is_on = |order: &Order| order.status.is_open() && order.cover.as_ref().is_some_and(|on| on.id == cover);
+            let next = self.orders.values().find(|working| is_on(&working.order));
+            self.by_cover.extend(next.map(|working| (cover, working.order.code)));
+        }
     }
 
     fn changes(&self) -> Vec<Change<'_>> {
