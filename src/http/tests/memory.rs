@@ -130,7 +130,11 @@ impl Town {
                 let cover = self.get(&format!("/v1/covers/{code}")).key(ADMIN).get().await.body;
                 let path = format!("/v1/covers/{code}/history/{}/undo", cover["version"]);
                 let got = self.post(&path).key(ADMIN).send("").await;
-                assert!(got.status == 200, "{edit:?} {}", got.body);
+                // What redrawn grids did to it is taken back with them.
+                let history = self.get(&format!("/v1/covers/{code}/history")).key(ADMIN).get().await.body;
+                let last = history["items"].as_array().unwrap().last().unwrap()["change"].clone();
+                let is_regridded = got.status == 409 && last == "cover.regridded";
+                assert!(got.status == 200 || is_regridded, "{edit:?} {} {last}", got.body);
             }
             Edit::Rename { name } => {
                 let rename = self.ask("PATCH", "/v1/organizations/370203-DRA01").key(ADMIN).header("if-match", "*");
@@ -143,6 +147,11 @@ impl Town {
                 // A row whose cover is of another category by now is refused.
                 let got =
                     self.import(ADMIN, "?source=370203-WAT01&keep_going=true", &[("file", Some("a.csv"), &file)]).await;
+                // And where that is so of both, the file.
+                if got.status == 422 {
+                    assert_eq!(got.fault().1, "import-rejected", "{}", got.body);
+                    return;
+                }
                 assert_eq!(got.status, 201, "{}", got.body);
                 imported.push(got.header("location").to_owned());
             }
