@@ -450,22 +450,6 @@ async fn edits(story: &mut Story) {
         let body = (!body.is_null()).then_some(body);
         story.ask(method, &path, &any, body.as_ref()).await;
     }
-    // Two records of one cover become one, and an order of the one that goes is the other's.
-    let pair = story.get("demo-admin", "/v1/quality?rule=near-duplicate&limit=1").await;
-    let mend = pair["items"][0]["mend"].clone();
-    let (merge, into) = (mend["href"].as_str().unwrap(), mend["body"]["into"].as_str().unwrap());
-    let goes = merge.trim_end_matches("/merge").to_owned();
-    let report = json!({"cover": goes.trim_start_matches("/v1/covers/"), "damage": "broken"});
-    for (method, path, body) in [
-        (Method::POST, "/v1/reports", &report),
-        (Method::POST, merge, &mend["body"]),
-        (Method::GET, &goes, &Value::Null),
-        (Method::GET, &format!("/v1/work-orders?cover={into}"), &Value::Null),
-        (Method::POST, "/v1/reports", &report),
-        (Method::POST, &format!("{goes}/history/2/undo"), &Value::Null),
-    ] {
-        story.ask(method, path, &any, Some(body).filter(|body| !body.is_null())).await;
-    }
     let grids = story.get("demo-planner", "/v1/grids?community=370203026003&limit=2").await;
     let grid = |n: usize| grids["items"][n].clone();
     let name = grid(0)["code"].as_str().unwrap().to_owned();
