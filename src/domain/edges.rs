@@ -2,7 +2,7 @@
 //! once in either direction and cancels out.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use geo::{Contains as _, Coord, InteriorPoint as _, LineString, MultiPolygon, Polygon, coord};
 
@@ -42,9 +42,29 @@ impl Edges {
     /// Adds an outline so many times.
     pub(super) fn add(&mut self, outline: &MultiPolygon<f64>, times: i32) {
         for (a, b) in edges(outline) {
-            let (edge, times) = if a < b { ((a, b), times) } else { ((b, a), -times) };
-            *self.0.entry(edge).or_default() += times;
+            self.walk(a, b, times);
         }
+    }
+
+    fn walk(&mut self, a: Vertex, b: Vertex, times: i32) {
+        let (edge, times) = if a < b { ((a, b), times) } else { ((b, a), -times) };
+        *self.0.entry(edge).or_default() += times;
+    }
+
+    /// The same with each edge through the vertices beside which it lies by no more than rounding does.
+    pub(super) fn noded(self) -> Self {
+        let edges: Vec<_> = self.left().collect();
+        let vertices: BTreeSet<Vertex> = edges.iter().flat_map(|(a, b, _)| [*a, *b]).collect();
+        let mut noded = Self::default();
+        for (a, b, times) in edges {
+            let near = vertices.range((a.0 - ROUNDED, i64::MIN)..(b.0 + ROUNDED, i64::MAX));
+            let mut through: Vec<Vertex> = near.copied().filter(|at| is_beside(*at, (a, b))).collect();
+            through.sort_by_key(|at| along(*at, (a, b)));
+            through.insert(0, a);
+            through.push(b);
+            through.windows(2).for_each(|pair| noded.walk(pair[0], pair[1], times));
+        }
+        noded
     }
 
     /// What does not cancel out.
@@ -131,6 +151,23 @@ fn go_on(next: &mut Ways, from: Option<Vertex>, at: Vertex) -> Option<Vertex> {
     Some(to)
 }
 
+/// Two places rounded to 1e-8° each are no further from where they were, in units of it.
+const ROUNDED: i64 = 2;
+
+/// Whether a vertex that is none of its ends lies on an edge but for rounding.
+fn is_beside(at: Vertex, (a, b): (Vertex, Vertex)) -> bool {
+    let across = (at.0 - a.0) as f64 * (b.1 - a.1) as f64 - (at.1 - a.1) as f64 * (b.0 - a.0) as f64;
+    let length = ((b.0 - a.0) as f64).hypot((b.1 - a.1) as f64);
+    (1..along(b, (a, b))).contains(&along(at, (a, b))) && across.abs() <= ROUNDED as f64 * length
+}
+
+/// How far along an edge a vertex is, in lengths of the edge.
+fn along(at: Vertex, (a, b): (Vertex, Vertex)) -> i128 {
+    let step = |to: Vertex| (i128::from(to.0 - a.0), i128::from(to.1 - a.1));
+    let ((x, y), (to_x, to_y)) = (step(at), step(b));
+    x * to_x + y * to_y
+}
+
 /// Rings as polygons, each hole in the smallest one around it; a hole in none is left out.
 fn polygons(outer: Rings, holes: Rings) -> MultiPolygon<f64> {
     let mut polygons: Vec<Polygon<f64>> = outer.into_iter().map(|ring| Polygon::new(ring, Vec::new())).collect();
@@ -193,6 +230,16 @@ mod tests {
         let beside = area(&[&[(9, 3), (12, 3), (12, 6), (9, 6), (9, 3)]]);
         assert!(sum(&[(&whole, 1), (&beside, 1)]).outline().is_some_and(|two| two.0.len() == 2));
         assert_eq!(sum(&[(&whole, 2)]).outline(), None);
+    }
+
+    #[test]
+    fn an_edge_leads_through_what_rounding_put_beside_it() {
+        let west = area(&[&[(0, 0), (900, 0), (901, 900), (0, 900), (0, 0)]]);
+        let east = area(&[&[(900, 0), (2000, 0), (2000, 900), (901, 900), (902, 600), (899, 300), (900, 0)]]);
+        let whole = area(&[&[(0, 0), (900, 0), (2000, 0), (2000, 900), (901, 900), (0, 900), (0, 0)]]);
+        assert_eq!(sum(&[(&west, 1), (&east, 1)]).noded().outline().unwrap(), whole);
+        assert_eq!(sum(&[(&west, 1), (&east, 1), (&whole, -1)]).noded().left().count(), 0);
+        assert_ne!(sum(&[(&west, 1), (&east, 1), (&whole, -1)]).left().count(), 0);
     }
 
     #[test]
