@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use geo::orient::Direction;
 use geo::{
-    Area as _, BooleanOps as _, Euclidean, GeodesicArea as _, Length as _, LineString, MapCoords as _, MultiPolygon,
-    Orient as _, Polygon, Validation as _, coord,
+    Area as _, BooleanOps as _, BoundingRect as _, Euclidean, GeodesicArea as _, Intersects as _, Length as _,
+    LineString, MapCoords as _, MultiPolygon, Orient as _, Polygon, Validation as _, coord,
 };
 
 use super::edges::{Edges, edges};
@@ -103,6 +103,16 @@ pub fn newly_lost(before: &MultiPolygon<f64>, after: &MultiPolygon<f64>) -> Opti
     Ground::wider(before.difference(after), FINE_M)
 }
 
+/// Whether the boxes around two outlines meet: only then the outlines may.
+pub fn near(a: &MultiPolygon<f64>, b: &MultiPolygon<f64>) -> bool {
+    a.bounding_rect().zip(b.bounding_rect()).is_some_and(|(a, b)| a.intersects(&b))
+}
+
+/// Whether two outlines are of the same ground, but for what rounding leaves.
+pub fn is_same_ground(a: &MultiPolygon<f64>, b: &MultiPolygon<f64>) -> bool {
+    a == b || (lost(a, b).is_none() && lost(b, a).is_none())
+}
+
 /// All outlines as one.
 pub fn union<'a>(outlines: impl IntoIterator<Item = &'a MultiPolygon<f64>>) -> MultiPolygon<f64> {
     outlines.into_iter().fold(MultiPolygon::new(Vec::new()), |all, outline| all.union(outline))
@@ -116,8 +126,7 @@ pub fn exchange(
     taken: &[&MultiPolygon<f64>],
 ) -> Option<MultiPolygon<f64>> {
     let drawn = outline.difference(&union(given.iter().copied())).union(&union(taken.iter().copied()));
-    let is_same = |a: &MultiPolygon<f64>, b: &MultiPolygon<f64>| lost(a, b).is_none() && lost(b, a).is_none();
-    if is_same(outline, &drawn) {
+    if is_same_ground(outline, &drawn) {
         return None;
     }
     let mut after = exact(drawn);
@@ -137,7 +146,7 @@ pub fn exchange(
     given.iter().for_each(|area| edges.add(area, -1));
     taken.iter().for_each(|area| edges.add(area, 1));
     // Between those that do not, slivers are left.
-    let fits = edges.outline().map(wide).filter(|exact| exact.is_valid() && is_same(exact, &after));
+    let fits = edges.outline().map(wide).filter(|exact| exact.is_valid() && is_same_ground(exact, &after));
     Some(fits.unwrap_or(after))
 }
 
@@ -231,7 +240,7 @@ fn wide(outline: MultiPolygon<f64>) -> MultiPolygon<f64> {
 
 #[cfg(test)]
 mod tests {
-    use geo::{BoundingRect as _, Rect};
+    use geo::Rect;
     use proptest::prelude::*;
 
     use super::*;

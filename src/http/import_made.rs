@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use utoipa::ToSchema;
 
 use super::edge::Caller;
-use super::import_out::ImportOut;
+use super::import_out::{ImportOut, ImportState};
 use super::openapi::{NotFound, TiedFaults, UndoFaults, say};
 use super::params::Params;
 use super::problem::{Language, Outcome};
@@ -55,6 +55,10 @@ pub async fn get(
             serde_json::from_str(&report).map_err(|error| ServiceError::Internal(error.to_string()))?;
         ImportOut::new(&report, import, language)
     };
+    // What stored nothing is noted nowhere, and while it runs it is not taken back.
+    if !matches!(report.state, ImportState::Stored | ImportState::Failed) {
+        return json(StatusCode::OK, &report);
+    }
     let noted = app.guli.noted_import(import).await?;
     json(StatusCode::OK, &report.noted_as(noted.as_ref().map(|noted| noted.state.as_str())))
 }

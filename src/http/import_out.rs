@@ -186,10 +186,10 @@ pub struct ImportOut {
 impl ImportOut {
     /// The same as far as what was stored still is.
     pub(super) fn noted_as(self, noted: Option<&str>) -> Self {
-        let state = match (self.state, noted) {
-            (ImportState::Stored | ImportState::Failed, Some("undoing")) => ImportState::Undoing,
-            (ImportState::Stored | ImportState::Failed, Some("undone")) => ImportState::Undone,
-            (state, _) => state,
+        let state = match noted {
+            Some("undoing") => ImportState::Undoing,
+            Some("undone") => ImportState::Undone,
+            _ => self.state,
         };
         Self { state, ..self }
     }

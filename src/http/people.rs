@@ -108,7 +108,7 @@ pub async fn people(State(app): State<App>, caller: Caller, RawQuery(query): Raw
     let within: Vec<String> = parents.iter().map(ToString::to_string).collect();
     let is_within = |area: &str| within.iter().any(|code| area.starts_with(code));
     // Before anything of the past is read.
-    let mut districts = app.guli.people_districts(&caller.0, as_of.is_some())?;
+    let mut districts = app.guli.people_districts(&caller.0, as_of)?;
     if let Some(asked) = district_of_all(&parents) {
         districts.retain(|district| *district == asked);
     }
@@ -145,7 +145,7 @@ pub async fn person(
     params.finish("as_of")?;
     caller.known()?;
     let id = identity(&path)?;
-    let mut districts = app.guli.people_districts(&caller.0, as_of.is_some())?;
+    let mut districts = app.guli.people_districts(&caller.0, as_of)?;
     if as_of.is_some() {
         let home = app.guli.district_of_person(id).await?;
         districts.retain(|district| *district == home);

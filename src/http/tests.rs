@@ -58,6 +58,8 @@ use crate::store::{areas, catalog, events, head, organizations, people};
 
 const WEST: &str = "370203005001001";
 const EAST: &str = "370203005001002";
+const ADMIN: &str = "demo-admin";
+const PLANNER: &str = "demo-planner";
 /// A storm sewer in the west grid, alone.
 const ALONE: &str = "3702030103000001";
 /// Two within 2 m of each other in the east grid.

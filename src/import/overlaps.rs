@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use geo::{BoundingRect as _, Intersects as _, MultiPolygon};
+use geo::MultiPolygon;
 
-use crate::domain::partition::overlap;
+use crate::domain::partition::{near, overlap};
 use crate::domain::seams::seams;
 
 /// Grids by their codes.
@@ -88,10 +88,6 @@ fn most_in_the_way(overlaps: &[Overlap]) -> Option<Refused> {
     }
     let most = by_grid.iter().max_by(|(_, a), (_, b)| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)))?;
     overlaps.iter().find(|overlap| overlap.grid == *most.0).map(of)
-}
-
-fn near(a: &MultiPolygon<f64>, b: &MultiPolygon<f64>) -> bool {
-    a.bounding_rect().zip(b.bounding_rect()).is_some_and(|(a, b)| a.intersects(&b))
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! The few records of a run: areas, organisations, people, tables. Compared, and written where they differ.
 
-use geo::MultiPolygon;
-
 use super::Row;
 use super::draft::{AreaDraft, Draft};
 use super::field::{Field, Kind};
@@ -13,7 +11,7 @@ use super::run::{Mode, OnError, Request, Tally};
 use crate::domain::grid::District;
 use crate::domain::id::DistrictCode;
 use crate::domain::organization::Organization;
-use crate::domain::partition::lost;
+use crate::domain::partition::is_same_ground;
 use crate::domain::phone::Phone;
 use crate::domain::said::say;
 use crate::service::Guli;
@@ -171,10 +169,6 @@ fn finding(row: &Row, note: &Note, profile: &Profile) -> Finding {
         None => "geometry",
     });
     Finding::new((row.row, row.line), code, label, detail)
-}
-
-fn is_same_ground(a: &MultiPolygon<f64>, b: &MultiPolygon<f64>) -> bool {
-    a == b || (lost(a, b).is_none() && lost(b, a).is_none())
 }
 
 /// The column of an area's outline, which is no field of its own.

@@ -72,9 +72,9 @@ fn order_of(event: &Event) -> Option<OrderCode> {
 
 /// Whether an event took an order from those whom the filter lets see it: who loses one is told.
 fn was_theirs(filter: &OrderFilter, event: &Event) -> bool {
-    let Ok(Before { grid, assignee }) = serde_json::from_str(&event.data) else { return false };
+    let Ok(Before { grid, assignee, owner }) = serde_json::from_str(&event.data) else { return false };
     let (Ok(grid), Some(assignee)) = (grid.parse(), Assignee::parse(&assignee)) else { return false };
-    filter.admits(grid, &assignee, None)
+    filter.admits(grid, &assignee, owner.and_then(|owner| owner.parse().ok()).as_ref())
 }
 
 /// Where an order was before it was handed over, as its event says.
@@ -84,4 +84,7 @@ struct Before {
     grid: String,
     #[serde(rename = "assignee_before")]
     assignee: String,
+    /// Where it was about a cover that turned out to be another.
+    #[serde(rename = "owner_before", default)]
+    owner: Option<String>,
 }

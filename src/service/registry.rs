@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::edit::areas::REGRIDDED;
 use super::error::{Result, ServiceError};
 use super::moment::{Moment, Reach};
 use super::{Guli, load};
@@ -20,7 +19,7 @@ use crate::index::CoverView;
 use crate::store::areas::{self, Area, Level};
 use crate::store::cover_history::{self, CoverState};
 use crate::store::covers::{self, Wanted, Word};
-use crate::store::events::{self, Event};
+use crate::store::events::{self, Event, REGRIDDED};
 use crate::store::people::{self, Person, Standing};
 use crate::store::personal::{self, Purpose};
 use crate::store::{Conn, Result as StoreResult, head, organizations};
@@ -257,7 +256,7 @@ impl Guli {
     /// district also those without a duty. `only` asks for one of them. Of then are units and duties; names and phones
     /// have no past.
     pub async fn people(&self, actor: &Actor, moment: &Moment, only: Option<PersonId>) -> Result<Vec<PersonRecord>> {
-        let districts = self.people_districts(actor, moment.instant().is_some())?;
+        let districts = self.people_districts(actor, moment.instant())?;
         let mut reader = self.store.read().await?;
         let conn = &mut reader.conn();
         let mut found: BTreeMap<String, PersonRecord> = BTreeMap::new();
@@ -301,14 +300,10 @@ impl Guli {
         Ok(found.into_values().collect())
     }
 
-    /// The districts whose people the caller may read of; of then only whoever has the whole of one, for whom all are shown
-    /// today too: names and phones are those that people have now.
-    pub fn people_districts(&self, actor: &Actor, of_then: bool) -> Result<Vec<DistrictCode>> {
-        let mut districts = self.authorize_anywhere(actor, Action::ReadPeople, || say!("people", "人员"))?;
-        if of_then {
-            districts.retain(|district| actor.holds_all(*district));
-        }
-        if districts.is_empty() { Err(ServiceError::forbidden(Action::ReadPeople)) } else { Ok(districts) }
+    /// The districts whose people the caller may read of, as they are or were.
+    pub fn people_districts(&self, actor: &Actor, as_of: Option<Timestamp>) -> Result<Vec<DistrictCode>> {
+        let action = if as_of.is_some() { Action::ReadPeoplePast } else { Action::ReadPeople };
+        self.authorize_anywhere(actor, action, || say!("people", "人员"))
     }
 
     /// The districts whose covers the caller may list: the one asked for, or all that are not hidden.

@@ -9,6 +9,9 @@ use super::insert::{Insert, Rows};
 use super::{Conn, ROWS_PER_STATEMENT, Result, dialect, each};
 use crate::domain::id::DistrictCode;
 
+/// A cover of another grid, because grids were redrawn around it.
+pub const REGRIDDED: &str = "cover.regridded";
+
 /// One change. `data` is JSON without personal data.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Event {
@@ -102,8 +105,8 @@ pub async fn last_on(conn: &mut Conn<'_>, district: DistrictCode, subjects: &[&s
     let mut last = HashMap::with_capacity(subjects.len());
     for chunk in subjects.chunks(ROWS_PER_STATEMENT) {
         let rows: Vec<(String, i64)> = each!(&mut *conn, c => {
-            let mut sql = QueryBuilder::<Db>::new("SELECT subject, MAX(seq) FROM event WHERE kind <> 'cover.regridded' AND district = ");
-            sql.push_bind(district.as_i64()).push(" AND subject IN (");
+            let mut sql = QueryBuilder::<Db>::new("SELECT subject, MAX(seq) FROM event WHERE district = ");
+            sql.push_bind(district.as_i64()).push(" AND kind <> ").push_bind(REGRIDDED).push(" AND subject IN (");
             let mut list = sql.separated(", ");
             chunk.iter().for_each(|subject| { list.push_bind(*subject); });
             sql.push(") GROUP BY subject");

@@ -5,7 +5,6 @@ use crate::domain::cover::LoadClass;
 use crate::service::import::Counts;
 use crate::store::cover_stage::Seen;
 
-const ADMIN: &str = "demo-admin";
 const HEAD: &str = "external_id,category,owner,lon,lat,status,material";
 pub(super) const ONE: &str = "1,0101,370203-WAT01,120.372,36.115,in_service,steel";
 pub(super) const TWO: &str = "2,0101,370203-WAT01,120.388,36.115,in_service,steel";

@@ -4,8 +4,6 @@ use super::again::{counts, findings};
 use super::*;
 use crate::store::delivered;
 
-const ADMIN: &str = "demo-admin";
-
 impl Town {
     pub(super) async fn send_file(&self, query: &str, name: &str, content: &str) -> Value {
         let got = self.import_once(ADMIN, query, &[("file", Some(name), content)]).await;

@@ -6,7 +6,6 @@ use crate::service::error::ServiceError;
 use crate::service::import::{Counts, ImportFile};
 use crate::store::imports;
 
-const ADMIN: &str = "demo-admin";
 const TAKEN: &str = "3702030101000007";
 
 /// A cover of a file that names its code, or gets the one that was next when it was read.

@@ -2,8 +2,6 @@
 
 use super::*;
 
-const ADMIN: &str = "demo-admin";
-
 /// A file with the town's outline up to this longitude.
 fn outline(name: &str, east: f64) -> String {
     let ring = json!([[[120.37, 36.11], [east, 36.11], [east, 36.13], [120.37, 36.13], [120.37, 36.11]]]);

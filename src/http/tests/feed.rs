@@ -66,6 +66,47 @@ async fn who_loses_an_order_is_told() {
     }
 }
 
+/// The cover that an order is about turned out to be another's: by a merge, or by who was there.
+#[tokio::test]
+async fn an_owner_whose_cover_it_was_not_is_told() {
+    let town = Town::open().await;
+    let position = json!({"lon": 120.374_99, "lat": 36.12});
+    let twin = json!({
+        "category": "0103", "position": position, "owner": "370203-WAT01", "responsible_unit": "370203-DRA01",
+    });
+    let scope = vec![Scope::Unit("370203-WAT01".parse().unwrap())];
+    let owner = town.guli.create_key(Role::Department, scope, "owner".to_owned()).await.unwrap().secret;
+    let kinds = async |order: &str| {
+        let seen = town.get("/v1/changes?after=1").key(&owner).get().await;
+        let items = seen.body["items"].as_array().unwrap().clone();
+        let kinds = items.iter().filter(|item| item["code"] == order).map(|item| item["kind"].clone());
+        kinds.collect::<Vec<_>>()
+    };
+    let other = async || {
+        let got = town.post("/v1/covers").key(ADMIN).json(twin.clone()).await;
+        let code = got.body["code"].as_str().unwrap().to_owned();
+        let reported = town.post("/v1/reports").json(json!({"cover": code, "damage": "broken"})).await;
+        (code, reported.body["work_order"]["code"].as_str().unwrap().to_owned())
+    };
+    let (code, order) = other().await;
+    assert!(town.get(&format!("/v1/work-orders/{order}")).key(&owner).get().await.status == 200);
+    let named = town.act("demo-dispatcher", &order, "identify", json!({"cover": ALONE, "reason": "门牌对不上"})).await;
+    assert_eq!(named.status, 200, "{}", named.body);
+    assert_eq!(town.get(&format!("/v1/work-orders/{order}")).key(&owner).get().await.status, 404);
+    assert_eq!(kinds(&order).await, ["work_order.identified"]);
+    let (code, order) = {
+        assert_eq!(
+            town.ask("DELETE", &format!("/v1/covers/{code}")).key(ADMIN).header("if-match", "*").send("").await.status,
+            204
+        );
+        other().await
+    };
+    let merged = town.post(&format!("/v1/covers/{code}/merge")).key(ADMIN).json(json!({"into": ALONE})).await;
+    assert_eq!(merged.status, 200, "{}", merged.body);
+    assert_eq!(town.get(&format!("/v1/work-orders/{order}")).key(&owner).get().await.status, 404);
+    assert_eq!(kinds(&order).await, ["work_order.identified"]);
+}
+
 /// Opens the stream and reads it until an event of this kind.
 async fn follow(town: &Town, key: &str, last: Option<&str>, until: &str) -> String {
     let mut request = Request::get("/v1/events").header("authorization", format!("Bearer {key}"));

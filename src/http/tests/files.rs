@@ -5,8 +5,6 @@ use std::fmt::Write as _;
 use super::*;
 use crate::domain::actor::Role;
 
-const ADMIN: &str = "demo-admin";
-
 /// A body of `multipart/form-data`: name, file name, content.
 fn multipart(parts: &[(&str, Option<&str>, &str)]) -> String {
     let mut body = String::new();

@@ -2,8 +2,6 @@
 
 use super::*;
 
-const PLANNER: &str = "demo-planner";
-
 pub(super) fn rect(west: f64, south: f64, east: f64, north: f64) -> Value {
     json!({"type": "Polygon", "coordinates": [[[west, south], [east, south], [east, north], [west, north], [west, south]]]})
 }

@@ -5,7 +5,6 @@ use super::again_few::{grids, person, units};
 use super::*;
 use crate::domain::actor::{Role, Scope};
 
-const ADMIN: &str = "demo-admin";
 const PEOPLE: &str = "?kind=people&source=370203005-K01";
 
 fn cover(id: u32, owner: &str) -> String {

@@ -8,8 +8,6 @@ use proptest::prelude::*;
 
 use super::*;
 
-const ADMIN: &str = "demo-admin";
-
 /// An edit; `which` picks one of the covers that there are.
 #[derive(Debug, Clone)]
 enum Edit {

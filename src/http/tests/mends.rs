@@ -2,9 +2,6 @@
 
 use super::*;
 
-const ADMIN: &str = "demo-admin";
-const PLANNER: &str = "demo-planner";
-
 impl Town {
     /// The only finding of a query, as a key sees it.
     async fn sees(&self, key: &str, query: &str) -> Value {

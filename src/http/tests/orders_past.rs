@@ -3,8 +3,6 @@
 use super::*;
 use crate::domain::actor::{Role, Scope};
 
-const ADMIN: &str = "demo-admin";
-
 /// An instant, who asked then, for what, and what was answered.
 type Told = (jiff::Timestamp, String, String, (StatusCode, String));
 

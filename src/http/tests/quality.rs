@@ -3,8 +3,6 @@
 use super::grids::rect;
 use super::*;
 
-const ADMIN: &str = "demo-admin";
-
 impl Town {
     /// The findings of a query, as their rules and first subjects.
     async fn wrong(&self, query: &str) -> Vec<(String, String)> {

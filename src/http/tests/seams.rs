@@ -4,8 +4,6 @@ use geo::{Area as _, BooleanOps as _, Coord, LineString, Polygon};
 
 use super::*;
 
-const PLANNER: &str = "demo-planner";
-
 /// A town of four grids with edges that go askew; the bend of the one in the middle is both grids'.
 const BEND: [f64; 2] = [120.380_123_45, 36.119_012_34];
 const SOUTH: [f64; 2] = [120.381_234_56, 36.11];

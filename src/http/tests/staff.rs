@@ -2,7 +2,6 @@
 
 use super::*;
 
-const ADMIN: &str = "demo-admin";
 const LEADER: &str = "/v1/people/00000000-0000-0000-0000-000000000007";
 
 fn new_person() -> Value {

@@ -5,8 +5,6 @@ use super::again_few::{person, units};
 use super::*;
 use crate::store::imports;
 
-const ADMIN: &str = "demo-admin";
-
 fn overruled(column: &str) -> Vec<(String, String)> {
     vec![("overwrites_correction".to_owned(), column.to_owned())]
 }

@@ -2,7 +2,6 @@
 
 use super::*;
 
-const ADMIN: &str = "demo-admin";
 const WATER: &str = "/v1/organizations/370203-WAT01";
 
 #[tokio::test]

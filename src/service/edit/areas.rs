@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::ground::{Effects, Grain, Plan, Says, is_far, level, measure, parent_of, seamless};
+use super::ground::{Effects, Grain, Plan, Says, is_far, measure, parent_of, seamless};
 use super::moved::moved_orders;
 use super::{Asking, Begun, Change, Open, check, hold, parents, snapping, undo};
 use crate::domain::actor::{self, Action, Resource};
@@ -17,11 +17,8 @@ use crate::service::error::{At, Fault, Result, ServiceError};
 use crate::service::writer::{End, Patience};
 use crate::service::{Context, Guli, load};
 use crate::store::areas::{Area, Level};
-use crate::store::events::{self, Event};
+use crate::store::events::{self, Event, REGRIDDED};
 use crate::store::{Conn, Result as StoreResult, areas, corrupt, cover_history};
-
-/// The event of a cover that came into another grid. Its versions bear the number of the first event of what redrew the grids.
-pub const REGRIDDED: &str = "cover.regridded";
 
 /// Says what an area is to be, from what it is.
 pub type Redraft = Arc<dyn Redrafting>;
@@ -297,7 +294,7 @@ fn change_of(before: Option<&Area>, area: &Area) -> Change {
 }
 
 fn kind_of(code: u64, [subdistrict, community, grid]: [&'static str; 3]) -> &'static str {
-    match level(code) {
+    match Level::of(code) {
         Level::Subdistrict => subdistrict,
         Level::Community => community,
         Level::Grid => grid,
@@ -356,7 +353,7 @@ async fn plan(
             if let Err(refused) = check(precondition, area.version) {
                 return Ok(Err(refused));
             }
-            if let Some(below) = level(code).below()
+            if let Some(below) = Level::of(code).below()
                 && !areas::list(conn, district, None, below.within(code), 0, 1).await?.is_empty()
             {
                 let detail =
@@ -493,7 +490,7 @@ async fn known(conn: &mut Conn<'_>, district: DistrictCode, code: u64) -> StoreR
 
 /// An area that is no more.
 pub fn removed(code: u64) -> ServiceError {
-    let level = match level(code) {
+    let level = match Level::of(code) {
         Level::Subdistrict => "subdistricts",
         Level::Community => "communities",
         Level::Grid => "grids",

@@ -176,7 +176,7 @@ async fn run(
         }
     };
     let moved = match &into {
-        Some(kept) => merged_orders(conn, open.district, (state.cover.id, kept), asking.actor.role).await?,
+        Some(kept) => merged_orders(conn, open.district, &state.cover, kept).await?,
         None => Vec::new(),
     };
     let change = Change::new(kind, state.cover.code.to_string(), state.cover.version);
@@ -203,12 +203,13 @@ async fn decide(context: &Context, conn: &mut Conn<'_>, asking: &Asking, edit: C
 
 /// Where an undoing takes back that a merge was undone: the cover that the merge was into, if it is there still.
 async fn merged_again(context: &Context, conn: &mut Conn<'_>, decided: &Decision) -> StoreResult<Option<CoverView>> {
-    let Decision::Changed(after) = decided else { return Ok(None) };
-    let code = after.cover.code;
-    let states = cover_history::states(conn, code.district(), after.cover.id).await?;
-    let Some(before) = states.iter().rev().nth(1).filter(|_| after.cover.status == Status::Removed) else {
+    let Decision::Changed(CoverState { cover, .. }) = decided else { return Ok(None) };
+    if cover.status != Status::Removed {
         return Ok(None);
-    };
+    }
+    let code = cover.code;
+    let states = cover_history::states(conn, code.district(), cover.id).await?;
+    let Some(before) = states.iter().rev().nth(1) else { return Ok(None) };
     let Some(into) = cover_history::merged_by(conn, code.district(), before).await? else { return Ok(None) };
     // It may have got another code since.
     let into = cover_history::code_of_former(conn, into).await?.unwrap_or(into);

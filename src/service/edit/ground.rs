@@ -1,10 +1,10 @@
 //! The ground of areas that are redrawn: what a plan would leave to nobody, give twice, or put outside.
 
 use geo::orient::Direction;
-use geo::{BoundingRect as _, Contains as _, CoordsIter as _, Intersects as _, MultiPolygon, Orient as _, Rect, coord};
+use geo::{BoundingRect as _, Contains as _, CoordsIter as _, MultiPolygon, Orient as _, Rect, coord};
 
 use crate::domain::id::{CommunityCode, DistrictCode, GridCode, OrderCode, SubdistrictCode};
-use crate::domain::partition::{self, Ground};
+use crate::domain::partition::{self, Ground, near};
 use crate::domain::said::say;
 use crate::index::Regridded;
 use crate::service::error::{At, Fault, Result, ServiceError};
@@ -68,10 +68,6 @@ fn same(before: &Area, after: &Area) -> bool {
         && rings(before) == rings(after)
 }
 
-pub(super) fn level(code: u64) -> Level {
-    Level::of(code)
-}
-
 /// The area one level above that an outline lies in for the most part.
 pub(super) async fn parent_of(
     conn: &mut Conn<'_>,
@@ -91,10 +87,6 @@ pub(super) async fn parent_of(
     });
     let most = shared.max_by(|a, b| a.1.total_cmp(&b.1));
     Ok(most.map(|(code, _)| code))
-}
-
-fn near(a: &MultiPolygon<f64>, b: &MultiPolygon<f64>) -> bool {
-    a.bounding_rect().zip(b.bounding_rect()).is_some_and(|(a, b)| a.intersects(&b))
 }
 
 /// An outline that reaches further beyond its district than this, in degrees, is of another coordinate system. It could not
@@ -134,7 +126,7 @@ pub(super) async fn measure(
     // Those that follow lie above.
     let levels = [Level::Grid, Level::Community, Level::Subdistrict];
     let all = plan.put.iter().map(|(_, area)| area).chain(&plan.remove);
-    let asked = levels.into_iter().find(|of| all.clone().any(|area| level(area.code) == *of));
+    let asked = levels.into_iter().find(|of| all.clone().any(|area| Level::of(area.code) == *of));
     for of in levels {
         let grain = if Some(of) == asked { sent } else { Grain::Coarse };
         measure_level(conn, district, plan, (of, grain), &mut effects).await?;
@@ -154,10 +146,10 @@ async fn measure_level(
     effects: &mut Effects,
 ) -> StoreResult<()> {
     let redrawn = |(before, after): &&(Option<Area>, Area)| {
-        level(after.code) == of && before.as_ref().is_none_or(|before| before.outline != after.outline)
+        Level::of(after.code) == of && before.as_ref().is_none_or(|before| before.outline != after.outline)
     };
     let redrawn: Vec<&(Option<Area>, Area)> = plan.put.iter().filter(redrawn).collect();
-    let removed: Vec<&Area> = plan.remove.iter().filter(|area| level(area.code) == of).collect();
+    let removed: Vec<&Area> = plan.remove.iter().filter(|area| Level::of(area.code) == of).collect();
     if redrawn.is_empty() && removed.is_empty() {
         return Ok(());
     }
@@ -203,7 +195,7 @@ async fn parent(
     plan: &Plan,
     code: u64,
 ) -> StoreResult<Option<MultiPolygon<f64>>> {
-    let parent = match level(code) {
+    let parent = match Level::of(code) {
         Level::Grid => GridCode::from_number(code).map(|code| CommunityCode::of(code).number()),
         Level::Community => CommunityCode::from_number(code).map(|code| SubdistrictCode::of(code).number()),
         Level::Subdistrict => {
@@ -233,7 +225,7 @@ impl Says {
     /// Where it says it of this area.
     fn at(self, plan: &Plan, code: u64) -> At {
         // Those that follow are not in the body.
-        let put = || plan.put.iter().position(|(_, area)| area.code == code).filter(|_| level(code) == Level::Grid);
+        let put = || plan.put.iter().position(|(_, area)| area.code == code).filter(|_| Level::of(code) == Level::Grid);
         let put = || put().map(|n| format!("/grids/{n}/geometry"));
         let gone = || plan.remove.iter().position(|area| area.code == code).map(|n| format!("/remove/{n}"));
         match self {
@@ -271,7 +263,7 @@ pub(super) fn seamless(plan: &Plan, effects: &Effects, says: Says) -> Result<()>
             "{size:.2} m² of {code} would lie outside the area that it belongs to",
             "{code} 将有 {size:.2} 平方米在所属区域之外"
         );
-        if says == Says::Several && level(*code) == Level::Grid {
+        if says == Says::Several && Level::of(*code) == Level::Grid {
             detail = say!(
                 "{detail}: with \"move_parents\": true the edges of communities and sub-districts move with those of grids",
                 "{detail}：加上 \"move_parents\": true 则社区和街道的边界随网格移动",

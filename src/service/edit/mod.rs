@@ -161,7 +161,7 @@ impl Open {
         }
         for moved in moved {
             let seq = self.head.next_seq();
-            log.push(moved.event(seq, at, asking.actor.log_name()));
+            log.push(moved.event(seq, at, &asking.actor));
         }
         let moved: Vec<_> = moved.iter().map(moved::MovedOrder::change).collect();
         crate::store::write(conn, Writing::Apart, orders::rows(self.district, &moved, self.now)).await?;

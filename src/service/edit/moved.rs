@@ -3,8 +3,9 @@
 
 use serde_json::json;
 
-use crate::domain::actor::Role;
-use crate::domain::id::{CoverId, DistrictCode, OrderCode};
+use crate::domain::actor::Actor;
+use crate::domain::cover::Cover;
+use crate::domain::id::{DistrictCode, OrderCode, OrgCode};
 use crate::domain::order::Order;
 use crate::index::{CoverView, DistrictIndex};
 use crate::service::{Context, settle};
@@ -20,12 +21,12 @@ pub(in crate::service) struct MovedOrder {
     cause: Cause,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum Cause {
     /// It lies in another grid.
     Redrawn,
-    /// Its cover was a second record of another, which somebody of this role said.
-    Merged(Role),
+    /// Its cover was a second record of another; `owner` owned what that record was of.
+    Merged { owner: Option<OrgCode> },
 }
 
 impl MovedOrder {
@@ -33,31 +34,34 @@ impl MovedOrder {
         orders::Change { was: Some(&self.before), order: &self.after }
     }
 
-    /// What the log says of it.
-    pub(in crate::service) fn event(&self, seq: i64, at: i64, actor: String) -> Event {
+    /// What the log says of it, when somebody edited the registry.
+    pub(in crate::service) fn event(&self, seq: i64, at: i64, actor: &Actor) -> Event {
         let (before, order) = (&self.before.order, &self.after);
-        let (kind, data) = match self.cause {
+        let (kind, data) = match &self.cause {
             Cause::Redrawn => (
                 "work_order.regridded",
                 json!({
-                    "action": "regrid", "from": order.status.as_str(), "to": order.status.as_str(), "role": "planner",
+                    "action": "regrid", "from": order.status.as_str(), "to": order.status.as_str(),
+                    "role": actor.role.as_str(),
                     "grid": order.grid.to_string(), "grid_before": before.grid.to_string(),
                     "assignee_before": before.assignee.code(),
                 }),
             ),
-            Cause::Merged(role) => (
+            Cause::Merged { owner } => (
                 "work_order.identified",
                 json!({
                     "action": "identify", "from": order.status.as_str(), "to": order.status.as_str(),
-                    "role": role.as_str(), "cover": order.cover.as_ref().map(|cover| cover.code.to_string()),
+                    "role": actor.role.as_str(), "cover": order.cover.as_ref().map(|cover| cover.code.to_string()),
                     "damage": order.damage.to_string(), "assignee": order.assignee.code(),
+                    "grid_before": before.grid.to_string(), "assignee_before": before.assignee.code(),
+                    "owner_before": owner.as_ref().map(OrgCode::as_str),
                 }),
             ),
         };
         Event {
             seq,
             at,
-            actor,
+            actor: actor.log_name(),
             kind: kind.to_owned(),
             subject: order.code.to_string(),
             version: i64::from(order.version),
@@ -65,17 +69,6 @@ impl MovedOrder {
             reason: None,
         }
     }
-}
-
-/// The open orders of which `is_meant`, read again with their tasks.
-async fn open(
-    conn: &mut Conn<'_>,
-    district: DistrictCode,
-    is_meant: impl Fn(&StoredOrder) -> bool,
-) -> Result<Vec<StoredOrder>> {
-    let open = orders::open(conn, district, None).await?.into_iter();
-    let codes: Vec<OrderCode> = open.filter(is_meant).map(|stored| stored.order.code).collect();
-    orders::load(conn, district, &[], &codes).await
 }
 
 /// The open orders that lie in another grid now.
@@ -86,8 +79,10 @@ pub(in crate::service) async fn moved_orders(
     fresh: &DistrictIndex,
 ) -> Result<Vec<MovedOrder>> {
     let elsewhere = |order: &Order| fresh.grid_at(order.position).filter(|grid| *grid != order.grid);
-    let moved = open(conn, district, |stored| elsewhere(&stored.order).is_some()).await?.into_iter();
-    let moved = moved.filter_map(|before| {
+    let open = orders::open(conn, district, None).await?.into_iter().map(|stored| stored.order);
+    let codes: Vec<OrderCode> = open.filter(|order| elsewhere(order).is_some()).map(|order| order.code).collect();
+    // Again, with their tasks.
+    let moved = orders::load(conn, district, &[], &codes).await?.into_iter().filter_map(|before| {
         let to = elsewhere(&before.order)?;
         let cover = settle::subject_by_id(&context.index, before.cover);
         // The tasks are the grid's to do too.
@@ -101,14 +96,13 @@ pub(in crate::service) async fn moved_orders(
 pub(super) async fn merged_orders(
     conn: &mut Conn<'_>,
     district: DistrictCode,
-    (removed, kept): (CoverId, &CoverView),
-    role: Role,
+    removed: &Cover,
+    kept: &CoverView,
 ) -> Result<Vec<MovedOrder>> {
-    let about = open(conn, district, |stored| stored.cover == Some(removed)).await?.into_iter();
-    let moved = about.map(|before| {
+    let moved = orders::load(conn, district, &[removed.id], &[]).await?.into_iter().map(|before| {
         let order = before.order.clone();
         let after = Order { cover: Some(settle::subject(kept)), version: order.version + 1, ..order };
-        MovedOrder { before, after, cause: Cause::Merged(role) }
+        MovedOrder { before, after, cause: Cause::Merged { owner: removed.owner.clone() } }
     });
     Ok(moved.collect())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use geo::MultiPolygon;
 
-use super::ground::{Plan, level};
+use super::ground::Plan;
 use crate::domain::id::DistrictCode;
 use crate::domain::partition;
 use crate::store::areas::{self, Area, Level};
@@ -53,7 +53,7 @@ struct Moved {
 
 impl Moved {
     fn of(plan: &Plan, of: Level) -> Self {
-        let is_one = |area: &&Area| level(area.code) == of;
+        let is_one = |area: &&Area| Level::of(area.code) == of;
         // One whose outline stays gives nothing and takes nothing, be it in its place or not.
         let redrawn = |(before, after): &&(Option<Area>, Area)| {
             before.as_ref().is_none_or(|before| before.outline != after.outline)

@@ -3,7 +3,7 @@
 
 use geo::{BoundingRect as _, Intersects as _, MultiPolygon, Rect, coord};
 
-use super::ground::{Plan, level};
+use super::ground::Plan;
 use crate::domain::id::DistrictCode;
 use crate::domain::snap::{Vertices, through, to_edges, to_vertices};
 use crate::store::areas::{self, Level};
@@ -20,7 +20,7 @@ pub(super) async fn snap(conn: &mut Conn<'_>, district: DistrictCode, plan: &mut
     };
     let redrawn: Vec<usize> = (0..plan.put.len()).filter(is_redrawn).collect();
     let Some(&first) = redrawn.first() else { return Ok(()) };
-    let mut there = there(conn, district, level(plan.put[first].1.code)).await?;
+    let mut there = there(conn, district, Level::of(plan.put[first].1.code)).await?;
     there.retain(|(_, outline)| redrawn.iter().any(|place| beside(&plan.put[*place].1.outline, outline)));
 
     let mut registry = Vertices::default();

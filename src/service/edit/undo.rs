@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 
 use super::areas::sound;
-use super::ground::{Plan, level};
+use super::ground::Plan;
 use crate::domain::id::DistrictCode;
 use crate::domain::said::{Said, say};
 use crate::service::Context;
 use crate::service::error::{Result, ServiceError};
 use crate::service::import::undo::named;
-use crate::store::areas::{self, Area, AreaState};
+use crate::store::areas::{self, Area, AreaState, Level};
 use crate::store::{Conn, Result as StoreResult, events, people};
 
 /// Where a change stands among the states of something.
@@ -145,7 +145,7 @@ pub(in crate::service) async fn still_sound(
         }
     }
     for area in &plan.remove {
-        if let Some(below) = level(area.code).below()
+        if let Some(below) = Level::of(area.code).below()
             && !areas::list(conn, district, None, below.within(area.code), 0, 1).await?.is_empty()
         {
             let code = area.code;

@@ -216,9 +216,12 @@ fn act_data(actor: &Actor, command: &ActCommand, before: &Order, order: &Order) 
     set("on_behalf_of", command.on_behalf_of.as_ref().map(Assignee::code));
     set("note", command.note.as_ref().map(|text| text.as_str().to_owned()));
     set("happened_at", command.at.map(|at| at.to_string()));
-    if order.assignee != before.assignee {
+    // Whoever loses it is told: see the feed.
+    let owner = |order: &Order| order.cover.as_ref().and_then(|cover| cover.owner.clone());
+    if order.assignee != before.assignee || owner(order) != owner(before) {
         set("assignee_before", Some(before.assignee.code()));
         set("grid_before", Some(before.grid.to_string()));
+        set("owner_before", owner(before).map(|owner| owner.to_string()));
     }
     match &command.asked {
         Asked::Secure { measure } => set("measure", Some(measure.as_str().to_owned())),

@@ -128,12 +128,6 @@ impl Guli {
         }
     }
 
-    /// The district that an import was for.
-    pub async fn district_of_import(&self, id: ImportId) -> Result<DistrictCode> {
-        let hidden = || ServiceError::NotFound(say!("import {id}", "导入记录 {id}"));
-        self.noted_import(id).await?.map(|noted| noted.district).ok_or_else(hidden)
-    }
-
     /// Finds the import and asks whether the caller may take it back: whoever made it, or an administrator.
     async fn import_to_undo(&self, actor: &Actor, id: ImportId) -> Result<NotedImport> {
         let hidden = || ServiceError::NotFound(say!("import {id}", "导入记录 {id}"));

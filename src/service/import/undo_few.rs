@@ -119,7 +119,7 @@ async fn take_back(context: &Context, conn: &mut Conn<'_>, undoing: &Undoing) ->
         regrid(conn, &fresh, seq).await?;
         let moved = moved_orders(context, conn, district, &fresh).await?;
         for moved in &moved {
-            log.push(moved.event(head.next_seq(), now.as_microsecond(), undoing.asking.actor.log_name()));
+            log.push(moved.event(head.next_seq(), now.as_microsecond(), &undoing.asking.actor));
         }
         let changes: Vec<_> = moved.iter().map(MovedOrder::change).collect();
         crate::store::write(conn, Writing::Apart, orders::rows(district, &changes, now)).await?;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use geo::{BoundingRect as _, Intersects as _, MultiPolygon};
+use geo::MultiPolygon;
 
 use super::Redrawn;
 use super::areas::{CommunityOutline, GridOutline, Outlines};
-use crate::domain::partition::{self, lost, overlap};
+use crate::domain::partition::{self, lost, near, overlap};
 use crate::domain::said::{Said, say};
 
 /// The grids that close a gap, as they are to be, and what is to be known of it.
@@ -71,8 +71,4 @@ impl Closed {
         }
         self.grids.extend(taken.into_values().filter_map(|(grid, outline)| grid.redrawn(outline)));
     }
-}
-
-fn near(a: &MultiPolygon<f64>, b: &MultiPolygon<f64>) -> bool {
-    a.bounding_rect().zip(b.bounding_rect()).is_some_and(|(a, b)| a.intersects(&b))
 }

@@ -5,7 +5,7 @@ use crate::domain::actor::{self, Action, Actor, Resource};
 use crate::domain::id::{CoverCode, DistrictCode};
 use crate::domain::quality::{Deed, State};
 use crate::service::Guli;
-use crate::service::edit::areas::REGRIDDED;
+use crate::store::events::REGRIDDED;
 
 impl Guli {
     /// What `actor` may do about a finding as it now is.

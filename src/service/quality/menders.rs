@@ -1,14 +1,14 @@
 //! Which change mended a finding: the last one, since it was found, of what its rule looks at. Where none is known, nobody is
 //! named: whoever changed something else last did not mend it.
 
+mod people;
+
 use std::collections::{HashMap, HashSet};
 
-use geo::{BoundingRect as _, Intersects as _};
-
+use self::people::People;
 use super::{Place, Subject};
 use crate::domain::cover::Status;
-use crate::domain::grid::DutyKind;
-use crate::domain::id::{CoverCode, DistrictCode, OrgCode, PersonId};
+use crate::domain::id::{CoverCode, DistrictCode};
 use crate::domain::partition;
 use crate::domain::position::{Position, Wgs84};
 use crate::domain::quality::Rule;
@@ -16,7 +16,7 @@ use crate::index::Index;
 use crate::store::areas::{self, Area, AreaState, Level};
 use crate::store::events::{self, Event};
 use crate::store::findings::{self, Kept, Known};
-use crate::store::{Conn, Result as StoreResult, cover_history, organizations, people};
+use crate::store::{Conn, Result as StoreResult, cover_history};
 
 /// Degrees, far less than anybody measures.
 const SAME_PLACE: f64 = 2e-8;
@@ -33,10 +33,11 @@ pub(super) async fn menders(
     let covers = Covers::read(conn, district, &kept).await?;
     let kept: HashMap<&str, &Kept> = kept.iter().map(|kept| (kept.id.as_str(), kept)).collect();
     let mut ground = Ground { district, grids: None, redrawn: HashMap::new() };
+    let mut people = People::new(district);
     let mut numbers = Vec::with_capacity(gone.len());
     for known in gone {
         let number = match kept.get(known.id.as_str()) {
-            Some(kept) => number(index, conn, kept, &covers, &mut ground).await?,
+            Some(kept) => number(index, conn, kept, &covers, (&mut ground, &mut people)).await?,
             None => None,
         };
         numbers.push(number.filter(|seq| *seq > known.found_seq));
@@ -55,7 +56,7 @@ async fn number(
     conn: &mut Conn<'_>,
     kept: &Kept,
     covers: &Covers,
-    ground: &mut Ground,
+    (ground, people): (&mut Ground, &mut People),
 ) -> StoreResult<Option<i64>> {
     let subject = kept.subjects.first();
     Ok(match (kept.rule, subject) {
@@ -69,14 +70,12 @@ async fn number(
                 None => covers.last(kept),
             }
         }
-        (Rule::GridWithoutLeader, Some(Subject::Grid(code))) => {
-            match leader_came(conn, ground.district, *code).await? {
-                Some(seq) => Some(seq),
-                None => ground.of_grid(conn, *code).await?.filter(|change| change.is_removal).map(|change| change.seq),
-            }
-        }
-        (Rule::PersonWithoutArea, Some(Subject::Person(id))) => placed(conn, ground.district, id).await?,
-        (Rule::UnitUnreachable, Some(Subject::Organization(code))) => reached(conn, ground.district, code).await?,
+        (Rule::GridWithoutLeader, Some(Subject::Grid(code))) => match people.leader_came(conn, *code).await? {
+            Some(seq) => Some(seq),
+            None => ground.of_grid(conn, *code).await?.filter(|change| change.is_removal).map(|change| change.seq),
+        },
+        (Rule::PersonWithoutArea, Some(Subject::Person(id))) => people.placed(conn, id).await?,
+        (Rule::UnitUnreachable, Some(Subject::Organization(code))) => people.reached(conn, code).await?,
         _ => covers.last(kept),
     })
 }
@@ -174,8 +173,7 @@ impl Ground {
             let all = Level::Grid.within(self.district.number());
             areas::list(conn, self.district, None, all, 0, i64::MAX).await?
         };
-        let bounds = gap.bounding_rect();
-        let is_near = |area: &&Area| area.outline.bounding_rect().zip(bounds).is_some_and(|(a, b)| a.intersects(&b));
+        let is_near = |area: &&Area| partition::near(&area.outline, gap);
         let takers = grids.iter().filter(is_near).filter(|area| partition::overlap(&area.outline, gap).is_some());
         let takers: Vec<Subject> = takers.map(|area| Subject::Grid(area.code)).collect();
         self.grids = Some(grids);
@@ -204,65 +202,6 @@ async fn own_number(conn: &mut Conn<'_>, district: DistrictCode, code: u64, seq:
     let own = events::of(conn, district, &code.to_string(), None, i64::MAX).await?;
     let is_own = |own: &&Event| own.seq >= seq && own.at == first.at;
     Ok(own.iter().find(is_own).map_or(seq, |own| own.seq))
-}
-
-/// When the last of its leaders came to stand for a grid.
-async fn leader_came(conn: &mut Conn<'_>, district: DistrictCode, grid: u64) -> StoreResult<Option<i64>> {
-    let leads = (DutyKind::GridLeader, grid);
-    let code = grid.to_string();
-    let duties = people::duties(conn, district).await?.into_iter();
-    let mut last = None;
-    for duty in duties.filter(|duty| duty.kind == leads.0 && duty.area == code) {
-        last = last.max(turned(conn, district, duty.person, |state| state.duties().contains(&leads)).await?);
-    }
-    Ok(last)
-}
-
-/// When a person got the duties that they have, or went.
-async fn placed(conn: &mut Conn<'_>, district: DistrictCode, id: &str) -> StoreResult<Option<i64>> {
-    let Ok(id) = id.parse().map(PersonId) else { return Ok(None) };
-    let states = people::states(conn, id).await?;
-    let here = |state: &&people::PersonState| state.district == Some(district);
-    let Some(last) = states.last().filter(here) else { return Ok(None) };
-    if last.seq_to.is_some() {
-        return Ok(last.seq_to);
-    }
-    let duties = last.duties();
-    turned(conn, district, id, |state| state.duties() == duties).await
-}
-
-/// When an organisation got the telephone that it has, or went; else when the last of its people came to it.
-async fn reached(conn: &mut Conn<'_>, district: DistrictCode, code: &OrgCode) -> StoreResult<Option<i64>> {
-    // What belongs to another district changes in that one's feed.
-    if code.district() == district {
-        let states = organizations::states(conn, code).await?;
-        if let Some(gone) = states.last().and_then(|last| last.seq_to) {
-            return Ok(Some(gone));
-        }
-        let has_phone = |state: &organizations::OrganizationState| state.organization.phone.is_some();
-        if let Some(seq) = since(&states, |state| (state.seq_from, has_phone(state))) {
-            return Ok(Some(seq));
-        }
-    }
-    let of_unit = people::of_district(conn, district).await?.into_iter();
-    let mut last = None;
-    for person in of_unit.filter(|person| person.organization.as_ref() == Some(code)) {
-        let belongs = |state: &people::PersonState| state.organization.as_ref() == Some(code);
-        last = last.max(turned(conn, district, person.id, belongs).await?);
-    }
-    Ok(last)
-}
-
-/// The event since which something is so of a person of this district.
-async fn turned(
-    conn: &mut Conn<'_>,
-    district: DistrictCode,
-    id: PersonId,
-    is_so: impl Fn(&people::PersonState) -> bool + Send,
-) -> StoreResult<Option<i64>> {
-    let states = people::states(conn, id).await?;
-    let is_here = states.last().is_some_and(|last| last.district == Some(district));
-    Ok(if is_here { since(&states, |state| (state.seq_from, is_so(state))) } else { None })
 }
 
 /// The event since which something is so to this day.
