@@ -73,20 +73,8 @@ fn name(drawn: &mut encode::Layer, outline: &Outline<'_>) {
 }
 
 fn rings(drawn: &mut encode::Layer, cutter: &mut Cutter, scale: Scale, outline: &Outline<'_>) {
-    // A hole goes where the ring went that it is in.
-    let mut in_sight = false;
-    for (hole, ring) in outline.rings() {
-        if hole && !in_sight {
-            continue;
-        }
-        let cut = cutter.cut(ring.map(|(lon, lat)| scale.place(lon, lat)), AREA_MARGIN, hole);
-        if !hole {
-            in_sight = cut.is_some();
-        }
-        if let Some(ring) = cut {
-            drawn.ring(ring);
-        }
-    }
+    let rings = outline.rings().map(|(hole, ring)| (hole, ring.map(|(lon, lat)| scale.place(lon, lat))));
+    cutter.cut(rings, AREA_MARGIN).for_each(|ring| drawn.ring(ring));
 }
 
 /// Covers, of each district as far as the caller sees them there.

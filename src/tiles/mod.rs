@@ -13,6 +13,8 @@ mod clip;
 mod draw;
 mod encode;
 mod place;
+mod rings;
+mod trace;
 
 use std::sync::Arc;
 
