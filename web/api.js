@@ -90,9 +90,11 @@ export async function get(path, init = {}) {
  * @param {string} path
  * @param {unknown} body
  * @param {string} idempotencyKey
+ * @param {number} [version] of what was looked at, where any other is to be refused
  */
-export async function post(path, body, idempotencyKey) {
-  const more = { 'Content-Type': 'application/json', 'Idempotency-Key': idempotencyKey };
+export async function post(path, body, idempotencyKey, version) {
+  const match = version === undefined ? {} : { 'If-Match': `"${version}"` };
+  const more = { 'Content-Type': 'application/json', 'Idempotency-Key': idempotencyKey, ...match };
   const patience = new AbortController();
   const timer = setTimeout(() => patience.abort(new DOMException('', 'TimeoutError')), PATIENCE);
   const init = { method: 'POST', headers: { ...headers(), ...more }, body: JSON.stringify(body), signal: patience.signal };

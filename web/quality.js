@@ -195,13 +195,18 @@ async function decide(send, said) {
   again();
 }
 
+/** What was sent last to mend what: the same again, because no answer came, is a repetition. */
+let sending = { what: '', key: '' };
+
 /** Sends the request that would mend it; the history of what it changes says why. */
 export async function mend() {
   const before = state.mended?.finding;
   await decide(async (finding) => {
     const { id, rule, mend: { method, href, body, if_match: version } } = finding;
     const to = `${href}?${new URLSearchParams({ reason: `${rule} ${id}` })}`;
-    await (version ? change(method, to, body, seen(finding)) : post(to, body, once()));
+    const at = version ? seen(finding) : undefined;
+    if (sending.what !== `${id} ${at}`) sending = { what: `${id} ${at}`, key: once() };
+    await (method === 'POST' ? post(to, body, sending.key, at) : change(method, to, body, at));
     set({ ...NOTHING_MENDED, mended: { finding, things: state.things, href: '', key: once() } });
   }, 'said.mended');
   const { mended } = state;

@@ -78,7 +78,9 @@ async fn create(
         Run::Dry => None,
     };
     let given: AreaIn = body::parse(&bytes)?;
-    only_of_grids(new.level, given.department().is_some())?;
+    if given.department().is_some() {
+        only_of_grids(new.level)?;
+    }
     let code = given.code.as_deref().map(new.code).transpose();
     let code = code.map_err(|error| ServiceError::invalid("/code", error))?;
     let area = Area {
@@ -140,7 +142,9 @@ async fn patch(
     write::no_nulls(&members, &["name", "geometry"])?;
     let geometry = patch.geometry.as_ref().map(|geometry| outline(geometry, asked.crs, "/geometry")).transpose()?;
     let names_department = members.contains_key("supervising_department");
-    only_of_grids(Level::of(code), names_department)?;
+    if names_department {
+        only_of_grids(Level::of(code))?;
+    }
     let redraft = move |area: &Area| {
         let mut area = area.clone();
         if let Some(name) = &patch.name {

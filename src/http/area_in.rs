@@ -96,8 +96,8 @@ pub(super) fn department(code: Option<&CodeIn>) -> Option<String> {
 }
 
 /// Refuses a supervising department of what is no grid: nothing would ever show it.
-pub(super) fn only_of_grids(level: Level, is_said: bool) -> Result<()> {
-    if level == Level::Grid || !is_said {
+pub(super) fn only_of_grids(level: Level) -> Result<()> {
+    if level == Level::Grid {
         return Ok(());
     }
     let detail = say!(
@@ -120,7 +120,9 @@ impl AreaIn {
             return Err(other("/code"));
         }
         write::still_current(self.version, area.version)?;
-        only_of_grids(Level::of(area.code), self.department().is_some())?;
+        if self.department().is_some() {
+            only_of_grids(Level::of(area.code))?;
+        }
         Ok(Area {
             name: self.name.clone(),
             supervising_department: self.department(),

@@ -23,9 +23,10 @@ use crate::domain::actor::Actor;
 use crate::domain::cover::Cover;
 use crate::domain::id::{CodeError, CoverCode};
 use crate::domain::said::say;
+use crate::domain::text::Text;
 use crate::index::CoverView;
 use crate::service::Guli;
-use crate::service::command::{Render, Rendered};
+use crate::service::command::{Idempotency, Render, Rendered};
 use crate::service::edit::Asking;
 use crate::service::edit::covers::{CoverEdit, Redraft};
 use crate::service::error::{Result, ServiceError};
@@ -39,12 +40,50 @@ pub(super) fn code(text: &str) -> Result<CoverCode> {
 }
 
 /// What the parameters of an edit say: why, and how its answer is to look.
-fn asked(query: Option<&str>) -> Result<(Option<crate::domain::text::Text<2000>>, Out)> {
+fn asked(query: Option<&str>) -> Result<(Option<Text<2000>>, Out)> {
     let mut params = Params::read(query)?;
     let reason = write::reason(&mut params)?;
     let out = Out::from_params(&mut params)?;
     params.finish("reason, out_crs")?;
     Ok((reason, out))
+}
+
+/// An edit of a cover begun.
+enum Begun {
+    Here(Editing),
+    /// The code was one that it had: the answer leads to the one that it has.
+    Elsewhere(Response<Body>),
+}
+
+struct Editing {
+    code: CoverCode,
+    reason: Option<Text<2000>>,
+    out: Out,
+}
+
+/// `rest` follows the code in the path.
+async fn begin(app: &App, caller: &Caller, path: &str, rest: &str, query: Option<&str>) -> Result<Begun> {
+    let (reason, out) = asked(query)?;
+    caller.known()?;
+    let code = code(path)?;
+    Ok(match elsewhere(app, &caller.0, code, rest, query).await? {
+        Some(moved) => Begun::Elsewhere(moved),
+        None => Begun::Here(Editing { code, reason, out }),
+    })
+}
+
+impl Editing {
+    async fn edit(
+        self,
+        app: &App,
+        Caller(actor): Caller,
+        edit: CoverEdit,
+        idempotency: Option<Idempotency>,
+        status: StatusCode,
+    ) -> Outcome {
+        let asking = Asking { actor, reason: self.reason, idempotency };
+        write::respond(app.guli.edit_cover(edit, asking, render(status, self.out)).await)
+    }
 }
 
 /// The answer with a cover as it now is.
@@ -126,18 +165,16 @@ pub async fn put(
     headers: HeaderMap,
     body: Body,
 ) -> Outcome {
-    let (reason, out) = asked(query.as_deref())?;
-    caller.known()?;
-    let (code, precondition) = (code(&path)?, write::precondition(&headers)?);
-    if let Some(moved) = elsewhere(&app, &caller.0, code, "", query.as_deref()).await? {
-        return Ok(moved);
-    }
+    let begun = match begin(&app, &caller, &path, "", query.as_deref()).await? {
+        Begun::Here(begun) => begun,
+        Begun::Elsewhere(moved) => return Ok(moved),
+    };
+    let (code, precondition) = (begun.code, write::precondition(&headers)?);
     let bytes = body::bytes(&headers, body).await?;
     let whole: CoverIn = body::parse(&bytes)?;
     let redraft = Redraft(Arc::new(move |cover| whole.redraft(cover)));
     let edit = CoverEdit::Change { code, precondition, redraft };
-    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency: None };
-    write::respond(app.guli.edit_cover(edit, asking, render(StatusCode::OK, out)).await)
+    begun.edit(&app, caller, edit, None, StatusCode::OK).await
 }
 
 /// Change parts of a cover
@@ -166,17 +203,15 @@ pub async fn patch(
     headers: HeaderMap,
     body: Body,
 ) -> Outcome {
-    let (reason, out) = asked(query.as_deref())?;
-    caller.known()?;
-    let (code, precondition) = (code(&path)?, write::precondition(&headers)?);
-    if let Some(moved) = elsewhere(&app, &caller.0, code, "", query.as_deref()).await? {
-        return Ok(moved);
-    }
+    let begun = match begin(&app, &caller, &path, "", query.as_deref()).await? {
+        Begun::Here(begun) => begun,
+        Begun::Elsewhere(moved) => return Ok(moved),
+    };
+    let (code, precondition) = (begun.code, write::precondition(&headers)?);
     let patch = read_patch(&body::patch_bytes(&headers, body).await?)?;
     let redraft = Redraft(Arc::new(move |cover| patched(cover, &patch)));
     let edit = CoverEdit::Change { code, precondition, redraft };
-    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency: None };
-    write::respond(app.guli.edit_cover(edit, asking, render(StatusCode::OK, out)).await)
+    begun.edit(&app, caller, edit, None, StatusCode::OK).await
 }
 
 /// Remove a cover
@@ -199,15 +234,13 @@ pub async fn delete(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Outcome {
-    let (reason, out) = asked(query.as_deref())?;
-    caller.known()?;
-    let (code, precondition) = (code(&path)?, write::precondition(&headers)?);
-    if let Some(moved) = elsewhere(&app, &caller.0, code, "", query.as_deref()).await? {
-        return Ok(moved);
-    }
+    let begun = match begin(&app, &caller, &path, "", query.as_deref()).await? {
+        Begun::Here(begun) => begun,
+        Begun::Elsewhere(moved) => return Ok(moved),
+    };
+    let (code, precondition) = (begun.code, write::precondition(&headers)?);
     let edit = CoverEdit::Remove { code, precondition };
-    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency: None };
-    write::respond(app.guli.edit_cover(edit, asking, render(StatusCode::NO_CONTENT, out)).await)
+    begun.edit(&app, caller, edit, None, StatusCode::NO_CONTENT).await
 }
 
 /// Into which cover another is merged.
@@ -249,20 +282,18 @@ pub async fn merge(
     headers: HeaderMap,
     body: Body,
 ) -> Outcome {
-    let (reason, out) = asked(query.as_deref())?;
-    caller.known()?;
-    let code = code(&path)?;
-    if let Some(moved) = elsewhere(&app, &caller.0, code, "/merge", query.as_deref()).await? {
-        return Ok(moved);
-    }
+    let begun = match begin(&app, &caller, &path, "/merge", query.as_deref()).await? {
+        Begun::Here(begun) => begun,
+        Begun::Elsewhere(moved) => return Ok(moved),
+    };
+    let code = begun.code;
     let bytes = body::bytes(&headers, body).await?;
     let idempotency = write::idempotency(&headers, &caller.0, &format!("/v1/covers/{code}/merge"), &bytes)?;
     let MergeIn { into } = body::parse(&bytes)?;
     let into: CoverCode = into.text().parse().map_err(|why: CodeError| ServiceError::invalid("/into", why))?;
     let precondition = write::maybe_precondition(&headers)?;
-    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency };
     let edit = CoverEdit::Merge { code, precondition, into };
-    write::respond(app.guli.edit_cover(edit, asking, render(StatusCode::OK, out)).await)
+    begun.edit(&app, caller, edit, idempotency, StatusCode::OK).await
 }
 
 /// Undo a change of a cover
@@ -293,18 +324,14 @@ pub async fn undo(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Outcome {
-    let (reason, out) = asked(query.as_deref())?;
-    caller.known()?;
-    let code = code(&path)?;
     let rest = format!("/history/{version}/undo");
-    if let Some(moved) = elsewhere(&app, &caller.0, code, &rest, query.as_deref()).await? {
-        return Ok(moved);
-    }
-    let route = format!("/v1/covers/{code}{rest}");
-    let idempotency = write::idempotency(&headers, &caller.0, &route, &[])?;
-    let asking = Asking { actor: Arc::clone(&caller.0), reason, idempotency };
-    let edit = CoverEdit::Undo { code, version };
-    write::respond(app.guli.edit_cover(edit, asking, render(StatusCode::OK, out)).await)
+    let begun = match begin(&app, &caller, &path, &rest, query.as_deref()).await? {
+        Begun::Here(begun) => begun,
+        Begun::Elsewhere(moved) => return Ok(moved),
+    };
+    let code = begun.code;
+    let idempotency = write::idempotency(&headers, &caller.0, &format!("/v1/covers/{code}{rest}"), &[])?;
+    begun.edit(&app, caller, CoverEdit::Undo { code, version }, idempotency, StatusCode::OK).await
 }
 
 /// The way to a cover for whoever asks by a code that it once had; `rest` follows the code.

@@ -204,7 +204,7 @@ async fn an_edge_moves_with_its_neighbour_or_not_at_all() {
         (seed >> 33) as f64 / f64::from(1_u32 << 31)
     };
     let mut bend = BEND;
-    let mut moves = 0;
+    let (mut moves, mut taken, mut refused) = (0, 0, 0);
     for n in 0..60 {
         let (far, angle) = (10_f64.powf(-8.0 + 4.0 * random()), std::f64::consts::TAU * random());
         let round = |degrees: f64| (degrees * 1e8).round() / 1e8;
@@ -218,6 +218,11 @@ async fn an_edge_moves_with_its_neighbour_or_not_at_all() {
             let now = town.whole(WEST, "").await;
             let back = town.redraw("", json!([{"code": WEST, "name": "西", "geometry": geometry(&west(bend))}])).await;
             assert_eq!(back.status, 200, "{n} {} {now}", back.body);
+            taken += 1;
+        } else {
+            assert_eq!(alone.status, 422, "{n} {}", alone.body);
+            assert_eq!(town.whole(WEST, "").await["version"], version, "{n}");
+            refused += 1;
         }
         let both = json!([
             {"code": WEST, "name": "西", "geometry": geometry(&west(to))},
@@ -232,7 +237,7 @@ async fn an_edge_moves_with_its_neighbour_or_not_at_all() {
         bend = [ring[2][0].as_f64().unwrap(), ring[2][1].as_f64().unwrap()];
         assert_eq!(town.seams().await, (0.0, 0.0), "{n}");
     }
-    assert!(moves > 20, "{moves}");
+    assert!(moves > 20 && taken > 0 && refused > 0, "{moves} {taken} {refused}");
     let wrong = town.get("/v1/quality?rule=grids-gap,grids-overlap").key(PLANNER).get().await.body;
     assert_eq!(wrong["items"], json!([]));
 }
