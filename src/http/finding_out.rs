@@ -81,7 +81,8 @@ pub struct MendOut {
     pub href: String,
     /// JSON, or null where there is none to send.
     pub body: Value,
-    /// The `If-Match` to send with it, where it is of one thing: the version that was looked at.
+    /// The `If-Match` to send with it, where it is of one thing: the version that was looked at. Grids that are redrawn
+    /// say theirs in the body.
     #[schema(examples("\"2\""))]
     pub if_match: Option<String>,
 }
@@ -92,8 +93,9 @@ fn grid(grid: &Redrawn) -> Result<Value> {
         "name": grid.name, "geometry": GeometryOut::new(&grid.outline, Out::default())?,
         "supervising_department": grid.supervising_department.as_ref().map(OrgCode::as_str),
     });
-    if let Some(code) = grid.code {
+    if let Some((code, version)) = grid.code {
         body["code"] = json!(code.to_string());
+        body["version"] = json!(version);
     }
     Ok(body)
 }

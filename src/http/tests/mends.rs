@@ -226,12 +226,20 @@ async fn a_planner_redraws_and_nobody_opens_the_gap_again() {
     for (key, may) in [(PLANNER, json!(["mend", "accept"])), ("demo-dispatcher", json!([]))] {
         assert_eq!(town.sees(key, "rule=grids-overlap").await["may"], may, "{key}");
     }
+    let apply =
+        async |mend: &Value| town.post(mend["href"].as_str().unwrap()).key(PLANNER).json(mend["body"].clone()).await;
+    let old = town.sees(PLANNER, "rule=grids-overlap").await["mend"].clone();
+    // Named anew since it was looked at: the mend would take that back.
+    let rename = town.ask("PATCH", &format!("/v1/grids/{EAST}")).key(PLANNER).header("if-match", "*");
+    assert_eq!(rename.json(json!({"name": "海晏社区东网格"})).await.status, 200);
+    assert_eq!(apply(&old).await.fault(), (412, "stale-version", "/grids/0/version".to_owned()));
     let mend = town.sees(PLANNER, "rule=grids-overlap").await["mend"].clone();
-    let done = town.post(mend["href"].as_str().unwrap()).key(PLANNER).json(mend["body"].clone()).await;
+    assert_eq!(mend["body"]["grids"][0]["name"], "海晏社区东网格");
+    let done = apply(&mend).await;
     assert_eq!(done.status, 200, "{}", done.body);
     let mended = town.sees(PLANNER, "state=mended").await;
     assert_eq!((&mended["may"], &mended["mended"]["undo"]), (&json!([]), &Value::Null));
     // As the request itself would say.
-    let undo = town.post(&format!("/v1/grids/{EAST}/history/2/undo")).key(ADMIN).send("").await;
+    let undo = town.post(&format!("/v1/grids/{EAST}/history/3/undo")).key(ADMIN).send("").await;
     assert_eq!(undo.fault().0, 422);
 }

@@ -52,7 +52,7 @@ impl GridOutline {
     pub(super) fn redrawn(&self, outline: MultiPolygon<f64>) -> Option<Redrawn> {
         let info = self.info.as_ref()?;
         Some(Redrawn {
-            code: Some(info.code),
+            code: Some((info.code, info.version)),
             name: info.name.clone(),
             supervising_department: info.supervising_department.as_ref().map(|unit| unit.code.clone()),
             outline,

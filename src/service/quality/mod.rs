@@ -47,8 +47,8 @@ pub enum Mend {
 /// A grid with the outline that closes a gap or ends an overlap.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Redrawn {
-    /// `None` of a new one.
-    pub code: Option<GridCode>,
+    /// With the version that was looked at; `None` of a new one.
+    pub code: Option<(GridCode, i64)>,
     pub name: String,
     pub supervising_department: Option<OrgCode>,
     pub outline: geo::MultiPolygon<f64>,
