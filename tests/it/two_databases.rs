@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod may;
+mod merges;
 mod random;
 
 use std::collections::BTreeSet;
@@ -244,6 +245,7 @@ async fn tell(database: &DatabaseUrl, home: &Home, seed: u64) -> Vec<(String, Va
     layers(&mut story).await;
     edits(&mut story).await;
     units_and_people(&mut story).await;
+    merges::tell(&mut story).await;
     deliveries::tell(&mut story).await;
     may::tell(&mut story).await;
     random::tell(&mut story, seed).await;
