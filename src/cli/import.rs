@@ -20,6 +20,9 @@ use super::out::out;
 /// Findings of a file that the table shows.
 const SHOWN: usize = 20;
 
+/// Refused files that are named; a folder of districts may have thousands.
+const NAMED: usize = 20;
+
 /// A bar on a terminal; nothing elsewhere.
 pub(crate) fn bar(of: u64) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(of), ProgressDrawTarget::stderr());
@@ -159,10 +162,14 @@ fn print(reports: &[Report]) {
     }
     let refused: Vec<_> = reports.iter().filter(|report| report.rejected).map(|report| report.file.as_str()).collect();
     if !refused.is_empty() {
+        let more = match refused.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
         out!(
-            "\nRefused: {}. Correct the rows with errors, or store the good ones with --keep-going; --rows FILE writes \
+            "\nRefused: {}{more}. Correct the rows with errors, or store the good ones with --keep-going; --rows FILE writes \
              what became of each row.",
-            refused.join(", ")
+            refused[..refused.len().min(NAMED)].join(", ")
         );
     }
 }

@@ -374,6 +374,7 @@ fn versions(reader: Reader<'_>, versions: Vec<CoverVersion>) -> Vec<VersionOut> 
             by,
             change: event.as_ref().map(|event| event.kind.clone()),
             undoes: event.as_ref().and_then(|event| undoes(event, cover.version)),
+            merged_into: event.as_ref().and_then(Event::merged_into),
             source: delivered.or_else(|| event.as_ref().and_then(delivery)),
             reason: event.and_then(|event| event.reason),
             changes: changed.into_iter().map(|(pointer, from, to)| FieldChangeOut { pointer, from, to }).collect(),

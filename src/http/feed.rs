@@ -46,6 +46,10 @@ pub struct ChangeOut {
     pub version: i64,
     /// Where it is read, if it has an address.
     pub href: Option<String>,
+    /// Of a cover that was removed: the one that it was a second record of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(examples("3702030103000124"))]
+    pub merged_into: Option<String>,
 }
 
 impl ChangeOut {
@@ -62,6 +66,7 @@ impl ChangeOut {
             _ => None,
         };
         let href = at.map(|at| format!("/v1/{at}/{}", event.subject));
+        let merged_into = (event.kind == "cover.removed").then(|| event.merged_into()).flatten();
         Self {
             seq: event.seq,
             district: district.to_string(),
@@ -70,6 +75,7 @@ impl ChangeOut {
             code: event.subject,
             version: event.version,
             href,
+            merged_into,
         }
     }
 }

@@ -57,6 +57,10 @@ pub struct VersionOut {
     pub change: Option<String>,
     /// The version that was taken back; null where none was.
     pub undoes: Option<i64>,
+    /// The cover that this one turned out to be a second record of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(examples("3702030103000124"))]
+    pub merged_into: Option<String>,
     /// The import that brought it, or that was taken back.
     pub source: Option<DeliveryOut>,
     /// Of the first version: none.
@@ -161,6 +165,7 @@ fn version(reader: Reader<'_>, number: i64, event: Option<&Event>, changes: Vec<
         reason: event.and_then(|event| event.reason.clone()),
         change: event.map(|event| event.kind.clone()),
         undoes: event.and_then(|event| undoes(event, number)),
+        merged_into: None,
         source: event.and_then(delivery),
         changes: changes.map(|(pointer, from, to)| FieldChangeOut { pointer, from, to }).collect(),
     }

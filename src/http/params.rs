@@ -62,7 +62,16 @@ impl<'q> Params<'q> {
 
     /// Takes `as_of`: an instant of the past.
     pub fn as_of(&mut self) -> Result<Option<jiff::Timestamp>> {
-        self.parse("as_of")
+        let instant = |text: Cow<'_, str>| {
+            text.parse().map_err(|_| {
+                let detail = say!(
+                    "an instant such as 2026-11-28T08:00:00Z is needed, got {text:?}",
+                    "应为时刻，例如 2026-11-28T08:00:00Z，收到 {text:?}"
+                );
+                ServiceError::parameter("as_of", detail)
+            })
+        };
+        self.take("as_of").map(instant).transpose()
     }
 
     /// Takes a number.

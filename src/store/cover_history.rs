@@ -69,8 +69,7 @@ pub async fn merged_by(conn: &mut Conn<'_>, district: DistrictCode, state: &Cove
         return Ok(None);
     }
     let event = super::events::numbered(conn, district, &[state.seq]).await?.pop();
-    let data = event.and_then(|event| serde_json::from_str::<serde_json::Value>(&event.data).ok());
-    Ok(data.and_then(|data| data["merged_into"].as_str()?.parse().ok()))
+    Ok(event.and_then(|event| event.merged_into()?.parse().ok()))
 }
 
 /// The codes that these covers have now, where they have other ones.

@@ -32,6 +32,12 @@ impl Event {
         Timestamp::from_microsecond(self.at).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
+    /// Of a cover that was removed: the code of the one that it was a second record of.
+    pub fn merged_into(&self) -> Option<String> {
+        let data: serde_json::Value = serde_json::from_str(&self.data).ok()?;
+        data["merged_into"].as_str().map(ToOwned::to_owned)
+    }
+
     /// Whether it is of an import of covers, or of its undoing.
     pub fn is_import_of_covers(&self) -> bool {
         let data = || serde_json::from_str::<serde_json::Value>(&self.data);

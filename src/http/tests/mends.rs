@@ -107,6 +107,12 @@ async fn two_records_of_one_cover_are_merged_by_one_call() {
     let changes = town.get("/v1/changes?district=370203").key(ADMIN).get().await.body;
     let kinds: Vec<_> = changes["items"].as_array().unwrap().iter().map(|change| &change["kind"]).collect();
     assert_eq!(kinds[kinds.len() - 3..], ["cover.removed", "work_order.identified", "work_order.joined"], "{changes}");
+    // Who follows or looks back is told which one stays.
+    let told: Vec<_> = changes["items"].as_array().unwrap().iter().map(|change| &change["merged_into"]).collect();
+    assert_eq!(told[told.len() - 3..], [&json!(ALONE), &Value::Null, &Value::Null], "{changes}");
+    let history = town.get(&format!("/v1/covers/{twin}/history")).key(ADMIN).get().await.body;
+    assert_eq!(history["items"][1]["merged_into"], ALONE, "{history}");
+    assert_eq!(history["items"][0].get("merged_into"), None, "{history}");
     // Wherever the cover goes that stays, the old code comes along.
     town.patched(ALONE, json!({"category": "0101"})).await;
     let present = town.get(&format!("/v1/covers/{ALONE}")).key(ADMIN).get().await.header("location").to_owned();
