@@ -129,17 +129,7 @@ pub fn exchange(
     if is_same_ground(outline, &drawn) {
         return None;
     }
-    let mut after = exact(drawn);
-    // Rounding may have moved a corner across an edge.
-    for _ in 0..REDRAWN {
-        if after.is_valid() {
-            break;
-        }
-        after = exact(after.union(&MultiPolygon::new(Vec::new())));
-    }
-    if !after.is_valid() {
-        return None;
-    }
+    let after = settled(drawn)?;
     // Where all of them fit vertex by vertex, so does what they come to.
     let mut edges = Edges::default();
     edges.add(outline, 1);
@@ -202,6 +192,18 @@ pub fn pieces<'a>(
     let rest = rest.into_iter().flatten().map(|polygon| MultiPolygon::new(vec![polygon]));
     pieces.extend(rest.filter(geo::Validation::is_valid));
     pieces
+}
+
+/// An outline to 1e-8°, whatever rounding does to it: a corner may come across an edge. `None` where it is none then.
+pub fn settled(outline: MultiPolygon<f64>) -> Option<MultiPolygon<f64>> {
+    let mut settled = exact(outline);
+    for _ in 0..REDRAWN {
+        if settled.is_valid() {
+            break;
+        }
+        settled = exact(settled.union(&MultiPolygon::new(Vec::new())));
+    }
+    settled.is_valid().then_some(settled)
 }
 
 /// How often an outline is drawn again that rounding made invalid: once has always done.
