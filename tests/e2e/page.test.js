@@ -154,6 +154,8 @@ for (const size of /** @type {const} */ (Object.keys(SIZES))) {
       await signIn(page, 'demo-dispatcher');
       await page.locator('.figures').waitFor();
       assert.equal(await focused(page), 'H1');
+      // What is open by now is read after the figures are there.
+      await page.locator('.queue li').or(page.getByText('没有未结工单')).first().waitFor();
       const before = await page.locator('.queue li').count();
       const made = await post('/v1/reports', { position: { lon: 120.3801 + Math.random() / 1000, lat: 36.1102 }, damage: 'overflow' });
       const { code } = made.work_order;
