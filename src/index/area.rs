@@ -2,7 +2,7 @@
 
 use geo::{BoundingRect as _, MultiPolygon};
 
-use super::frame::{Frame, Ruler, Spot};
+use super::frame::{Box32, Frame, Ruler, Spot};
 
 /// Where a spot lies to an area.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +85,11 @@ impl Area {
         })
     }
 
-    pub(super) fn edges(&self) -> impl Iterator<Item = (Spot, Spot)> {
+    pub(super) fn envelope(&self) -> Box32 {
+        Box32::from_corners(self.low.corner(), self.high.corner())
+    }
+
+    fn edges(&self) -> impl Iterator<Item = (Spot, Spot)> {
         self.rings.iter().flat_map(Ring::edges)
     }
 

@@ -86,7 +86,8 @@ impl Atlas {
     /// serves nobody yet.
     pub(super) fn locate(&self, at: Position<Wgs84>) -> Option<Located<'_>> {
         let in_grid = self.near(at, 0.0).filter_map(|district| {
-            let grid = district.ground.grid_at(district.ground.frame.spot_of(at)?)?;
+            let (spot, ruler) = district.ground.ruler(at)?;
+            let grid = district.ground.grid_at(&ruler, spot)?;
             Some(Located { district, grid, distance_m: 0.0 })
         });
         in_grid.min_by_key(|located| located.grid.code).or_else(|| self.sliver(at))

@@ -1,9 +1,9 @@
 //! Where the covers of a district lie: a lattice of cells, each with a list that runs through the slots.
 //!
-//! A tree spends 44 bytes on a cover, this 8.
+//! A tree spends 44 bytes on a cover, this 8. What lies beyond the lattice is in the cells at its rim, and so is every
+//! search that reaches there.
 
 use super::frame::{Box32, Spot};
-use super::lattice::Lattice;
 
 /// Cells of a district with fewer covers than that.
 const FEWEST: usize = 16_384;
@@ -17,10 +17,36 @@ const FULL: usize = 4;
 /// Ends a list.
 const NONE: u32 = u32::MAX;
 
+/// One axis of the lattice.
+#[derive(Debug, Clone, Copy)]
+struct Axis {
+    low: f64,
+    /// Cells in a unit.
+    scale: f64,
+    count: u32,
+}
+
+impl Axis {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 to a few thousand")]
+    fn new(low: i32, high: i32, side: f64) -> Self {
+        let length = f64::from(high) - f64::from(low);
+        let count = (length / side).ceil().max(1.0);
+        Self { low: f64::from(low), scale: 1.0 / side, count: count as u32 }
+    }
+
+    /// The cell that a coordinate belongs to. It never falls while the coordinate rises, so whatever lies between two
+    /// coordinates is in their cells or between them.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what lies beyond belongs to the rim")]
+    fn cell(&self, at: f64) -> u32 {
+        (((at - self.low) * self.scale) as u32).min(self.count - 1)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Cells {
-    lattice: Lattice,
-    /// The first slot of each cell.
+    east: Axis,
+    north: Axis,
+    /// The first slot of each cell, row by row from the south-west.
     first: Vec<u32>,
     /// The slot after each slot in its cell.
     next: Vec<u32>,
@@ -36,8 +62,9 @@ impl Cells {
         let covers = covers.max(FEWEST);
         let side = (area / covers as f64).sqrt();
         let room = if side > NARROWEST { FULL * covers } else { usize::MAX };
-        let lattice = Lattice::over((low, high), side.max(NARROWEST));
-        Self { lattice, first: vec![NONE; lattice.len()], next: Vec::new(), room }
+        let side = side.max(NARROWEST);
+        let (east, north) = (Axis::new(low.x, high.x, side), Axis::new(low.y, high.y, side));
+        Self { east, north, first: vec![NONE; east.count as usize * north.count as usize], next: Vec::new(), room }
     }
 
     /// Whether narrower ones are better by now.
@@ -50,9 +77,13 @@ impl Cells {
         self.next.reserve_exact(covers);
     }
 
-    /// The number of the cell that a spot belongs to.
+    /// The number of the cell that a spot belongs to; cells that follow each other lie side by side.
     pub(super) fn cell(&self, spot: Spot) -> usize {
-        self.lattice.cell(spot)
+        self.place(self.east.cell(f64::from(spot.x)), self.north.cell(f64::from(spot.y)))
+    }
+
+    fn place(&self, column: u32, row: u32) -> usize {
+        row as usize * self.east.count as usize + column as usize
     }
 
     /// Takes a slot that it does not hold.
@@ -81,7 +112,12 @@ impl Cells {
 
     /// Every slot whose spot lies in the box, and others near it.
     pub(super) fn slots_in(&self, reach: &Box32) -> impl Iterator<Item = u32> {
-        self.lattice.rows(reach).flat_map(|row| &self.first[row]).flat_map(|&first| self.list(first))
+        let ([west, south], [east, north]) = (reach.lower(), reach.upper());
+        let columns = (self.east.cell(f64::from(west)), self.east.cell(f64::from(east)));
+        let rows = self.north.cell(f64::from(south))..=self.north.cell(f64::from(north));
+        let row =
+            move |row| self.first.get(self.place(columns.0, row)..=self.place(columns.1, row)).unwrap_or_default();
+        rows.flat_map(row).flat_map(|&first| self.list(first))
     }
 
     fn list(&self, first: u32) -> impl Iterator<Item = u32> {

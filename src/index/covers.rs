@@ -317,13 +317,11 @@ impl Covers {
     /// Every cover not removed within the radius, with the square of its distance in metres.
     pub(super) fn within(&self, ruler: &Ruler, radius_m: f64, mut visit: impl FnMut(&Entry, f64)) {
         let squared_radius = radius_m * radius_m;
-        // Where they lie is read of all of them before anything is decided: most are far from each other in memory, and
-        // what does not wait for a decision is fetched at once.
-        let squared = |slot: u32| (slot, ruler.squared_m(self.records[slot as usize].spot));
-        let slots: Vec<u32> = self.cells.slots_in(&ruler.reach(radius_m)).collect();
-        let measured: Vec<(u32, f64)> = slots.into_iter().map(squared).collect();
-        for (slot, squared) in measured.into_iter().filter(|(_, squared)| *squared <= squared_radius) {
-            visit(&self.entry(slot), squared);
+        for entry in self.entries_in(&ruler.reach(radius_m)) {
+            let squared = ruler.squared_m(entry.spot);
+            if squared <= squared_radius {
+                visit(&entry, squared);
+            }
         }
     }
 

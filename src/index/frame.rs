@@ -78,6 +78,12 @@ pub(super) fn corner(x: f64, y: f64) -> [f32; 2] {
     [x as f32, y as f32]
 }
 
+impl Spot {
+    pub(super) fn corner(self) -> [f32; 2] {
+        corner(f64::from(self.x), f64::from(self.y))
+    }
+}
+
 /// Metres between spots near one of them.
 ///
 /// The length of a degree of longitude is taken at the middle latitude of the two, by its slope at

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use geo::{BoundingRect as _, MultiPolygon};
+use rstar::{RTree, RTreeObject};
 
 use super::IndexError;
 use super::area::{Area, Side};
 use super::district::DistrictSnapshot;
 use super::frame::{Box32, Frame, Ruler, Spot};
-use super::grid_cells::GridCells;
 use crate::domain::catalog::{Catalog, CategoryCode};
 use crate::domain::id::{CommunityCode, DistrictCode, GridCode, SubdistrictCode};
 use crate::domain::organization::Organization;
@@ -38,6 +38,20 @@ pub struct GridInfo {
 }
 
 #[derive(Debug)]
+struct GridBox {
+    envelope: Box32,
+    grid: u32,
+}
+
+impl RTreeObject for GridBox {
+    type Envelope = Box32;
+
+    fn envelope(&self) -> Box32 {
+        self.envelope
+    }
+}
+
+#[derive(Debug)]
 pub(super) struct Ground {
     pub(super) district: Arc<Named<DistrictCode>>,
     pub(super) frame: Frame,
@@ -46,7 +60,7 @@ pub(super) struct Ground {
     pub(super) bounds: [f64; 4],
     /// By rising code: a lower index is a lower code.
     pub(super) grids: Vec<(Arc<GridInfo>, Area)>,
-    cells: GridCells,
+    boxes: RTree<GridBox>,
     /// Those with an outline, by rising code.
     pub(super) subdistricts: Vec<(Arc<Named<SubdistrictCode>>, Area)>,
     pub(super) communities: Vec<(Arc<Named<CommunityCode>>, Area)>,
@@ -94,7 +108,7 @@ impl Ground {
             grids.push((Arc::new(info), area));
         }
         grids.sort_by_key(|(info, _)| info.code);
-        let cells = GridCells::over(grids.iter().map(|(_, area)| area));
+        let boxes = (0..).zip(&grids).map(|(grid, (_, area))| GridBox { envelope: area.envelope(), grid }).collect();
         let names = snapshot.catalog.categories.values().map(|c| (c.code, Arc::from(&*c.name))).collect();
         Ok(Self {
             district,
@@ -102,7 +116,7 @@ impl Ground {
             outline,
             bounds: [rect.min().x, rect.min().y, rect.max().x, rect.max().y],
             grids,
-            cells,
+            boxes: RTree::bulk_load(boxes),
             subdistricts: drawn_subdistricts,
             communities: drawn_communities,
             catalog: Arc::new(snapshot.catalog),
@@ -129,14 +143,18 @@ impl Ground {
         self.grids.iter().map(|(info, _)| info)
     }
 
-    /// The grids that meet the box, by code, with their outlines; a few beside it too.
+    /// The grids whose box meets the box, by code, with their outlines; a few beside it too.
     pub(super) fn grids_near(&self, reach: Box32) -> impl Iterator<Item = &(Arc<GridInfo>, Area)> {
-        self.cells.near(&reach).into_iter().filter_map(|grid| self.grids.get(grid as usize))
+        let mut found: Vec<u32> = self.boxes.locate_in_envelope_intersecting(&reach).map(|b| b.grid).collect();
+        found.sort_unstable();
+        found.into_iter().filter_map(|grid| self.grids.get(grid as usize))
     }
 
     /// The grid of the lowest code that the spot lies in or on the edge of.
-    pub(super) fn grid_at(&self, spot: Spot) -> Option<&Arc<GridInfo>> {
-        self.cells.lowest(spot, |grid| &self.grids[grid as usize].1).and_then(|grid| self.grid(grid))
+    pub(super) fn grid_at(&self, ruler: &Ruler, spot: Spot) -> Option<&Arc<GridInfo>> {
+        let proposed = self.boxes.locate_in_envelope_intersecting(&ruler.reach(0.0));
+        let touched = proposed.filter(|b| self.grids[b.grid as usize].1.side(spot) != Side::Outside);
+        touched.map(|b| b.grid).min().and_then(|grid| self.grid(grid))
     }
 
     /// The nearest grid and its distance in metres; of equally near ones the lowest code.
@@ -145,8 +163,8 @@ impl Ground {
         [50.0, 2_000.0, 2e6]
             .into_iter()
             .find_map(|radius| {
-                let proposed = self.cells.near(&ruler.reach(radius)).into_iter();
-                let measured = proposed.map(|grid| (self.grids[grid as usize].1.distance_m(ruler), grid));
+                let proposed = self.boxes.locate_in_envelope_intersecting(&ruler.reach(radius));
+                let measured = proposed.map(|b| (self.grids[b.grid as usize].1.distance_m(ruler), b.grid));
                 let nearest =
                     measured.min_by(|a, b| millimetres(a.0).total_cmp(&millimetres(b.0)).then(a.1.cmp(&b.1)))?;
                 (nearest.0 <= radius).then_some(nearest)
@@ -156,7 +174,7 @@ impl Ground {
 
     /// The grid that the spot lies in, or in a sliver within the outline the nearest one.
     pub(super) fn grid_or_nearest(&self, ruler: &Ruler, spot: Spot) -> Option<&Arc<GridInfo>> {
-        self.grid_at(spot).or_else(|| {
+        self.grid_at(ruler, spot).or_else(|| {
             let inside = self.outline.side(spot) != Side::Outside;
             inside.then(|| self.nearest_grid(ruler)).flatten().map(|(grid, _)| grid)
         })

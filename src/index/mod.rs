@@ -4,7 +4,7 @@
 //! [`DistrictIndex`] each, whose covers change in place under a short lock. Readers never wait for a
 //! rebuild, and no lock is held across an `.await`: nothing in here is async.
 //!
-//! Trees and cells only propose; what lies in a grid or within reach is decided on
+//! The trees hold boxes of `f32` and only propose; what lies in a grid or within reach is decided on
 //! integers of 1e-8° relative to the district (`frame`), which are the positions themselves.
 //!
 //! A cover is looked for in the district that its code names, and near a position in the districts
@@ -16,9 +16,7 @@ mod cells;
 mod covers;
 mod district;
 mod frame;
-mod grid_cells;
 mod ground;
-mod lattice;
 mod layers;
 mod map;
 mod orders;
