@@ -174,15 +174,11 @@ pub fn pieces<'a>(
     left: &MultiPolygon<f64>,
 ) -> Vec<MultiPolygon<f64>> {
     // With every vertex on an edge in it, or what is left would have spikes along that edge.
-    let parts: Vec<_> = parts.into_iter().collect();
     let mut edges = Edges::default();
-    edges.add(&noded(whole, parts.iter().copied()), 1);
-    for (n, part) in parts.iter().enumerate() {
-        let others = parts.iter().enumerate().filter(|(other, _)| *other != n).map(|(_, other)| *other);
-        edges.add(&noded(part, others.chain([whole])), -1);
-    }
+    edges.add(whole, 1);
+    parts.into_iter().for_each(|part| edges.add(part, -1));
     let mut pieces = Vec::new();
-    for piece in wide(edges.pieces()) {
+    for piece in wide(edges.noded().pieces()) {
         let piece = MultiPolygon::new(vec![piece]);
         if piece.is_valid() && lost(&piece, left).is_none() {
             pieces.push(piece);
