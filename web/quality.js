@@ -195,8 +195,10 @@ async function decide(send, said) {
   again();
 }
 
-/** What was sent last to mend what: the same again, because no answer came, is a repetition. */
-let sending = { what: '', key: '' };
+const NOTHING_SENT = { what: '', key: '' };
+
+/** What was sent to mend a finding and not answered yet: the same again is a repetition. */
+let sending = NOTHING_SENT;
 
 /** Sends the request that would mend it; the history of what it changes says why. */
 export async function mend() {
@@ -205,8 +207,10 @@ export async function mend() {
     const { id, rule, mend: { method, href, body, if_match: version } } = finding;
     const to = `${href}?${new URLSearchParams({ reason: `${rule} ${id}` })}`;
     const at = version ? seen(finding) : undefined;
-    if (sending.what !== `${id} ${at}`) sending = { what: `${id} ${at}`, key: once() };
+    const what = JSON.stringify([to, at, body]);
+    if (sending.what !== what) sending = { what, key: once() };
     await (method === 'POST' ? post(to, body, sending.key, at) : change(method, to, body, at));
+    sending = NOTHING_SENT;
     set({ ...NOTHING_MENDED, mended: { finding, things: state.things, href: '', key: once() } });
   }, 'said.mended');
   const { mended } = state;
