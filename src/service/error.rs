@@ -184,6 +184,12 @@ impl ServiceError {
         Self::Gone { detail, history: Some(format!("/v1/covers/{code}/history")) }
     }
 
+    /// A cover that was a second record of another, and was merged into that.
+    pub fn merged(code: CoverCode, into: CoverCode) -> Self {
+        let detail = say!("cover {code} was merged into {into}: edit that", "井盖 {code} 已并入 {into}：请改后者");
+        Self::Gone { detail, history: Some(format!("/v1/covers/{code}/history")) }
+    }
+
     /// A refusal of rights, where `what` is the thing that a hidden one does not admit to.
     pub fn refused(refusal: Refusal, what: impl Into<Said>) -> Self {
         match refusal {

@@ -173,8 +173,8 @@ pub struct Word {
     pub external_id: String,
     /// Codes that begin so.
     pub codes: Option<(u64, u64)>,
-    /// A code that covers may once have had.
-    pub former: Option<CoverCode>,
+    /// Covers that have or had this code.
+    pub covers: Vec<CoverId>,
     /// Categories that are called so.
     pub categories: Vec<CategoryCode>,
     /// Owners and responsible units that are called so.
@@ -222,9 +222,8 @@ pub async fn list(
                 sql.push(" OR code BETWEEN ").push_bind(first.cast_signed());
                 sql.push(" AND ").push_bind(last.cast_signed());
             }
-            if let Some(former) = word.former {
-                sql.push(" OR id IN (SELECT id FROM cover_version WHERE district = ").push_bind(district.as_i64());
-                sql.push(" AND code = ").push_bind(former.number().cast_signed()).push(")");
+            for cover in &word.covers {
+                sql.push(" OR id = ").push_bind(cover.0.as_bytes().to_vec());
             }
             for unit in &word.units {
                 sql.push(" OR owner = ").push_bind(unit.as_str());

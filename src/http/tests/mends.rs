@@ -98,6 +98,13 @@ async fn two_records_of_one_cover_are_merged_by_one_call() {
     // Whoever has the code, on a plate or in a file, comes to the cover that stays.
     let way = town.get(&format!("/v1/covers/{twin}?out_crs=GCJ-02")).key(ADMIN).get().await;
     assert_eq!((way.status.as_u16(), way.header("location")), (308, &*format!("/v1/covers/{ALONE}?out_crs=GCJ-02")));
+    // Whoever edits it is told, for that is another record.
+    let edit = town.ask("PATCH", &format!("/v1/covers/{twin}")).key(ADMIN).header("if-match", "*");
+    let gone = edit.json(json!({"status": "in_service"})).await;
+    let why = format!("cover {twin} was merged into {ALONE}: edit that");
+    assert_eq!((gone.status.as_u16(), &gone.body["detail"]), (410, &json!(why)), "{}", gone.body);
+    let found = town.get(&format!("/v1/covers?q={twin}")).key(ADMIN).get().await.body;
+    assert_eq!(found["items"][0]["code"], ALONE, "{found}");
     let moved = town.get(&format!("/v1/work-orders/{order}")).key(ADMIN).get().await.body;
     assert_eq!((&moved["cover"]["code"], &moved["version"]), (&json!(ALONE), &json!(2)), "{moved}");
     let resolved = town.get("/v1/resolve?lon=120.375&lat=36.12&include=open_orders").get().await.body;

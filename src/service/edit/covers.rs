@@ -324,6 +324,10 @@ async fn change(
     let decided = allowed(actor, &state.cover, precondition).and_then(|()| redraft(&state.cover));
     match decided {
         Ok(draft) => redrawn(context, conn, state, draft).await,
+        Err(ServiceError::Gone { .. }) => {
+            let into = cover_history::merged_by(conn, code.district(), &state).await?;
+            Ok(Err(into.map_or_else(|| ServiceError::removed(code), |into| ServiceError::merged(code, into))))
+        }
         Err(refused) => Ok(Err(refused)),
     }
 }

@@ -11,7 +11,7 @@ use crate::service::Guli;
 use crate::service::error::{Result, ServiceError};
 use crate::service::moment::Moment;
 use crate::store::covers::{self, Wanted, Word};
-use crate::store::{Conn, Result as StoreResult, organizations};
+use crate::store::organizations;
 
 /// Degrees beyond a box that memory is asked for.
 const BORDER: f64 = 1e-7;
@@ -44,7 +44,10 @@ impl Guli {
 
     /// What a word may mean in a district: the beginning of a code in either edition, a department's own number, a
     /// category, a unit.
-    async fn meaning(&self, conn: &mut Conn<'_>, district: DistrictCode, word: &str) -> StoreResult<Word> {
+    async fn meaning(&self, moment: &Moment, district: DistrictCode, word: &str) -> Result<Word> {
+        // A code may be that of a removed record of a cover that stays.
+        let code = word.parse().ok().filter(|code: &CoverCode| code.district() == district);
+        let called = self.covers_called(moment, code.as_slice()).await?;
         let catalog = self.context.index.catalog(district).unwrap_or_default();
         let named = |category: &&Category| {
             category.name.contains(word) || category.name_en.to_lowercase().contains(&word.to_lowercase())
@@ -52,9 +55,9 @@ impl Guli {
         Ok(Word {
             external_id: word.to_owned(),
             codes: CoverCode::beginning_with(word),
-            former: word.parse().ok(),
+            covers: called,
             categories: catalog.categories.values().filter(named).map(|category| category.code).collect(),
-            units: organizations::named(conn, district, word, UNITS_NAMED).await?,
+            units: organizations::named(&mut self.store.read().await?.conn(), district, word, UNITS_NAMED).await?,
         })
     }
 
@@ -73,12 +76,12 @@ impl Guli {
         if let (Moment::Now, Some(bounds), []) = (moment, wanted.bounds, asked_words) {
             return Ok(self.covers_in(district, bounds, wanted));
         }
-        let mut reader = self.store.read().await?;
         let mut words = Vec::with_capacity(asked_words.len());
         for word in asked_words {
-            words.push(self.meaning(&mut reader.conn(), district, word).await?);
+            words.push(self.meaning(moment, district, word).await?);
         }
         let one_more = Wanted { limit: wanted.limit + 1, words, ..wanted.clone() };
+        let mut reader = self.store.read().await?;
         let mut codes = covers::list(&mut reader.conn(), district, moment.change(district), &one_more).await?;
         let limit = usize::try_from(wanted.limit).unwrap_or(0);
         let more = codes.len() > limit;
