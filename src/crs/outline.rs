@@ -1,7 +1,8 @@
 //! Outlines (边界): from a feature's geometry in any coordinate system to a valid one in WGS 84.
 
 use geo::algorithm::validation::{GeometryIndex, InvalidMultiPolygon, InvalidPolygon, RingRole};
-use geo::{LineString, MultiPolygon, Orient as _, Validation as _, coord, orient::Direction};
+use geo::line_intersection::{LineIntersection, line_intersection};
+use geo::{Line, LineString, MultiPolygon, Orient as _, Validation as _, coord, orient::Direction};
 use geojson::{Geometry, GeometryValue, Position};
 
 use super::{Crs, CrsError, CrsService};
@@ -20,11 +21,33 @@ pub const MAX_PUBLIC_VERTICES: usize = 2_000;
 pub enum OutlineError {
     NotAPolygon(&'static str),
     Empty,
-    TooManyVertices { got: usize, most: usize },
-    TooFewPositions { ring: Ring, got: usize },
-    Unclosed { ring: Ring },
-    Ordinates { ring: Ring, index: usize, got: usize },
-    Position { ring: Ring, index: usize, reason: CrsError },
+    TooManyVertices {
+        got: usize,
+        most: usize,
+    },
+    TooFewPositions {
+        ring: Ring,
+        got: usize,
+    },
+    Unclosed {
+        ring: Ring,
+    },
+    Ordinates {
+        ring: Ring,
+        index: usize,
+        got: usize,
+    },
+    Position {
+        ring: Ring,
+        index: usize,
+        reason: CrsError,
+    },
+    /// The edges after two positions, counted from 0, meet at a place in the coordinates that came.
+    Crossing {
+        ring: Ring,
+        edges: (usize, usize),
+        at: (f64, f64),
+    },
     Invalid(InvalidMultiPolygon),
 }
 
@@ -72,6 +95,11 @@ impl From<OutlineError> for Said {
                 "{ring}中序号为 {index} 的点：{reason}",
                 ring = ring,
                 reason = reason,
+            ),
+            OutlineError::Crossing { ring, edges: (one, other), at: (x, y) } => say!(
+                "{ring} crosses or touches itself: its edges after positions {one} and {other} meet at {x}, {y}",
+                "{ring}自相交或与自身相接：序号 {one} 与 {other} 的点之后的两条边在 {x}, {y} 处相遇",
+                ring = ring,
             ),
             OutlineError::Invalid(reason) => invalid(&reason),
         }
@@ -174,14 +202,42 @@ pub fn outline_of(
     // What is drawn well may come across itself by less than the millimetre that positions are kept to.
     let settled = as_drawn(polygons).is_valid().then(|| settled(outline.clone())).flatten();
     let settled = settled.filter(|settled| !settled.0.is_empty() && is_same_ground(settled, &outline));
-    settled.ok_or(OutlineError::Invalid(invalid))
+    settled.ok_or_else(|| crossing(polygons, &invalid).unwrap_or(OutlineError::Invalid(invalid)))
+}
+
+/// Where a ring that meets itself does so first, if it does so in the very numbers that came.
+fn crossing(polygons: &[Vec<Vec<Position>>], reason: &InvalidMultiPolygon) -> Option<OutlineError> {
+    let InvalidMultiPolygon::InvalidPolygon(polygon, InvalidPolygon::SelfIntersection(role)) = reason else {
+        return None;
+    };
+    let ring = ring(polygon, role);
+    let drawn: LineString<f64> = drawn(polygons.get(ring.polygon - 1)?.get(ring.ring - 1)?);
+    let edges: Vec<(usize, Line<f64>)> = drawn.lines().enumerate().filter(|(_, edge)| edge.start != edge.end).collect();
+    let last = edges.len().checked_sub(1)?;
+    for (i, (one, edge)) in edges.iter().enumerate() {
+        for (j, (other, beside)) in edges.iter().enumerate().skip(i + 1) {
+            let are_joined = j == i + 1 || (i, j) == (0, last);
+            let met = match line_intersection(*edge, *beside) {
+                Some(LineIntersection::SinglePoint { intersection, .. }) if !are_joined => intersection,
+                Some(LineIntersection::Collinear { intersection }) => intersection.start,
+                _ => continue,
+            };
+            let rounded = |number: f64| (number * 1e8).round() / 1e8;
+            let at = (rounded(met.x), rounded(met.y));
+            return Some(OutlineError::Crossing { ring, edges: (*one, *other), at });
+        }
+    }
+    None
+}
+
+fn drawn(ring: &[Position]) -> LineString<f64> {
+    ring.iter().map(|at| coord! { x: at[0], y: at[1] }).collect()
 }
 
 /// A geometry with the very numbers that came.
 fn as_drawn(polygons: &[Vec<Vec<Position>>]) -> MultiPolygon<f64> {
-    let ring = |ring: &Vec<Position>| ring.iter().map(|at| coord! { x: at[0], y: at[1] }).collect::<LineString<f64>>();
     let polygon = |rings: &Vec<Vec<Position>>| {
-        let mut rings = rings.iter().map(ring);
+        let mut rings = rings.iter().map(|ring| drawn(ring));
         Some(geo::Polygon::new(rings.next()?, rings.collect()))
     };
     MultiPolygon::new(polygons.iter().filter_map(polygon).collect())
@@ -243,7 +299,12 @@ mod tests {
         for (rings, error) in [
             (
                 "[[[120,36],[120.1,36.1],[120.1,36],[120,36.1],[120,36]]]",
-                "ring 1 of polygon 1 crosses or touches itself",
+                "ring 1 of polygon 1 crosses or touches itself: its edges after positions 0 and 2 meet at 120.05, 36.05",
+            ),
+            // Forth and back on the same way.
+            (
+                "[[[120,36],[120.1,36],[120.1,36.1],[120.1,36.2],[120.1,36.1],[120,36]]]",
+                "ring 1 of polygon 1 crosses or touches itself: its edges after positions 1 and 3 meet at 120.1, 36.1",
             ),
             (
                 "[[[120,36],[120.1,36],[120.1,36.1],[120,36.1]]]",
@@ -274,7 +335,8 @@ mod tests {
         assert!(near.is_valid() && (near.signed_area() - 0.005).abs() < 1e-9, "{near:?}");
         // On the edge it was said to touch it, and what has no ground is none.
         let on = polygon("[[[120,36],[120.1,36],[120.1,36.1],[120.05,36],[120,36.1],[120,36]]]").unwrap_err();
-        assert_eq!(on, "ring 1 of polygon 1 crosses or touches itself");
+        let why = "ring 1 of polygon 1 crosses or touches itself: its edges after positions 0 and 2 meet at 120.05, 36";
+        assert_eq!(on, why);
         let none = polygon("[[[120,36],[120.000000001,36],[120,36.000000001],[120,36]]]").unwrap_err();
         assert_eq!(none, "ring 1 of polygon 1 has fewer than 3 distinct points");
     }
