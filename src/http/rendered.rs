@@ -1,6 +1,7 @@
 //! Covers and grids as they were written last. Half of what resolving a pin costs is writing them, and
-//! the same ones come again and again. What comes for the first time is written straight into its answer, and kept when
-//! it comes again: in a country most pins are the only ones of their covers.
+//! the same ones come again and again. A grid keeps its text. Of covers there are too many: one that comes for the first
+//! time is written straight into its answer, and kept when it comes again, for in a country most pins are the only ones of
+//! their covers.
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
@@ -34,7 +35,11 @@ impl Serialize for Written {
                 let shown = CoverOut::new(view, Out::default());
                 shown.map_err(ser::Error::custom)?.serialize(serializer)
             }
-            Self::Grid(grid, audience) => GridOut::within(grid, *audience).serialize(serializer),
+            Self::Grid(grid, audience) => {
+                let written =
+                    grid.written[*audience as usize].get_or(|| to_raw_value(&GridOut::within(grid, *audience)));
+                written.map_err(ser::Error::custom)?.serialize(serializer)
+            }
         }
     }
 }
@@ -45,24 +50,25 @@ fn write<T: Serialize>(shown: &T) -> Result<Text> {
 }
 
 /// Texts beside what they were written of: one is good for as long as what is to be shown is the same.
-struct Texts<V> {
-    sets: Box<[Set<V>]>,
+struct Texts {
+    sets: Box<[Set]>,
 }
 
 /// The newest first, without a text what came once; in the lock itself, so that there is one place to look at.
-type Set<V> = Mutex<[Option<(V, Option<Text>)>; WAYS]>;
+type Set = Mutex<[Option<(CoverStamp, Option<Text>)>; WAYS]>;
 
 /// Texts of one set.
 const WAYS: usize = 4;
 
-impl<V: Clone + PartialEq> Texts<V> {
+impl Texts {
     fn new(sets: usize) -> Self {
         Self { sets: (0..sets).map(|_| Set::default()).collect() }
     }
 
-    /// The text of `shown`, which `number` spreads over the sets; of what comes for the first time there is none.
-    fn get(&self, number: u128, shown: &V, write: impl FnOnce() -> Result<Text>) -> Result<Option<Text>> {
-        let set = usize::try_from(number % self.sets.len() as u128).unwrap_or(0);
+    /// The text of `shown`; of what comes for the first time there is none.
+    fn get(&self, shown: &CoverStamp, write: impl FnOnce() -> Result<Text>) -> Result<Option<Text>> {
+        // The last bits of a UUIDv7 are random.
+        let set = usize::try_from(shown.id.0.as_u128() % self.sets.len() as u128).unwrap_or(0);
         let mut set = self.sets[set].lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, text)) = set.iter_mut().flatten().find(|(of, _)| of == shown) {
             if text.is_none() {
@@ -71,19 +77,17 @@ impl<V: Clone + PartialEq> Texts<V> {
             return Ok(text.clone());
         }
         // What came once gives way first.
-        let has_no_text = |slot: &Option<(V, Option<Text>)>| slot.as_ref().is_none_or(|(_, text)| text.is_none());
+        let has_no_text =
+            |slot: &Option<(CoverStamp, Option<Text>)>| slot.as_ref().is_none_or(|(_, text)| text.is_none());
         let last = set.iter().rposition(has_no_text).unwrap_or(WAYS - 1);
         set[..=last].rotate_right(1);
-        set[0] = Some((shown.clone(), None));
+        set[0] = Some((*shown, None));
         Ok(None)
     }
 }
 
 /// 32,768 covers of about 700 bytes each at most.
-static COVERS: LazyLock<Texts<CoverStamp>> = LazyLock::new(|| Texts::new(8_192));
-
-/// 8,192 grids of about 700 bytes each at most, for each audience.
-static GRIDS: LazyLock<Texts<(Arc<GridInfo>, Audience)>> = LazyLock::new(|| Texts::new(4_096));
+static COVERS: LazyLock<Texts> = LazyLock::new(|| Texts::new(8_192));
 
 /// The cover in the coordinate system asked for.
 pub(super) fn cover(view: &CoverView, out: Out) -> Result<Written> {
@@ -98,8 +102,7 @@ pub(super) fn found(found: Found<'_>, out: Out) -> Option<(CoverId, Result<Writt
     }
     let view = || found.view().ok_or_else(|| ServiceError::Internal("a cover lies nowhere".to_owned()));
     let text = || write(&CoverOut::new(&view()?, out)?);
-    // The last bits of a UUIDv7 are random.
-    let kept = COVERS.get(stamp.id.0.as_u128(), &stamp, text);
+    let kept = COVERS.get(&stamp, text);
     let shown = kept.and_then(|kept| match kept {
         Some(text) => Ok(Written::Text(text)),
         None => Ok(Written::Cover(Box::new(view()?))),
@@ -113,7 +116,5 @@ pub(super) fn grid(hit: &GridHit, audience: Audience) -> Result<Written> {
     if hit.distance_m > 0.0 {
         return write(&GridOut::hit(hit, audience)).map(Written::Text);
     }
-    let shown = (Arc::clone(&hit.grid), audience);
-    let kept = GRIDS.get(hit.grid.code.number().into(), &shown, || write(&GridOut::within(&hit.grid, audience)))?;
-    Ok(kept.map_or(Written::Grid(shown.0, audience), Written::Text))
+    Ok(Written::Grid(Arc::clone(&hit.grid), audience))
 }

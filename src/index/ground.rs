@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use geo::{BoundingRect as _, MultiPolygon};
 use rstar::{RTree, RTreeObject};
+use serde_json::value::RawValue;
 
 use super::IndexError;
 use super::area::{Area, Side};
 use super::district::DistrictSnapshot;
 use super::frame::{Box32, Frame, Ruler, Spot};
+use super::kept::Kept;
 use crate::domain::catalog::{Catalog, CategoryCode};
 use crate::domain::id::{CommunityCode, DistrictCode, GridCode, SubdistrictCode};
 use crate::domain::organization::Organization;
@@ -35,6 +37,8 @@ pub struct GridInfo {
     /// 网格长: the name only.
     pub leader: Option<String>,
     pub version: i64,
+    /// As answers write it, for whoever asks and for those with a key.
+    pub written: [Kept<Box<RawValue>>; 2],
 }
 
 #[derive(Debug)]
@@ -104,6 +108,7 @@ impl Ground {
                 supervising_department: grid.supervising_department.and_then(|org| units.get(org.as_str()).cloned()),
                 leader,
                 version: grid.version,
+                written: Default::default(),
             };
             grids.push((Arc::new(info), area));
         }

@@ -17,6 +17,7 @@ mod covers;
 mod district;
 mod frame;
 mod ground;
+mod kept;
 mod layers;
 mod map;
 mod orders;
