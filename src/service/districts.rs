@@ -1,7 +1,7 @@
 //! Which of the database's districts this process serves, and where the others lie.
 
 use arc_swap::ArcSwap;
-use geo::{BoundingRect as _, Intersects as _, Rect, coord};
+use geo::{BoundingRect as _, Intersects as _, MultiPolygon, Point, Rect, coord};
 
 use super::error::{At, ServiceError};
 use super::{Context, Guli};
@@ -22,7 +22,27 @@ pub(super) struct Known(ArcSwap<Outlines>);
 #[derive(Debug, Default)]
 struct Outlines {
     versions: Vec<(DistrictCode, i64)>,
-    districts: Vec<District>,
+    districts: Vec<Lying>,
+}
+
+/// A district, and the box that it lies in: most positions are seen by that to lie elsewhere.
+#[derive(Debug)]
+struct Lying {
+    code: DistrictCode,
+    outline: MultiPolygon<f64>,
+    bounds: Option<Rect<f64>>,
+}
+
+impl Lying {
+    fn holds(&self, point: &Point<f64>) -> bool {
+        self.bounds.is_some_and(|bounds| bounds.intersects(point)) && self.outline.intersects(point)
+    }
+}
+
+impl From<District> for Lying {
+    fn from(District { code, outline, .. }: District) -> Self {
+        Self { code, bounds: outline.bounding_rect(), outline }
+    }
 }
 
 impl Known {
@@ -39,13 +59,12 @@ impl Known {
     fn beside(&self, district: DistrictCode) -> Vec<DistrictCode> {
         let known = self.0.load();
         let reach = known.districts.iter().find(|known| known.code == district).and_then(|own| {
-            let own = own.outline.bounding_rect()?;
+            let own = own.bounds?;
             let by = coord! { x: BESIDE, y: BESIDE };
             Some(Rect::new(own.min() - by, own.max() + by))
         });
-        let is_beside = |known: &&District| {
-            let ground = known.outline.bounding_rect();
-            known.code == district || reach.zip(ground).is_some_and(|(reach, ground)| reach.intersects(&ground))
+        let is_beside = |known: &&Lying| {
+            known.code == district || reach.zip(known.bounds).is_some_and(|(reach, ground)| reach.intersects(&ground))
         };
         known.districts.iter().filter(is_beside).map(|known| known.code).collect()
     }
@@ -71,9 +90,9 @@ impl Context {
 
     /// Why a position lies in no district in memory.
     pub(super) fn outside(&self, position: Position<Wgs84>, at: At) -> ServiceError {
-        let point = geo::Point::new(position.lon(), position.lat());
+        let point = Point::new(position.lon(), position.lat());
         let known = self.known.0.load();
-        let mut around = known.districts.iter().filter(|district| district.outline.intersects(&point));
+        let mut around = known.districts.iter().filter(|district| district.holds(&point));
         let why = around.find_map(|district| self.why_absent(district.code));
         why.unwrap_or_else(|| {
             if self.progress.is_loaded() {
@@ -146,6 +165,7 @@ impl Guli {
     pub(super) async fn know(&self, versions: Vec<(DistrictCode, i64)>) -> Result<()> {
         if self.context.known.0.load().versions != versions {
             let districts = areas::districts(&mut self.store.read().await?.conn()).await?;
+            let districts = districts.into_iter().map(Lying::from).collect();
             self.context.known.0.store(std::sync::Arc::new(Outlines { versions, districts }));
         }
         Ok(())
