@@ -79,8 +79,8 @@ pub(crate) fn run(config: &Config, args: ImportArgs) -> Result<ExitCode> {
     if !json {
         print(&reports);
     }
-    let refused = reports.iter().any(|report| report.rejected);
-    Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let is_lacking = reports.iter().any(|report| report.rejected || report.broken_off);
+    Ok(if is_lacking { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Takes an import back and says what that came to.
@@ -160,17 +160,25 @@ fn print(reports: &[Report]) {
     for report in reports.iter().filter(|report| report.findings_total > 0) {
         out!("\n{} — {} findings\n{}", report.file, report.findings_total, table(&report.findings, SHOWN, coloured));
     }
-    let refused: Vec<_> = reports.iter().filter(|report| report.rejected).map(|report| report.file.as_str()).collect();
+    for report in reports.iter().filter(|report| report.broken_off && !report.rejected) {
+        out!("\n{} could not be read to its end: what came after the last row is not stored.", report.file);
+    }
+    let refused: Vec<&Report> = reports.iter().filter(|report| report.rejected).collect();
     if !refused.is_empty() {
         let more = match refused.len().saturating_sub(NAMED) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        out!(
-            "\nRefused: {}{more}. Correct the rows with errors, or store the good ones with --keep-going; --rows FILE writes \
-             what became of each row.",
-            refused[..refused.len().min(NAMED)].join(", ")
-        );
+        let names =
+            refused[..refused.len().min(NAMED)].iter().map(|report| &*report.file).collect::<Vec<_>>().join(", ");
+        // A file without a good row has none to be stored.
+        let has_good_rows = refused.iter().any(|report| report.counts.rows > report.counts.rejected);
+        let advice = if has_good_rows {
+            "Correct the rows with errors, or store the good ones with --keep-going; --rows FILE writes what became of each row."
+        } else {
+            "Nothing in it could be read as its profile says: see above."
+        };
+        out!("\nRefused: {names}{more}. {advice}");
     }
 }
 
@@ -182,6 +190,9 @@ fn files_table(reports: &[Report], coloured: bool) -> Table {
         let count = |n: u64| Cell::new(n).set_alignment(CellAlignment::Right);
         let bad = |n: u64, colour| if n > 0 { count(n).fg(colour) } else { count(n) };
         let verdict = match (report.rejected, report.dry_run) {
+            _ if let Some(other) = &report.waits_for => {
+                Cell::new(format!("not tried: {other} first")).fg(Color::Yellow)
+            }
             (true, _) => Cell::new("refused: nothing stored").fg(Color::Red),
             (_, true) => Cell::new("dry run: nothing stored").fg(Color::Cyan),
             _ if report.id.is_empty() => Cell::new("stored").fg(Color::Green),

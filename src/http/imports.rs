@@ -308,7 +308,7 @@ fn carry_out(guli: &Arc<Guli>, request: &run::Request) -> Result<Report> {
     let reports = run::run(guli, request, &mut |_| {}).map_err(|error| match error {
         RunError::Service(error) => error,
         RunError::WhichDistrict => which_district(),
-        other @ RunError::File { .. } => ServiceError::Internal(other.to_string()),
+        other @ (RunError::File { .. } | RunError::Away(_)) => ServiceError::Internal(other.to_string()),
     });
     reports?.pop().ok_or_else(|| ServiceError::Internal("an import without a report".to_owned()))
 }

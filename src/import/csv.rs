@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use csv::{ErrorKind, StringRecord};
 
-use super::encoding::{Budget, Decoder, unreadable};
+use super::encoding::{Budget, Decoder, never_closed, unreadable};
 use super::field::Field;
 use super::finding::{Finding, FindingCode};
 use super::profile::Profile;
@@ -61,7 +61,7 @@ impl<R: Read> CsvReader<R> {
         };
         self.header = self.cells.iter().map(|name| name.trim().to_owned()).collect();
         if self.header.iter().any(|name| name.contains('\u{FFFD}')) {
-            return Err(vec![encoding_finding(at, None)]);
+            return Err(vec![encoding_finding(at, None, self.rows.get_ref().encoding())]);
         }
         let mut findings = Vec::new();
         for field in profile.kind.fields() {
@@ -80,8 +80,18 @@ impl<R: Read> CsvReader<R> {
     }
 
     fn missing(&self, at: (u64, u64), name: &str) -> Finding {
-        let columns: String = self.header.join(", ").chars().take(300).collect();
-        let detail = say!("the file's columns are: {columns}", "文件中的列有：{columns}");
+        let columns: String = self.header.join(", ").chars().take(300).flat_map(char::escape_debug).collect();
+        let detail =
+            match self.header.first().and_then(|only| only.chars().find(|c| matches!(c, ';' | '\t' | '|' | ','))) {
+                Some(between) if self.header.len() == 1 => {
+                    let between = between.escape_default();
+                    say!(
+                        "the file's only column is {columns}: should the profile say delimiter = \"{between}\"?",
+                        "文件只有一列 {columns}：导入配置是否应写 delimiter = \"{between}\"？"
+                    )
+                }
+                _ => say!("the file's columns are: {columns}", "文件中的列有：{columns}"),
+            };
         Finding::new(at, FindingCode::ColumnMissing, Some(name), detail)
     }
 
@@ -94,7 +104,12 @@ impl<R: Read> CsvReader<R> {
             Ok(true) => {
                 // The parser stands behind the row's own line end, which the decoder sees to.
                 let inside = self.cells.as_slice().bytes().filter(|byte| *byte == b'\n').count() as u64;
-                Ok(Some(self.rows.position().line().saturating_sub(inside + 1).max(1)))
+                let begins = self.rows.position().line().saturating_sub(inside + 1).max(1);
+                if begins < before {
+                    // Its own line end is in a cell.
+                    return Err(malformed((self.row + 1, before), never_closed()));
+                }
+                Ok(Some(begins))
             }
             Err(error) => {
                 let detail = if let ErrorKind::Io(error) = error.kind() {
@@ -119,18 +134,26 @@ impl<R: Read> Reader for CsvReader<R> {
         if self.ended {
             return Step::End;
         }
-        let line = match self.read_cells() {
-            Ok(Some(line)) => line,
-            Ok(None) => return Step::End,
-            Err(finding) => {
-                self.ended = true;
-                return Step::Fatal(finding);
+        let line = loop {
+            match self.read_cells() {
+                // What a spreadsheet leaves behind its table.
+                Ok(Some(_)) if self.cells.iter().all(|cell| cell.trim().is_empty()) => {}
+                Ok(Some(line)) => break line,
+                Ok(None) => return Step::End,
+                Err(finding) => {
+                    self.ended = true;
+                    return Step::Fatal(finding);
+                }
             }
         };
         self.row += 1;
         record.begin(self.row, line);
         if let Some(index) = self.cells.iter().position(|cell| cell.contains('\u{FFFD}')) {
-            return Step::Fault(encoding_finding(record.at(), self.header.get(index).map(String::as_str)));
+            return Step::Fault(encoding_finding(
+                record.at(),
+                self.header.get(index).map(String::as_str),
+                self.rows.get_ref().encoding(),
+            ));
         }
         if self.cells.len() != self.header.len() {
             let (got, want) = (self.cells.len(), self.header.len());

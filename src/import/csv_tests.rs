@@ -156,3 +156,34 @@ fn every_bad_value_names_its_column() {
     let Some(Draft::Cover(cover)) = &good[0].draft else { panic!("{good:?}") };
     assert_eq!((cover.category.to_string().as_str(), cover.spec.depth_mm), ("0103", Some(1250)));
 }
+
+#[test]
+fn a_quotation_mark_that_is_never_closed_is_told_where_it_stands() {
+    let text = format!("{WATER}W3,\"3998924.758,534210.297,在用,600,\nW4,3998924.758,534210.297,在用,600,\n");
+    let last = rows(text.as_bytes(), &water()).pop().unwrap();
+    assert_eq!((last.row, last.line, last.is_break), (3, 4, true), "{last:?}");
+    assert!(last.findings[0].detail.english.contains("quotation mark"), "{last:?}");
+    // A cell may well end in a line's end.
+    let text = format!("{WATER}W3,3998924.758,534210.297,在用,600,\"x\n\"\n");
+    assert_eq!(ids(&rows(text.as_bytes(), &water()))[2], "3@4 W3");
+}
+
+#[test]
+fn what_a_spreadsheet_leaves_behind_its_table_is_no_record() {
+    let text = format!("{WATER},,,,,\n , ,,,,\nW3,3998924.758,534210.297,在用,600,\n");
+    assert_eq!(ids(&rows(text.as_bytes(), &water())), ["1@2 W1", "2@3 !", "3@6 W3"]);
+}
+
+#[test]
+fn another_delimiter_than_the_profile_says_is_seen() {
+    let found = rows(WATER.replace(',', ";").as_bytes(), &water()).pop().unwrap().findings;
+    assert!(found[0].detail.english.contains("should the profile say delimiter = \";\"?"), "{found:?}");
+    let found = rows(WATER.replace(',', "\t").as_bytes(), &water()).pop().unwrap().findings;
+    assert!(found[0].detail.english.contains("delimiter = \"\\t\""), "{found:?}");
+}
+
+#[test]
+fn what_a_terminal_would_obey_is_no_text() {
+    let row = &rows(WATER.replace("W1", "W\u{1B}[31m1").as_bytes(), &water())[0];
+    assert_eq!(row.findings[0].detail.english, "the character U+001B is not allowed", "{row:?}");
+}

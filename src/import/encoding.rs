@@ -50,10 +50,14 @@ struct Endless;
 /// Why a file cannot be read on.
 pub(super) fn unreadable(error: &io::Error) -> Said {
     if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Endless>) {
-        say!("a record without end: is a quotation mark never closed?", "记录没有结尾：是否有引号没有闭合？")
+        never_closed()
     } else {
         say!("{error}", "文件无法读取：{error}")
     }
+}
+
+pub(super) fn never_closed() -> Said {
+    say!("a record without end: is a quotation mark never closed?", "记录没有结尾：是否有引号没有闭合？")
 }
 
 impl<R: Read> Decoder<R> {
@@ -71,6 +75,11 @@ impl<R: Read> Decoder<R> {
             unended_line: false,
             budget: Arc::new(AtomicUsize::new(usize::MAX)),
         }
+    }
+
+    /// The encoding that the text was found, or said, to be in.
+    pub fn encoding(&self) -> &'static Encoding {
+        if let State::Decoding(decode) = &self.state { decode.encoding() } else { UTF_8 }
     }
 
     /// The handle with which a parser bounds its records.

@@ -19,6 +19,8 @@ words! {
         EncodingInvalid = "encoding_invalid",
         /// Unreadable or truncated.
         Malformed = "malformed",
+        /// An empty table or collection.
+        NoRecords = "no_records",
         ValueMissing = "value_missing",
         /// An unknown word, a bad number.
         ValueInvalid = "value_invalid",
@@ -57,7 +59,8 @@ words! {
 impl FindingCode {
     pub const fn severity(self) -> Severity {
         match self {
-            Self::OwnerMissing
+            Self::NoRecords
+            | Self::OwnerMissing
             | Self::NearDuplicate
             | Self::OverwritesCorrection
             | Self::RemovedHere

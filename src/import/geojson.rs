@@ -7,6 +7,7 @@
 
 use std::io::{BufRead, Read};
 
+use encoding_rs::Encoding;
 use geojson::{Feature, JsonObject, JsonValue, feature};
 
 use super::encoding::{Decoder, unreadable};
@@ -15,12 +16,13 @@ use super::finding::Finding;
 use super::profile::Profile;
 use super::record::{RawRecord, Reader, Step, encoding_finding, malformed};
 use super::scan::{Cut, Scan};
-use crate::domain::said::say;
+use crate::crs::Crs;
+use crate::domain::said::{Said, say};
 
 /// The features of a `GeoJSON` file.
 pub(super) struct GeoJsonReader<R: Read> {
     input: Decoder<R>,
-    slots: Vec<(Field, String)>,
+    filling: Filling,
     scan: Scan,
     row: u64,
     ended: bool,
@@ -28,7 +30,7 @@ pub(super) struct GeoJsonReader<R: Read> {
 
 impl<R: Read> GeoJsonReader<R> {
     pub(super) fn new(input: Decoder<R>, profile: &Profile) -> Self {
-        Self { input, slots: slots(profile), scan: Scan::new(), row: 0, ended: false }
+        Self { input, filling: Filling::new(profile), scan: Scan::new(), row: 0, ended: false }
     }
 
     /// Reads to the end of the next feature.
@@ -49,6 +51,14 @@ impl<R: Read> GeoJsonReader<R> {
         }
     }
 
+    /// What stands before the features may say what system they are in.
+    fn another_crs(&self) -> Option<Finding> {
+        let mut before = self.scan.frame.clone();
+        before.extend_from_slice(b"]}");
+        let before: JsonObject = serde_json::from_slice(&before).ok()?;
+        self.filling.another_crs(&before).map(|detail| malformed((0, 1), detail))
+    }
+
     /// What is left at the end: a whole frame, or one single feature.
     fn end(&mut self, record: &mut RawRecord) -> Step {
         self.ended = true;
@@ -67,7 +77,7 @@ impl<R: Read> GeoJsonReader<R> {
             (Some("Feature"), false) => {
                 record.begin(1, 1);
                 let text = std::mem::take(&mut self.scan.frame);
-                fill(record, &text, &self.slots)
+                self.filling.fill(record, &text, self.input.encoding())
             }
             _ => {
                 let detail = say!("no FeatureCollection with features", "不是含有 features 的 FeatureCollection");
@@ -84,9 +94,15 @@ impl<R: Read> Reader for GeoJsonReader<R> {
         }
         match self.cut() {
             Ok(true) => {
+                if self.row == 0
+                    && let Some(finding) = self.another_crs()
+                {
+                    self.ended = true;
+                    return Step::Fatal(finding);
+                }
                 self.row += 1;
                 record.begin(self.row, self.scan.feature_line);
-                fill(record, &self.scan.feature, &self.slots)
+                self.filling.fill(record, &self.scan.feature, self.input.encoding())
             }
             Ok(false) => self.end(record),
             Err(finding) => {
@@ -97,41 +113,88 @@ impl<R: Read> Reader for GeoJsonReader<R> {
     }
 }
 
-/// The properties that hold fields.
-pub(super) fn slots(profile: &Profile) -> Vec<(Field, String)> {
-    let named = |field: &Field| profile.column(*field).map(|name| (*field, name.to_owned()));
-    profile.kind.fields().iter().filter_map(named).collect()
+/// How a record comes of a feature.
+pub(super) struct Filling {
+    /// The properties that hold fields.
+    slots: Vec<(Field, String)>,
+    /// Whether nobody said what system the coordinates are in, so that the file's own word counts.
+    believes_file: bool,
 }
 
-/// Fills a record from the text of one feature.
-pub(super) fn fill(record: &mut RawRecord, text: &[u8], slots: &[(Field, String)]) -> Step {
-    let at = record.at();
-    let Ok(text) = std::str::from_utf8(text) else {
-        return Step::Fault(encoding_finding(at, None));
-    };
-    if text.contains('\u{FFFD}') {
-        return Step::Fault(encoding_finding(at, None));
+impl Filling {
+    pub(super) fn new(profile: &Profile) -> Self {
+        let named = |field: &Field| profile.column(*field).map(|name| (*field, name.to_owned()));
+        Self { slots: profile.kind.fields().iter().filter_map(named).collect(), believes_file: profile.crs_by_default }
     }
-    let feature: Feature = match serde_json::from_str(text) {
-        Ok(feature) => feature,
-        Err(error) => {
-            return Step::Fault(malformed(at, say!("no GeoJSON feature: {error}", "不是 GeoJSON 要素：{error}")));
+
+    /// What is wrong where the members of a file or a feature say another system than WGS 84, and nobody else said any:
+    /// Guli's own `coordinate_system`, and `crs`, which was part of `GeoJSON` before RFC 7946.
+    fn another_crs(&self, members: &JsonObject) -> Option<Said> {
+        if !self.believes_file {
+            return None;
         }
-    };
-    let properties = feature.properties.unwrap_or_default();
-    for (field, name) in slots {
-        match (properties.get(name), &feature.id) {
-            (Some(JsonValue::String(text)), _) => record.set(*field, text),
-            (Some(JsonValue::Null), _) => record.set(*field, ""),
-            (Some(value), _) => record.set(*field, &value.to_string()),
-            // The feature's own id serves where a property of that name does not exist.
-            (None, Some(feature::Id::String(text))) if name == "id" => record.set(*field, text),
-            (None, Some(feature::Id::Number(number))) if name == "id" => record.set(*field, &number.to_string()),
-            (None, _) => {}
-        }
+        let legacy = || members.get("crs")?.get("properties")?.get("name");
+        let name = members.get("coordinate_system").or_else(legacy)?.as_str()?;
+        let plain = name.trim_start_matches("urn:ogc:def:crs:");
+        let is_wgs84 = plain.ends_with(":CRS84") || plain.parse() == Ok(Crs::Wgs84);
+        (!is_wgs84).then(|| {
+            say!(
+                "the file says that its coordinates are in {plain}: say crs = \"…\" in the profile, or --crs",
+                "文件注明其坐标为 {plain}：请在导入配置中写明 crs = \"…\"，或用 --crs"
+            )
+        })
     }
-    record.geometry = feature.geometry;
-    Step::Record
+
+    /// Fills a record from the text of one feature.
+    pub(super) fn fill(&self, record: &mut RawRecord, text: &[u8], encoding: &'static Encoding) -> Step {
+        let at = record.at();
+        let text = match std::str::from_utf8(text) {
+            Ok(text) if !text.contains('\u{FFFD}') => text,
+            _ => return Step::Fault(encoding_finding(at, None, encoding)),
+        };
+        let feature: Feature = match serde_json::from_str(text) {
+            Ok(feature) => feature,
+            Err(error) => return Step::Fault(malformed(at, no_feature(text, &error))),
+        };
+        if let Some(detail) = feature.foreign_members.as_ref().and_then(|members| self.another_crs(members)) {
+            return Step::Fatal(malformed(at, detail));
+        }
+        let properties = feature.properties.unwrap_or_default();
+        for (field, name) in &self.slots {
+            match (properties.get(name), &feature.id) {
+                (Some(JsonValue::String(text)), _) => record.set(*field, text),
+                (Some(JsonValue::Null), _) => record.set(*field, ""),
+                (Some(value), _) => record.set(*field, &value.to_string()),
+                // The feature's own id serves where a property of that name does not exist.
+                (None, Some(feature::Id::String(text))) if name == "id" => record.set(*field, text),
+                (None, Some(feature::Id::Number(number))) if name == "id" => record.set(*field, &number.to_string()),
+                (None, _) => {}
+            }
+        }
+        record.geometry = feature.geometry;
+        Step::Record
+    }
+}
+
+/// Why a text is no feature. Where in the text is left to the row and line of the finding: the parser counts from the
+/// feature's beginning.
+fn no_feature(text: &str, error: &serde_json::Error) -> Said {
+    let kind = serde_json::from_str::<JsonObject>(text).ok();
+    match kind.as_ref().map(|members| members.get("type").and_then(JsonValue::as_str)) {
+        Some(Some("FeatureCollection")) => say!(
+            "a whole FeatureCollection where one feature was expected: say format = \"geojson\" in the profile",
+            "此处应为单个要素，却是整个 FeatureCollection：请在导入配置中写 format = \"geojson\""
+        ),
+        Some(_) => {
+            let said = error.to_string();
+            let said = said.split(" at line ").next().unwrap_or_default();
+            say!("no GeoJSON feature: {said}", "不是 GeoJSON 要素：{said}")
+        }
+        None => say!(
+            "no JSON object: it is cut off, or has what JSON has not, as NaN, single quotation marks or a comma too many",
+            "不是 JSON 对象：内容被截断，或含有 JSON 没有的写法，如 NaN、单引号、多余的逗号"
+        ),
+    }
 }
 
 #[cfg(test)]

@@ -153,3 +153,36 @@ fn grids_are_read_with_outline_and_either_length_of_code() {
         ["3:3 code_invalid", "4:4 geometry_invalid", "5:5 geometry_invalid", "6:6 geometry_invalid"]
     );
 }
+
+#[test]
+fn a_file_that_says_another_coordinate_system_is_not_taken_for_wgs84() {
+    let said = |member: &str| collection(&[A]).replacen('{', &format!("{{{member},"), 1);
+    let gcj = r#""coordinate_system":"GCJ-02""#;
+    let urn = |name: &str| format!(r#""crs":{{"type":"name","properties":{{"name":"urn:ogc:def:crs:{name}"}}}}"#);
+    for member in [gcj.to_owned(), urn("EPSG::4549"), urn("EPSG::3857")] {
+        let rows = found(&said(&member));
+        assert!(rows.len() == 1 && rows[0].is_break && rows[0].row == 0, "{member} {rows:?}");
+        assert!(
+            rows[0].findings[0].detail.english.starts_with("the file says that its coordinates are in"),
+            "{rows:?}"
+        );
+    }
+    for member in [urn("OGC:1.3:CRS84"), urn("EPSG::4326")] {
+        assert!(found(&said(&member))[0].draft.is_some(), "{member}");
+    }
+    // Line by line too; and whoever says what system it is knows better.
+    let line = A.replacen('{', &format!("{{{gcj},"), 1);
+    assert!(rows(line.as_bytes(), &covers("x.geojsonl"))[0].is_break);
+    let stated = covers("x.geojsonl").with_crs(Crs::Wgs84);
+    assert!(rows(line.as_bytes(), &stated)[0].draft.is_some());
+}
+
+#[test]
+fn what_is_no_feature_is_said_without_the_parsers_places() {
+    let why = |text: &str| found(text)[0].findings[0].detail.english.to_string();
+    assert!(why(&collection(&[&A.replace("120.38", "NaN")])).starts_with("no JSON object: it is cut off"));
+    let other = why(&collection(&["{\"type\":\"Point\"}"]));
+    assert!(other.starts_with("no GeoJSON feature: ") && !other.contains("column"), "{other}");
+    let whole = &rows(collection(&[A]).as_bytes(), &covers("x.geojsonl"))[0].findings[0];
+    assert!(whole.detail.english.contains("format = \"geojson\""), "{whole:?}");
+}

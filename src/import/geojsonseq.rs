@@ -4,9 +4,8 @@
 use std::io::{BufRead, Read};
 
 use super::encoding::{Decoder, unreadable};
-use super::field::Field;
 use super::finding::Finding;
-use super::geojson::{fill, slots};
+use super::geojson::Filling;
 use super::profile::Profile;
 use super::record::{RawRecord, Reader, Step, malformed};
 use super::scan::{FEATURE_LIMIT, too_long};
@@ -16,7 +15,7 @@ const SEPARATOR: u8 = 0x1E;
 /// The features of a sequence.
 pub(super) struct GeoJsonSeqReader<R: Read> {
     input: Decoder<R>,
-    slots: Vec<(Field, String)>,
+    filling: Filling,
     /// What ends a text: the next separator in a file that begins with one, else the line's end.
     delimiter: Option<u8>,
     text: Vec<u8>,
@@ -27,7 +26,7 @@ pub(super) struct GeoJsonSeqReader<R: Read> {
 
 impl<R: Read> GeoJsonSeqReader<R> {
     pub(super) fn new(input: Decoder<R>, profile: &Profile) -> Self {
-        Self { input, slots: slots(profile), delimiter: None, text: Vec::new(), line: 1, row: 0, ended: false }
+        Self { input, filling: Filling::new(profile), delimiter: None, text: Vec::new(), line: 1, row: 0, ended: false }
     }
 
     /// Reads up to and with the delimiter; false at the end.
@@ -72,7 +71,7 @@ impl<R: Read> Reader for GeoJsonSeqReader<R> {
             if !text.is_empty() {
                 self.row += 1;
                 record.begin(self.row, begins);
-                return fill(record, text, &self.slots);
+                return self.filling.fill(record, text, self.input.encoding());
             }
         }
         Step::End

@@ -42,7 +42,7 @@ pub(super) fn row(record: &RawRecord, profile: &Profile, crs: CrsService) -> Row
     };
     let silent = profile.kind.fields().iter().copied();
     let silent = silent.filter(|field| is_silent(record, profile, *field) || is_unread(*field)).collect();
-    Row { row: record.row, line: record.line, draft, findings, silent, misplaced }
+    Row { row: record.row, line: record.line, draft, findings, silent, misplaced, is_break: false }
 }
 
 /// Whether a file says nothing of a field. Who names a column for it says what is there, be it nothing; Guli's own names
@@ -91,8 +91,14 @@ impl<'a> Reading<'a> {
         text
     }
 
-    /// A bounded text without U+0000.
+    /// A bounded text without control characters: a terminal that shows it would obey them.
     pub(super) fn text(&mut self, field: Field, text: Option<&str>) -> Option<String> {
+        if let Some(control) = text?.chars().find(|c| c.is_control() && !matches!(c, '\t' | '\n')) {
+            let number = format!("U+{:04X}", u32::from(control));
+            let detail = say!("the character {number} is not allowed", "不允许使用字符 {number}");
+            self.fault(FindingCode::ValueInvalid, field, detail);
+            return None;
+        }
         match crate::domain::text::Text::<MAX_TEXT>::new(text?) {
             Ok(text) => Some(text.into_string()),
             Err(error) => {

@@ -60,12 +60,14 @@ pub struct Row {
     /// Two finite numbers that are no position in the declared system: perhaps exchanged ones,
     /// which the checker finds out.
     pub misplaced: Option<Original>,
+    /// What comes after it in the file could not be read.
+    pub is_break: bool,
 }
 
 impl Row {
     fn of_file(findings: Vec<Finding>) -> Self {
         let (row, line) = findings.first().map_or((0, 1), |finding| (finding.row, finding.line));
-        Self { row, line, draft: None, findings, silent: Vec::new(), misplaced: None }
+        Self { row, line, draft: None, findings, silent: Vec::new(), misplaced: None, is_break: false }
     }
 
     /// Whether an error rejects the row.
@@ -121,7 +123,7 @@ impl<R: Read> Iterator for Rows<'_, R> {
             Step::Fault(finding) => Some(Row::of_file(vec![finding])),
             Step::Fatal(finding) => {
                 self.source = Source::Ended(Vec::new());
-                Some(Row::of_file(vec![finding]))
+                Some(Row { is_break: true, ..Row::of_file(vec![finding]) })
             }
             Step::End => None,
         }

@@ -64,6 +64,8 @@ pub struct Profile {
     /// Between the cells of a CSV.
     pub delimiter: u8,
     pub crs: Crs,
+    /// Whether somebody said so, or it is what files are in that say nothing.
+    pub crs_by_default: bool,
     /// Whose records these are. Covers and people need one.
     pub source: Option<OrgCode>,
     /// Guli's own names, where the file happens to have them.
@@ -150,6 +152,7 @@ impl Profile {
             encoding: None,
             delimiter: b',',
             crs,
+            crs_by_default: true,
             source: None,
             by_default: true,
             columns: own_names(kind, crs),
@@ -175,7 +178,7 @@ impl Profile {
     /// The same profile for another coordinate system.
     #[must_use]
     pub fn with_crs(mut self, crs: Crs) -> Self {
-        self.crs = crs;
+        (self.crs, self.crs_by_default) = (crs, false);
         if self.by_default {
             self.columns = own_names(self.kind, crs);
         }
@@ -218,6 +221,7 @@ impl Profile {
     fn checked(raw: RawProfile) -> Result<Self, Said> {
         let kind =
             Kind::parse(&raw.kind).ok_or_else(|| unknown("kind", &raw.kind, Kind::ALL.iter().map(|k| k.as_str())))?;
+        let crs_by_default = raw.crs.is_none();
         let crs = raw.crs.map_or(Ok(Crs::default()), |name| name.parse()).map_err(|error| at("crs", error))?;
         let by_default = raw.columns.is_empty();
         let mut profile = Self {
@@ -232,6 +236,7 @@ impl Profile {
             file: raw.file,
             kind,
             crs,
+            crs_by_default,
             by_default,
         };
         for (key, column) in raw.columns {

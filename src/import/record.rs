@@ -1,5 +1,7 @@
 //! A record as a file holds it: text by field, still without meaning.
 
+use encoding_rs::Encoding;
+
 use super::field::Field;
 use super::finding::{Finding, FindingCode};
 use crate::domain::said::{Said, say};
@@ -73,10 +75,11 @@ impl RawRecord {
 
 /// The finding for a record with bytes that the encoding does not know, which the decoder has
 /// replaced by U+FFFD. A U+FFFD in the file itself is the scar of an earlier such accident.
-pub(super) fn encoding_finding(at: (u64, u64), column: Option<&str>) -> Finding {
+pub(super) fn encoding_finding(at: (u64, u64), column: Option<&str>, encoding: &'static Encoding) -> Finding {
+    let name = encoding.name();
     let detail = say!(
-        "bytes that are no text in the file's encoding: name it in the profile",
-        "有字节不符合文件的编码：请在导入配置中写明编码"
+        "bytes that are no text in {name}: say in the profile which encoding the file is in",
+        "有字节不符合 {name} 编码：请在导入配置中写明文件的编码"
     );
     Finding::new(at, FindingCode::EncodingInvalid, column, detail)
 }

@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use super::check::{Asks, Checker, Served, World};
 use super::draft::Draft;
 use super::field::Kind;
-use super::finding::Finding;
+use super::finding::{Finding, FindingCode};
 use super::lookup::Lookup;
 use super::profile::Profile;
 use super::rows_out::{KeptRows, Packed, RowLine, RowsOut};
@@ -28,6 +28,7 @@ use crate::crs::CrsService;
 use crate::domain::actor::Actor;
 use crate::domain::catalog::Catalog;
 use crate::domain::id::{DistrictCode, ImportId};
+use crate::domain::said::say;
 use crate::service::Guli;
 use crate::service::error::ServiceError;
 use crate::service::import::{Counts, ImportFile, Outcome};
@@ -43,6 +44,9 @@ pub const FINDINGS: usize = 1_000;
 pub enum RunError {
     #[error("{}: {source}", .path.display())]
     File { path: PathBuf, source: std::io::Error },
+    /// Found before anything is read.
+    #[error("nothing was imported, for not every file is there: {}", .0.join("; "))]
+    Away(Vec<String>),
     #[error("{0}")]
     Service(#[from] ServiceError),
     #[error("several districts are served: say which one with --district")]
@@ -104,6 +108,12 @@ pub struct Report {
     pub dry_run: bool,
     /// Nothing of the file was stored, because of its errors.
     pub rejected: bool,
+    /// The file could not be read to its end: what came after is not in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub broken_off: bool,
+    /// The refused file without whose records this one was not tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
     pub counts: Counts,
     /// The first 1,000.
     pub findings: Vec<Finding>,
@@ -112,6 +122,10 @@ pub struct Report {
 
 /// Imports the files of a request. Blocks: call it where blocking is allowed, within a runtime.
 pub fn run(guli: &Arc<Guli>, request: &Request, progress: &mut dyn FnMut(&Progress)) -> Result<Vec<Report>, RunError> {
+    let away: Vec<String> = request.files.iter().filter_map(|(_, path)| away(path)).collect();
+    if !away.is_empty() {
+        return Err(RunError::Away(away));
+    }
     let handle = Handle::current();
     let _turn = handle.block_on(guli.import_turn())?;
     let district = district_of(&handle.block_on(guli.open_to_imports())?, request)?;
@@ -133,7 +147,8 @@ pub fn run(guli: &Arc<Guli>, request: &Request, progress: &mut dyn FnMut(&Progre
     let mut run =
         Run { guli, handle: &handle, request, lookup: &lookup, checker, crs, rows_out, id, kept, district, progress };
     let mut reports = Vec::with_capacity(request.files.len());
-    for (profile, path) in &request.files {
+    let mut files = request.files.iter();
+    while let Some((profile, path)) = files.next() {
         let report = run.file(profile, path)?;
         if profile.kind == Kind::District {
             // Now it is known what lies beside it.
@@ -141,16 +156,31 @@ pub fn run(guli: &Arc<Guli>, request: &Request, progress: &mut dyn FnMut(&Progre
         }
         run.keep(&report, profile.kind);
         // What follows a refused area or organisation would only miss it, row by row.
-        let stop = report.rejected && !matches!(profile.kind, Kind::Covers | Kind::People);
+        let refused = report.rejected && !matches!(profile.kind, Kind::Covers | Kind::People);
+        let waits_for = refused.then(|| report.file.clone());
         reports.push(report);
-        if stop {
-            break;
+        if let Some(waits_for) = waits_for {
+            reports.extend(files.by_ref().map(|(profile, path)| run.untried(profile, path, waits_for.clone())));
         }
     }
     if let Some(rows_out) = run.rows_out {
         rows_out.finish()?;
     }
     Ok(reports)
+}
+
+/// Why a file cannot be imported, before it is read.
+fn away(path: &Path) -> Option<String> {
+    let why = match File::open(path).and_then(|file| file.metadata()) {
+        Ok(about) if !about.is_dir() => return None,
+        Ok(_) => "a folder, not a file".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Some(format!("{}: {why}", path.display()))
+}
+
+fn file_name(profile: &Profile, path: &Path) -> String {
+    path.file_name().map_or_else(|| profile.name.clone(), |name| name.to_string_lossy().into_owned())
 }
 
 /// The district that is asked for: the one named, else the sources' own.
@@ -215,14 +245,17 @@ pub(super) struct Run<'r> {
 }
 
 /// What is known of a file so far.
+#[derive(Default)]
 pub(super) struct Tally {
     pub(super) counts: Counts,
     findings: Vec<Finding>,
     findings_total: u64,
+    broken_off: bool,
 }
 
 impl Tally {
     fn note(&mut self, row: &Row) {
+        self.broken_off |= row.is_break;
         // A finding of the file as a whole is no row.
         if row.row > 0 {
             self.counts.rows += 1;
@@ -301,11 +334,11 @@ impl Run<'_> {
         let of_bytes = file.metadata().map_err(error)?.len();
         let done = Arc::new(AtomicU64::new(0));
         let mut rows = read(Counted { file, done: Arc::clone(&done) }, profile, self.crs);
-        let name = path.file_name().map_or_else(|| profile.name.clone(), |name| name.to_string_lossy().into_owned());
+        let name = file_name(profile, path);
         self.checker.begin(profile);
         self.id = self.request.id.unwrap_or_else(|| self.guli.new_import_id());
         self.kept = Some(KeptRows::default());
-        let mut tally = Tally { counts: Counts::default(), findings: Vec::new(), findings_total: 0 };
+        let mut tally = Tally::default();
         let mut taken = Taken::new(profile.kind);
         let unknown = self.unknown_source(profile);
         if let Some(row) = &unknown {
@@ -322,20 +355,41 @@ impl Run<'_> {
             let bytes = done.load(Ordering::Relaxed);
             (self.progress)(&Progress { file: name.clone(), bytes, of_bytes, rows: tally.counts.rows });
         }
+        if tally.counts.rows == 0 && tally.findings_total == 0 {
+            let detail = say!("there is not one record in it", "文件中没有记录");
+            tally.findings.push(Finding::new((0, 1), FindingCode::NoRecords, None, detail));
+            tally.findings_total = 1;
+        }
         let import = self.finish(taken, profile, &name, &mut tally)?;
         let rejected = self.refuses(&tally);
-        let Tally { counts, findings, findings_total } = tally;
-        Ok(Report {
-            id: import.map_or_else(String::new, |import| import.id.to_string()),
+        let Tally { mut counts, findings, findings_total, broken_off } = tally;
+        if rejected {
+            // What the good rows would have come to.
+            (counts.created, counts.updated, counts.unchanged) = (0, 0, 0);
+        }
+        let id = import.map_or_else(String::new, |import| import.id.to_string());
+        Ok(Report { id, rejected, broken_off, counts, findings, findings_total, ..self.report(profile, name) })
+    }
+
+    /// Of a file of which nothing is known yet.
+    fn report(&self, profile: &Profile, file: String) -> Report {
+        Report {
+            id: String::new(),
             profile: profile.name.clone(),
-            file: name,
+            file,
             kind: profile.kind.as_str().to_owned(),
             dry_run: self.request.mode == Mode::DryRun,
-            rejected,
-            counts,
-            findings,
-            findings_total,
-        })
+            rejected: false,
+            broken_off: false,
+            waits_for: None,
+            counts: Counts::default(),
+            findings: Vec::new(),
+            findings_total: 0,
+        }
+    }
+
+    fn untried(&self, profile: &Profile, path: &Path, waits_for: String) -> Report {
+        Report { waits_for: Some(waits_for), ..self.report(profile, file_name(profile, path)) }
     }
 
     fn check(&mut self, chunk: &mut [Row], profile: &Profile) -> Result<(), RunError> {

@@ -319,7 +319,11 @@ fn import_each(
         let tell = &mut |progress: &Progress| tell(&Progress { file: within(&progress.file), ..progress.clone() });
         let one = import_one(guli, ImportRequest { path: folder, ..request.clone() }, tell);
         let one = one.map_err(|error| format!("{name}: {error}"))?;
-        reports.extend(one.into_iter().map(|report| Report { file: within(&report.file), ..report }));
+        reports.extend(one.into_iter().map(|report| Report {
+            file: within(&report.file),
+            waits_for: report.waits_for.as_deref().map(within),
+            ..report
+        }));
     }
     Ok(reports)
 }
@@ -389,8 +393,9 @@ fn default_profile(request: &ImportRequest) -> Result<Profile, String> {
         format!("no profile names {}: write an import.toml beside it, or say --kind ({})", path.display(), kinds())
     })?;
     let kind = Kind::parse(kind).ok_or_else(|| format!("--kind: {kind:?} is none of {}", kinds()))?;
-    let mut profile = Profile::default_for(path, kind)
-        .ok_or_else(|| format!("{}: the extension says no format (csv, geojson, geojsonl)", path.display()))?;
+    let mut profile = Profile::default_for(path, kind).ok_or_else(|| {
+        format!("{}: the name says no format: csv, geojson and geojsonl are read; save a table as CSV", path.display())
+    })?;
     if let Some(crs) = &request.crs {
         profile = profile.with_crs(crs.parse().map_err(|e: UnknownCrs| format!("--crs: {}", english(e)))?);
     }

@@ -34,6 +34,10 @@ fn deliver(folder: &Path, code: u32, west: f64, cover: f64) {
 }
 
 fn import(guli: &Arc<Guli>, path: &Path) -> Vec<Report> {
+    serde_json::from_value(try_import(guli, path).unwrap()).unwrap()
+}
+
+fn try_import(guli: &Arc<Guli>, path: &Path) -> Result<Value, String> {
     let none = || None::<String>;
     let request = ImportRequest {
         path: path.to_owned(),
@@ -47,8 +51,47 @@ fn import(guli: &Arc<Guli>, path: &Path) -> Vec<Report> {
         keep_going: false,
         rows_to: None,
     };
-    let answer = handle(guli, Request::Import(request), &mut |_| true).unwrap();
-    serde_json::from_value(answer).unwrap()
+    handle(guli, Request::Import(request), &mut |_| true)
+}
+
+/// A lean process beside a database in a folder.
+async fn beside(dir: &Path) -> Arc<Guli> {
+    let database = DatabaseUrl::sqlite(&dir.join("guli.db"));
+    let opening = Opening { database, key_file: dir.join("guli.key"), is_lean: true, ..Opening::default() };
+    Arc::new(Guli::connect(opening).await.unwrap().0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_tells_of_each_of_its_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = dir.path().join("world");
+    deliver(&world, 370_203, 120.37, 120.375);
+    let guli = beside(dir.path()).await;
+    let covers = fs::read(world.join("covers.csv")).unwrap();
+    fs::remove_file(world.join("covers.csv")).unwrap();
+    let (guli, ()) = tokio::task::spawn_blocking(move || {
+        // What is not there is seen before anything is stored.
+        let away = try_import(&guli, &world).unwrap_err();
+        assert!(away.starts_with("nothing was imported") && away.contains("covers.csv: No such file"), "{away}");
+        assert!(guli.districts().is_empty());
+        fs::write(world.join("covers.csv"), covers).unwrap();
+        let units = world.join("units.csv");
+        let good = fs::read(&units).unwrap();
+        fs::write(&units, "code,name,kind\n370203-WAT01,水务,utility\n370203-FOO01,水务,nothing\n").unwrap();
+        let told: Vec<_> = import(&guli, &world);
+        let states: Vec<_> = told.iter().map(|r| (&*r.file, r.rejected, r.waits_for.as_deref())).collect();
+        let wanted =
+            [("district.geojson", false, None), ("units.csv", true, None), ("covers.csv", false, Some("units.csv"))];
+        assert_eq!(states, wanted, "{told:#?}");
+        // Of a refused file nothing was created.
+        assert_eq!((told[1].counts.rows, told[1].counts.created, told[1].counts.rejected), (2, 0, 1));
+        fs::write(&units, good).unwrap();
+        assert!(import(&guli, &world).iter().all(|r| !r.rejected && r.waits_for.is_none()));
+        (guli, ())
+    })
+    .await
+    .unwrap();
+    Arc::into_inner(guli).unwrap().close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,10 +102,7 @@ async fn of_many_districts_only_what_an_import_needs_is_in_memory() {
     deliver(&world.join("1"), 370_203, 120.37, 120.379_999);
     deliver(&world.join("2"), 370_213, 121.37, 121.375);
     deliver(&world.join("3"), 370_212, 120.38, 120.380_001);
-    let database = DatabaseUrl::sqlite(&dir.path().join("guli.db"));
-    let opening = Opening { database, key_file: dir.path().join("guli.key"), is_lean: true, ..Opening::default() };
-    let (guli, _writer) = Guli::connect(opening).await.unwrap();
-    let guli = Arc::new(guli);
+    let guli = beside(dir.path()).await;
     let held = |guli: &Guli| guli.districts().iter().map(ToString::to_string).collect::<Vec<_>>();
     let (done, guli) = tokio::task::spawn_blocking(move || {
         let first = import(&guli, &world);
