@@ -167,22 +167,22 @@ fn areas_of(app: &App, parents: Vec<u64>) -> Vec<u64> {
     if parents.is_empty() { app.guli.districts().iter().map(|code| code.number()).collect() } else { parents }
 }
 
-/// Takes `cursor` where it is the last code given.
-pub fn after(params: &mut Params<'_>) -> Result<Option<String>> {
-    params.text("cursor").map(|text| read_cursor(&text, 1).map(|mut parts| parts.remove(0))).transpose()
+/// Takes `cursor` where it is the last code that a page of this list gave.
+pub fn after(list: &str, params: &mut Params<'_>) -> Result<Option<String>> {
+    params.text("cursor").map(|text| read_cursor(list, &text, 1).map(|mut parts| parts.remove(0))).transpose()
 }
 
 /// Takes `cursor` where it is the number that was last.
-pub fn after_number(params: &mut Params<'_>) -> Result<u64> {
+pub fn after_number(list: &str, params: &mut Params<'_>) -> Result<u64> {
     let broken = |_| of_another_query();
-    after(params)?.map_or(Ok(0), |text| text.parse().map_err(broken))
+    after(list, params)?.map_or(Ok(0), |text| text.parse().map_err(broken))
 }
 
-/// Ends a page of one more than `limit` items; `code` says where the next one begins.
-pub fn page<T>(mut items: Vec<T>, limit: usize, code: impl Fn(&T) -> String) -> Items<T> {
+/// Ends a page of one more than `limit` items of a list; `code` says where the next one begins.
+pub fn page<T>(list: &str, mut items: Vec<T>, limit: usize, code: impl Fn(&T) -> String) -> Items<T> {
     let more = items.len() > limit;
     items.truncate(limit);
-    let next = items.last().filter(|_| more).map(|last| cursor(&[&code(last)]));
+    let next = items.last().filter(|_| more).map(|last| cursor(list, &[&code(last)]));
     Items { items, next }
 }
 
@@ -197,7 +197,7 @@ async fn list(
     let mut params = Params::read(query.as_deref())?;
     let out = Out::from_params(&mut params)?;
     let limit = params.limit(DEFAULT_LIMIT, MOST)?;
-    let after = after_number(&mut params)?;
+    let after = after_number(level.plural(), &mut params)?;
     let parents = self::parents(&mut params, parents)?;
     let as_of = params.as_of()?;
     params.finish(known)?;
@@ -211,7 +211,7 @@ async fn list(
             break;
         }
     }
-    let Items { items, next } = page(found, limit, |area| area.code.to_string());
+    let Items { items, next } = page(level.plural(), found, limit, |area| area.code.to_string());
     let items = items
         .iter()
         .map(|area| area_out(moment.registry(&app.guli), area, &caller, out))
@@ -266,12 +266,12 @@ pub async fn districts(State(app): State<App>, _caller: Caller, RawQuery(query):
     let mut params = Params::read(query.as_deref())?;
     let out = Out::from_params(&mut params)?;
     let limit = params.limit(DEFAULT_LIMIT, MOST)?;
-    let after = after_number(&mut params)?;
+    let after = after_number("districts", &mut params)?;
     let as_of = params.as_of()?;
     params.finish("limit, cursor, out_crs, as_of")?;
     let mut wanted = app.guli.districts();
     wanted.retain(|district| district.number() > after);
-    let Items { items: wanted, next } = page(wanted, limit, ToString::to_string);
+    let Items { items: wanted, next } = page("districts", wanted, limit, ToString::to_string);
     let moment = app.guli.moment(as_of, Reach::Districts(&wanted)).await?;
     let items = app.guli.district_versions(&moment, &wanted).await?;
     let items = items.iter().map(|district| district_out(district, out)).collect::<Result<Vec<_>>>()?;

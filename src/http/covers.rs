@@ -41,7 +41,7 @@ pub(super) fn cover_statuses(params: &mut Params<'_>) -> Result<Vec<Status>> {
 
 fn wanted(params: &mut Params<'_>, limit: usize) -> Result<(Wanted, Option<DistrictCode>)> {
     let crs = wire::crs(params.text("crs").as_deref(), Source::Query, "crs")?;
-    let after = after_number(params)?;
+    let after = after_number("covers", params)?;
     let after = (after != 0).then(|| CoverCode::from_number(after).ok_or_else(of_another_query)).transpose()?;
     let parents = parents(params, &["district", "subdistrict", "community", "grid"])?;
     let wanted = Wanted {
@@ -122,7 +122,7 @@ pub async fn covers(State(app): State<App>, caller: Caller, RawQuery(query): Raw
         wanted.after = page.end.or(wanted.after);
         wanted.limit -= page.read;
         if page.more || (wanted.limit == 0 && left > 0) {
-            next = wanted.after.map(|code| cursor(&[&code.number().to_string()]));
+            next = wanted.after.map(|code| cursor("covers", &[&code.number().to_string()]));
             break;
         }
     }

@@ -146,7 +146,7 @@ pub(crate) async fn answer(guli: &Guli, actor: &Actor, query: Option<&str>) -> R
         })
     })?;
     let broken = |_| super::page::of_another_query();
-    let before = after(&mut params)?.map(|id| id.parse().map(ImportId).map_err(broken)).transpose()?;
+    let before = after("imports", &mut params)?.map(|id| id.parse().map(ImportId).map_err(broken)).transpose()?;
     let asked = ImportsAsked {
         district: params.parse("district")?,
         profile: params.text("profile"),
@@ -157,5 +157,5 @@ pub(crate) async fn answer(guli: &Guli, actor: &Actor, query: Option<&str>) -> R
     params.finish("district, profile, state, limit, cursor")?;
     let found = guli.imports(actor, asked).await?;
     let found = found.into_iter().map(|import| ImportItemOut::new(guli, import)).collect();
-    Ok(page(found, limit, |import: &ImportItemOut| import.id.clone()))
+    Ok(page("imports", found, limit, |import: &ImportItemOut| import.id.clone()))
 }

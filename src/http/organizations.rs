@@ -77,13 +77,16 @@ impl From<&Organization> for OrganizationOut {
 pub async fn organizations(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Outcome {
     let mut params = Params::read(query.as_deref())?;
     let limit = params.limit(DEFAULT_LIMIT, MOST)?;
-    let after = after(&mut params)?.unwrap_or_default();
+    let after = after("organizations", &mut params)?.unwrap_or_default();
     let district = params.parse::<DistrictCode>("district")?;
     let as_of = params.as_of()?;
     params.finish("district, limit, cursor, as_of")?;
     let found = app.guli.organizations(&caller.0, as_of, district, &after, limit + 1).await?;
     let found = found.iter().map(OrganizationOut::from).collect();
-    answer(StatusCode::OK, &page(found, limit, |organization: &OrganizationOut| organization.code.clone()))
+    answer(
+        StatusCode::OK,
+        &page("organizations", found, limit, |organization: &OrganizationOut| organization.code.clone()),
+    )
 }
 
 /// Read an organisation

@@ -20,21 +20,27 @@ pub struct Items<T> {
     pub next: Option<String>,
 }
 
-/// A cursor says where a page ended. Opaque, and bound to what it was given for.
-pub fn cursor(parts: &[&str]) -> String {
+/// A cursor says where a page of a list ended. Opaque, and good for that list alone.
+pub fn cursor(list: &str, parts: &[&str]) -> String {
     let text = parts.join("\u{1f}");
-    let check = crate::service::keys::hash(text.as_bytes());
     let mut out = String::new();
-    for byte in text.as_bytes().iter().chain(&check[..4]) {
+    for byte in text.as_bytes().iter().chain(&check(list, text.as_bytes())) {
         out.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or('0')));
     }
     out
 }
 
-/// Reads a cursor of [`cursor`].
-pub fn read_cursor(text: &str, parts: usize) -> Result<Vec<String>> {
+/// What ends a cursor.
+fn check(list: &str, body: &[u8]) -> [u8; 4] {
+    let whole = [list.as_bytes(), b"\x1e", body].concat();
+    let [a, b, c, d, ..] = crate::service::keys::hash(&whole);
+    [a, b, c, d]
+}
+
+/// Reads a cursor that [`cursor`] gave for this list.
+pub fn read_cursor(list: &str, text: &str, parts: usize) -> Result<Vec<String>> {
     let broken = || {
-        let detail = say!("this cursor was not given out here", "此游标并非由本系统给出");
+        let detail = say!("this cursor was not given out for this list", "此游标并非由本列表给出");
         ServiceError::Malformed(Fault::parameter("cursor", detail))
     };
     let bytes: Option<Vec<u8>> = text
@@ -42,8 +48,8 @@ pub fn read_cursor(text: &str, parts: usize) -> Result<Vec<String>> {
         .then(|| (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).ok()).collect())
         .flatten();
     let bytes = bytes.filter(|bytes| bytes.len() > 4 && text.len().is_multiple_of(2)).ok_or_else(broken)?;
-    let (body, check) = bytes.split_at(bytes.len() - 4);
-    if crate::service::keys::hash(body)[..4] != *check {
+    let (body, end) = bytes.split_at(bytes.len() - 4);
+    if check(list, body) != *end {
         return Err(broken());
     }
     let text = std::str::from_utf8(body).map_err(|_| broken())?;
@@ -89,11 +95,12 @@ mod tests {
 
     #[test]
     fn a_tampered_cursor_is_refused() {
-        let good = cursor(&["370203", "17"]);
-        assert_eq!(read_cursor(&good, 2).unwrap(), ["370203", "17"]);
+        let good = cursor("grids", &["370203", "17"]);
+        assert_eq!(read_cursor("grids", &good, 2).unwrap(), ["370203", "17"]);
+        assert!(read_cursor("covers", &good, 2).is_err());
         let mut bad = good.clone().into_bytes();
         bad[1] = if bad[1] == b'3' { b'4' } else { b'3' };
-        assert!(read_cursor(std::str::from_utf8(&bad).unwrap(), 2).is_err());
-        assert!(read_cursor("zz", 1).is_err() && read_cursor("", 1).is_err() && read_cursor("é", 1).is_err());
+        assert!(read_cursor("grids", std::str::from_utf8(&bad).unwrap(), 2).is_err());
+        assert!(["zz", "", "é"].iter().all(|text| read_cursor("grids", text, 1).is_err()));
     }
 }

@@ -101,7 +101,7 @@ impl PersonOut {
 pub async fn people(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Outcome {
     let mut params = Params::read(query.as_deref())?;
     let limit = params.limit(DEFAULT_LIMIT, MOST)?;
-    let after = after(&mut params)?.unwrap_or_default();
+    let after = after("people", &mut params)?.unwrap_or_default();
     let parents = parents(&mut params, &["district", "subdistrict", "community", "grid"])?;
     let as_of = params.as_of()?;
     params.finish("district, subdistrict, community, grid, limit, cursor, as_of")?;
@@ -117,7 +117,7 @@ pub async fn people(State(app): State<App>, caller: Caller, RawQuery(query): Raw
     let found = found.filter(|person| person.id > after);
     let found = found.filter(|person| within.is_empty() || person.duties.iter().any(|duty| is_within(&duty.area)));
     let found = found.take(limit + 1).map(|person| PersonOut::new(&app.guli, &moment, person)).collect();
-    answer(StatusCode::OK, &page(found, limit, |person: &PersonOut| person.code.clone()))
+    answer(StatusCode::OK, &page("people", found, limit, |person: &PersonOut| person.code.clone()))
 }
 
 /// Read a person

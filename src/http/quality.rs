@@ -69,7 +69,7 @@ fn key(found: &Found) -> Key {
 fn after(params: &mut Params<'_>) -> Result<Option<Key>> {
     let Some(text) = params.text("cursor") else { return Ok(None) };
     let broken = super::page::of_another_query;
-    let parts = <[String; 4]>::try_from(read_cursor(&text, 4)?).map_err(|_| broken())?;
+    let parts = <[String; 4]>::try_from(read_cursor("quality", &text, 4)?).map_err(|_| broken())?;
     let [district, rule, subjects, id] = parts;
     Ok(Some((district.parse().map_err(|_| broken())?, Rule::parse(&rule).ok_or_else(broken)?, subjects, id)))
 }
@@ -120,7 +120,7 @@ pub async fn answer(
     let page = &found[begin..found.len().min(begin.saturating_add(limit))];
     let next = page.last().filter(|_| begin + page.len() < found.len()).map(|last| {
         let (district, rule, subjects, id) = key(last);
-        cursor(&[&district.to_string(), rule.as_str(), &subjects, &id])
+        cursor("quality", &[&district.to_string(), rule.as_str(), &subjects, &id])
     });
     let view = View { actor, out, language };
     let items = page.iter().map(|found| FindingOut::new(guli, found, view)).collect::<Result<_>>()?;

@@ -39,8 +39,8 @@ pub(super) fn answers(faults: &[Fault]) -> BTreeMap<String, RefOr<Answer>> {
 }
 
 fn malformed() -> serde_json::Value {
-    json!({"title": "The request cannot be read", "detail": "this cursor was not given out here",
-           "errors": [{"parameter": "cursor", "detail": "this cursor was not given out here"}]})
+    json!({"title": "The request cannot be read", "detail": "this cursor was not given out for this list",
+           "errors": [{"parameter": "cursor", "detail": "this cursor was not given out for this list"}]})
 }
 
 fn unauthorized() -> serde_json::Value {

@@ -113,7 +113,7 @@ const fn sort_word(sort: OrderSort) -> &'static str {
 
 fn after(params: &mut Params<'_>, sort: OrderSort) -> Result<Option<After>> {
     let Some(text) = params.text("cursor") else { return Ok(None) };
-    let parts = read_cursor(&text, 4)?;
+    let parts = read_cursor("work-orders", &text, 4)?;
     let district: Option<DistrictCode> = parts[1].parse().ok();
     let (Some(district), Ok(value), Ok(number)) = (district, parts[2].parse(), parts[3].parse()) else {
         return Err(of_another_query());
@@ -201,7 +201,7 @@ pub async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQu
     let items = page.items.iter().map(|item| shower.item(item, page.now)).collect::<Result<Vec<_>>>()?;
     let next = page.next.map(|after| {
         let (district, value, number) = (after.district.to_string(), after.value.to_string(), after.number.to_string());
-        cursor(&[sort_word(asked.sort), &district, &value, &number])
+        cursor("work-orders", &[sort_word(asked.sort), &district, &value, &number])
     });
     json(StatusCode::OK, &Items { items, next })
 }

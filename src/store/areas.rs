@@ -29,6 +29,15 @@ pub enum Level {
 }
 
 impl Level {
+    /// As paths and lists call the areas of it.
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Subdistrict => "subdistricts",
+            Self::Community => "communities",
+            Self::Grid => "grids",
+        }
+    }
+
     /// The level that the digits of a code tell.
     pub fn of(code: u64) -> Self {
         match code.checked_ilog10().unwrap_or(0) {

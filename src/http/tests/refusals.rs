@@ -84,8 +84,9 @@ async fn a_bad_report_names_its_fault_and_stores_nothing() {
 #[tokio::test]
 async fn a_bad_query_names_its_parameter() {
     let town = Town::open().await;
-    let tampered = super::super::page::cursor(&["code", "370203", "1", "1"]).replace('3', "4");
-    let foreign = super::super::page::cursor(&["due", "370203", "1", "1"]);
+    let tampered = super::super::page::cursor("work-orders", &["code", "370203", "1", "1"]).replace('3', "4");
+    let foreign = super::super::page::cursor("work-orders", &["due", "370203", "1", "1"]);
+    let of_covers = super::super::page::cursor("covers", &["3702030103000123"]);
     for (uri, status, slug, at) in [
         ("/v1/work-orders?limit=0", 422, "invalid", "limit"),
         ("/v1/work-orders?limit=-1", 422, "invalid", "limit"),
@@ -95,6 +96,7 @@ async fn a_bad_query_names_its_parameter() {
         (&format!("/v1/work-orders?cursor={tampered}"), 400, "malformed", "cursor"),
         (&format!("/v1/work-orders?cursor={foreign}"), 400, "malformed", "cursor"),
         (&format!("/v1/covers?cursor={foreign}"), 400, "malformed", "cursor"),
+        (&format!("/v1/grids?cursor={of_covers}"), 400, "malformed", "cursor"),
         ("/v1/work-orders?status=lost", 422, "invalid", "status"),
         ("/v1/work-orders?sort=distance", 422, "invalid", "sort"),
         ("/v1/work-orders?radius_m=100", 422, "invalid", "radius_m"),

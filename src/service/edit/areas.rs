@@ -490,11 +490,7 @@ async fn known(conn: &mut Conn<'_>, district: DistrictCode, code: u64) -> StoreR
 
 /// An area that is no more.
 pub fn removed(code: u64) -> ServiceError {
-    let level = match Level::of(code) {
-        Level::Subdistrict => "subdistricts",
-        Level::Community => "communities",
-        Level::Grid => "grids",
-    };
+    let level = Level::of(code).plural();
     let detail = say!("area {code} was removed", "区域 {code} 已移除");
     ServiceError::Gone { detail, history: Some(format!("/v1/{level}/{code}/history")) }
 }
