@@ -105,7 +105,11 @@ fn ask(config: &Config, request: Request, tell: &mut dyn FnMut(Message) -> bool)
         }
         let makes_it = matches!(&request, Request::Import(_) | Request::CreateKey { .. });
         if !file.exists() && !makes_it {
-            bail!("there is no database {} yet; import a district first (guli import --help)", file.display());
+            bail!(
+                "there is no database {}: name the one that is meant with --database or GULI_DATABASE (the demo's is \
+                 sqlite://demo/guli.db), or import a district into a new one (guli import --help)",
+                file.display()
+            );
         }
     }
     let runtime = runtime()?;

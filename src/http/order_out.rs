@@ -82,6 +82,8 @@ pub struct WorkOrderSummary {
 pub struct WorkOrderItem {
     #[serde(flatten)]
     pub summary: WorkOrderSummary,
+    /// What `sort=updated` goes by.
+    pub updated_at: Timestamp,
     /// With `near`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distance_m: Option<f64>,
@@ -257,7 +259,7 @@ impl Shower {
     /// A line of a list.
     pub fn item(&self, listed: &ListedOrder, now: Timestamp) -> Result<WorkOrderItem> {
         let summary = self.summary(&listed.order, now)?;
-        Ok(WorkOrderItem { summary, distance_m: listed.distance_m.map(centimetres) })
+        Ok(WorkOrderItem { summary, updated_at: listed.updated_at, distance_m: listed.distance_m.map(centimetres) })
     }
 
     fn report(&self, order: &Order, report: &StoredReport) -> Result<OrderReportOut> {

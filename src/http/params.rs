@@ -62,16 +62,21 @@ impl<'q> Params<'q> {
 
     /// Takes `as_of`: an instant of the past.
     pub fn as_of(&mut self) -> Result<Option<jiff::Timestamp>> {
+        self.instant("as_of")
+    }
+
+    /// Takes an instant.
+    pub fn instant(&mut self, name: &str) -> Result<Option<jiff::Timestamp>> {
         let instant = |text: Cow<'_, str>| {
             text.parse().map_err(|_| {
                 let detail = say!(
                     "an instant such as 2026-11-28T08:00:00Z is needed, got {text:?}",
                     "应为时刻，例如 2026-11-28T08:00:00Z，收到 {text:?}"
                 );
-                ServiceError::parameter("as_of", detail)
+                ServiceError::parameter(name, detail)
             })
         };
-        self.take("as_of").map(instant).transpose()
+        self.take(name).map(instant).transpose()
     }
 
     /// Takes a number.

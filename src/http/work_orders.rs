@@ -87,7 +87,7 @@ pub(super) fn damages(params: &mut Params<'_>) -> Result<Vec<String>> {
 
 fn sort(params: &mut Params<'_>, near: Option<Near>) -> Result<OrderSort> {
     match params.text("sort").as_deref() {
-        None => Ok(OrderSort::Code),
+        None | Some("code") => Ok(OrderSort::Code),
         Some("due") => Ok(OrderSort::Due),
         Some("updated") => Ok(OrderSort::Updated),
         Some("distance") if near.is_some() => Ok(OrderSort::Distance),
@@ -95,8 +95,10 @@ fn sort(params: &mut Params<'_>, near: Option<Near>) -> Result<OrderSort> {
             Err(ServiceError::parameter("sort", say!("sort=distance needs near", "sort=distance 需要 near")))
         }
         Some(other) => {
-            let detail =
-                say!("due, distance or updated, got {other:?}", "应为 due、distance 或 updated，收到 {other:?}");
+            let detail = say!(
+                "code, due, distance or updated, got {other:?}",
+                "应为 code、due、distance 或 updated，收到 {other:?}"
+            );
             Err(ServiceError::parameter("sort", detail))
         }
     }
@@ -146,8 +148,8 @@ fn asked(mut params: Params<'_>) -> Result<Asked> {
         covers: Vec::new(),
         damages: damages(&mut params)?,
         overdue: params.flag("overdue")?,
-        updated_after: params.parse::<Timestamp>("updated_after")?,
-        opened_after: params.parse::<Timestamp>("opened_after")?,
+        updated_after: params.instant("updated_after")?,
+        opened_after: params.instant("opened_after")?,
         sort,
         after: after(&mut params, sort)?,
         limit: params.limit(DEFAULT_LIMIT, MOST)?,
@@ -182,7 +184,7 @@ fn asked(mut params: Params<'_>) -> Result<Asked> {
         ("overdue" = Option<bool>, Query, description = "Past its limit, or not"),
         ("updated_after" = Option<Timestamp>, Query, description = "Changed after this instant"),
         ("opened_after" = Option<Timestamp>, Query, description = "Opened after this instant"),
-        ("sort" = Option<String>, Query, description = "due, updated, or distance (needs `near`); by code unless said"),
+        ("sort" = Option<String>, Query, description = "code, due, updated, or distance (needs `near`); code unless said"),
         ("as_of" = Option<Timestamp>, Query, description = say::AS_OF),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = say::LIMIT),
         ("cursor" = Option<String>, Query, description = say::CURSOR),
