@@ -218,7 +218,7 @@ pub(crate) struct ImportArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImportAction {
-    /// List imports, the newest first: what became of each, who sent it, and whether it can be taken back
+    /// List imports, the newest first: what became of each, who sent it, and whether there is something to take back
     #[command(after_help = "Examples:
   guli import list
   guli import list --profile water --state stored,undone --limit 5

@@ -296,7 +296,8 @@ impl Run<'_> {
     fn keep(&mut self, report: &Report, kind: Kind) {
         let rows = self.kept.take().into_iter().flat_map(KeptRows::finish);
         // A file that changed nothing has no identity but the one that was asked for.
-        let id = report.id.parse().ok().map(ImportId).or(self.request.id);
+        let refused = report.rejected.then_some(self.id);
+        let id = report.id.parse().ok().map(ImportId).or(self.request.id).or(refused);
         let (Mode::Apply, Some(district), Some(id)) = (self.request.mode, self.district, id) else { return };
         let mut told = report.clone();
         if kind == Kind::People {
