@@ -21,10 +21,11 @@ export const CLICKED = 5;
 /** Metres off from which a pin had better be put right by hand. */
 const POOR = 20;
 
-/** What there is to say about how exact the pin is. */
-export function poor() {
+/** What there is to say about how exact the pin is; with `lead` in a sentence. */
+export function poor(lead = '') {
   const metres = state.view === 'locate' && state.pin?.accuracy_m;
-  return metres && metres >= POOR ? t(state.map ? 'pin.poor' : 'pin.poor.nomap', { n: Math.round(metres) }) : '';
+  if (!metres || metres < POOR) return '';
+  return t(['pin.poor', state.map ? lead : 'nomap'].filter(Boolean).join('.'), { n: Math.round(metres) });
 }
 
 /** The request under way: a later pin makes it pointless. */
@@ -69,7 +70,7 @@ async function showNumbers(/** @type {AbortSignal | undefined} */ signal) {
   const asked = new URLSearchParams({ lon: String(pin.lon), lat: String(pin.lat), limit: '1', out_crs: crs });
   const at = crs === 'EPSG:4326' ? pin : (await get(`/v1/resolve?${asked}`, { signal })).position;
   const [east, north] = isProjected(crs) ? [at.x.toFixed(3), at.y.toFixed(3)] : [at.lon.toFixed(7), at.lat.toFixed(7)];
-  set({ east, north });
+  set({ east, north, typedFault: null });
 }
 
 /**
@@ -94,15 +95,28 @@ export function pairIn(/** @type {string} */ text) {
   return isPair ? /** @type {[string, string]} */ ([east, north]) : undefined;
 }
 
+/** The first of the fields that holds no number, and what to say of it. @returns {import('./state.js').TypedFault | null} */
+function faultTyped() {
+  for (const member of /** @type {const} */ (['east', 'north'])) {
+    const text = ascii(state[member]);
+    if (text === '') return { member, says: 'typed.missing' };
+    if (!Number.isFinite(Number(text))) return { member, says: isProjected(state.crs) ? 'typed.metres' : 'typed.degrees' };
+  }
+  return null;
+}
+
 /** Drops the pin where the fields say. */
 export function dropTyped() {
+  const typedFault = faultTyped();
+  set({ typedFault, pinProblem: null });
+  if (typedFault) return undefined;
   const [east, north] = isProjected(state.crs) ? ['x', 'y'] : ['lon', 'lat'];
   return resolve({ [east]: ascii(state.east), [north]: ascii(state.north), crs: state.crs, accuracy_m: String(CLICKED) });
 }
 
 /** @param {string} crs */
 export async function chooseSystem(crs) {
-  set({ crs, east: '', north: '' });
+  set({ crs, east: '', north: '', typedFault: null });
   try {
     await showNumbers(undefined);
   } catch (error) {
@@ -112,7 +126,7 @@ export async function chooseSystem(crs) {
 
 export function lift() {
   under.abort();
-  set({ pin: null, resolution: null, pinProblem: null, resolving: false, step: 'pin', receipt: null, east: '', north: '' });
+  set({ pin: null, resolution: null, pinProblem: null, resolving: false, step: 'pin', receipt: null, east: '', north: '', typedFault: null });
 }
 
 /** Drops the pin where the device is. */

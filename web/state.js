@@ -3,6 +3,7 @@
 /**
  * @typedef {{ lon: number, lat: number, accuracy_m: number }} Pin
  * @typedef {{ damage: string, description: string, name: string, phone: string, key: string }} Draft
+ * @typedef {{ member: 'east' | 'north', says: string }} TypedFault
  * @typedef {import('./api.js').Problem} Problem
  * @typedef {{ items: any[], counts: Record<string, number>, total: number }} Findings
  * @typedef {{ finding: any, things: Map<string, any>, href: string, key: string }} Mended
@@ -19,6 +20,7 @@ export const state = {
   resolving: false,
   resolution: /** @type {any} */ (null),
   pinProblem: /** @type {Problem | null} */ (null),
+  typedFault: /** @type {TypedFault | null} */ (null),
   /** The code of the candidate chosen, `join:CODE` for an order nearby, or `none`. */
   choice: 'none',
   crs: 'EPSG:4326',

@@ -220,6 +220,16 @@ test('a pin in the system of a phone map lies where it belongs, and its numbers 
     // In another language it is refused in that.
     await page.getByRole('button', { name: 'English' }).click();
     await page.getByRole('alert').getByText('not').first().waitFor();
+    // What is no number is said at its field, where one goes on, and no longer once something else stands there.
+    await page.getByLabel('East').fill('120°20′');
+    await page.getByRole('button', { name: 'Locate', exact: true }).click();
+    await page.locator('#fault-east', { hasText: 'such as 531073.115' }).waitFor();
+    assert.equal(await page.evaluate(() => /** @type {HTMLInputElement} */ (document.activeElement).name), 'east');
+    assert.equal(await page.locator('.refusal').count(), 0);
+    await page.getByLabel('East').fill('');
+    await page.locator('#fault-east').waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Locate', exact: true }).click();
+    await page.locator('#fault-east', { hasText: 'Enter a number' }).waitFor();
   });
 });
 
@@ -292,7 +302,7 @@ test('candidates close together are all read on the map, and a poor position is 
     await locate(page, CROWDED.lon, CROWDED.lat, CROWDED.grid);
     await apart(5);
     await page.locator('.label').nth(2).click();
-    assert.ok(await page.locator('.option').nth(2).getByRole('radio').isChecked());
+    assert.ok(await page.locator('.option:has(meter)').nth(2).getByRole('radio').isChecked());
 
     // As a phone finds itself among houses.
     await page.setViewportSize(SIZES.phone);
@@ -327,7 +337,7 @@ test('candidates close together are all read on the map, and a poor position is 
 
 test('in English', async () => {
   await browse({ language: 'en-GB' }, async (page) => {
-    await page.getByRole('heading', { name: 'Click on the map' }).waitFor();
+    await page.getByRole('heading', { name: 'Drop a pin on the map' }).waitFor();
     assert.equal(await page.locator('html').getAttribute('lang'), 'en');
     await accessible(page);
     await page.getByRole('button', { name: '中文' }).click();

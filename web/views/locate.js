@@ -15,19 +15,40 @@ const pasted = (/** @type {ClipboardEvent} */ event) => {
   const pair = pairIn(event.clipboardData?.getData('text') ?? '');
   if (!pair) return;
   event.preventDefault();
-  set({ east: pair[0], north: pair[1] });
+  set({ east: pair[0], north: pair[1], typedFault: null });
+};
+
+/** @param {'east' | 'north'} member */
+const typed = (member) => (/** @type {Event} */ event) => {
+  state[member] = value(event);
+  // What was said is of what stood there.
+  if (state.typedFault || state.pinProblem) set({ typedFault: null, pinProblem: null });
 };
 
 /** @param {'east' | 'north'} member @param {string} label */
-const number = (member, label) => html`<label class="field">
-  <span>${label}</span>
-  <input name=${member} inputmode="decimal" autocomplete="off" required .value=${state[member]}
-    @input=${(/** @type {Event} */ e) => (state[member] = value(e))} @paste=${pasted}>
-</label>`;
+const number = (member, label) => {
+  const fault = state.typedFault?.member === member ? t(state.typedFault.says) : '';
+  return html`<div>
+    <label class="field">
+      <span>${label}</span>
+      <input name=${member} inputmode="decimal" autocomplete="off" required .value=${state[member]} @paste=${pasted}
+        aria-invalid=${fault ? 'true' : nothing} aria-describedby=${fault ? `fault-${member}` : nothing} @input=${typed(member)}>
+    </label>
+    ${fault ? html`<p class="fault" id=${`fault-${member}`} role="alert">${fault}</p>` : nothing}
+  </div>`;
+};
+
+/** @param {Event} event */
+const submit = (event) => {
+  event.preventDefault();
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  dropTyped();
+  if (state.typedFault) /** @type {HTMLElement} */ (form.elements.namedItem(state.typedFault.member)).focus();
+};
 
 const coordinates = () => {
   const projected = isProjected(state.crs);
-  return html`<form class="coordinates" @submit=${(/** @type {Event} */ e) => (e.preventDefault(), dropTyped())}>
+  return html`<form class="coordinates" novalidate @submit=${submit}>
     <label class="field">
       <span>${t('crs')}</span>
       <select name="crs" .value=${state.crs} @change=${(/** @type {Event} */ e) => chooseSystem(value(e))}>
@@ -92,18 +113,27 @@ const nearby = (/** @type {any} */ order) =>
     <span class="what"><strong>${t('join')}</strong>${reported(order)}<span class="number quiet">${order.code}</span></span>
     <span class="how"></span>`);
 
-const meaning = (/** @type {any} */ { grid, match, candidates, open_orders, none_confidence }) => html`
-  ${place(grid)}
-  ${!state.map && poor() ? html`<p class="lead">${poor()}</p>` : nothing}
+const none = (/** @type {number} */ confidence) =>
+  option('none', html`
+    <span class="letter is-none" aria-hidden="true">?</span>
+    <span class="what"><strong>${t('none')}</strong><span>${t('none.lead')}</span></span>
+    <span class="how"><span class="number quiet">${t('confidence')} ${percent(confidence)}</span></span>`);
+
+/** What the pin may mean, the likeliest first. @param {any} found */
+const choices = ({ candidates, open_orders, none_confidence }) => {
+  if (candidates.length + open_orders.length === 0) return html`<p class="lead">${t('unregistered.lead')}</p>`;
+  const noneFirst = candidates.every((/** @type {any} */ one) => one.confidence < none_confidence);
+  const covers = candidates.map(candidate);
+  const nearOrders = open_orders.map(nearby);
+  return noneFirst ? [nearOrders, none(none_confidence), covers] : [covers, nearOrders, none(none_confidence)];
+};
+
+const meaning = (/** @type {any} */ found) => html`
+  ${place(found.grid)}
+  ${poor() ? html`<p class="lead">${poor('lead')}</p>` : nothing}
   <fieldset class="options">
-    <legend class="match is-${match}">${t(`match.${match}`)}</legend>
-    ${candidates.map(candidate)} ${open_orders.map(nearby)}
-    ${candidates.length + open_orders.length > 0
-      ? option('none', html`
-          <span class="letter is-none" aria-hidden="true">?</span>
-          <span class="what"><strong>${t('none')}</strong><span>${t('none.lead')}</span></span>
-          <span class="how"><span class="number quiet">${t('confidence')} ${percent(none_confidence)}</span></span>`)
-      : html`<p class="lead">${t('unregistered.lead')}</p>`}
+    <legend class="match is-${found.match}">${t(`match.${found.match}`)}</legend>
+    ${choices(found)}
   </fieldset>
   <details class="fold">
     <summary>${t('locate.coordinates')}</summary>
