@@ -1,5 +1,6 @@
 //! A file as it comes: `multipart/form-data`, into a folder of its own.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use axum::body::Body;
@@ -8,6 +9,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
+use utoipa::ToSchema;
 
 use super::body;
 use crate::domain::said::say;
@@ -17,6 +19,48 @@ use crate::service::error::{Fault, Result, ServiceError};
 const LARGEST: u64 = 1 << 30;
 /// Most bytes of a mapping.
 const MAPPING: u64 = 64 * 1024;
+
+/// The parts of an import.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "says what `receive` reads")]
+pub(super) struct ImportForm {
+    /// Its name ends in its format: .csv, .geojson, .geojsonl.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+    mapping: Option<Mapping>,
+}
+
+/// How a file is read: what a profile in `import.toml` says.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "says what a profile reads")]
+pub(super) struct Mapping {
+    /// What its records are.
+    #[schema(examples("covers"))]
+    kind: String,
+    /// `csv`, `geojson` or `geojsonseq`; left out, the file's name says it.
+    format: Option<String>,
+    /// Left out, it is seen in the file's bytes.
+    #[schema(examples("GB18030"))]
+    encoding: Option<String>,
+    /// Between the cells of a CSV; a comma unless said.
+    #[schema(examples(";"))]
+    delimiter: Option<String>,
+    /// EPSG:4326 unless said.
+    #[schema(examples("GCJ-02"))]
+    crs: Option<String>,
+    /// The organisation whose records they are; covers and people need one.
+    #[schema(examples("370203-WAT01"))]
+    source: Option<String>,
+    /// Guli's field, and the file's column or property; without any, they are Guli's own names.
+    #[schema(example = json!({"external_id": "编号", "lon": "经度", "lat": "纬度", "status": "状态"}))]
+    columns: Option<BTreeMap<String, String>>,
+    /// What every record has.
+    #[schema(example = json!({"category": "0101"}))]
+    constants: Option<BTreeMap<String, String>>,
+    /// Of a field the file's words, and Guli's.
+    #[schema(example = json!({"status": {"在用": "in_service"}}))]
+    values: Option<BTreeMap<String, BTreeMap<String, String>>>,
+}
 
 /// What was sent: the file in a folder of its own, and the mapping.
 pub(super) struct Sent {

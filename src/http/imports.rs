@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 
 use super::edge::Caller;
 use super::feed::which_district;
-use super::import_in::{Sent, no_folder, receive};
+use super::import_in::{ImportForm, Sent, no_folder, receive};
 use super::import_out::{ImportOut, ImportState, Made};
 use super::openapi::{ImportFaults, say};
 use super::params::{self, Params};
@@ -143,7 +143,7 @@ fn authorize(app: &App, actor: &Actor, profile: &Profile, asked: Option<District
         ("Idempotency-Key" = Option<String>, Header, description = say::IDEMPOTENCY_KEY),
     ),
     request_body(
-        content = serde_json::Value, content_type = "multipart/form-data",
+        content = ImportForm, content_type = "multipart/form-data",
         description = "`file`, and optionally `mapping`: the keys of a profile in `import.toml`, as JSON",
     ),
     responses(
