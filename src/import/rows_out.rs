@@ -18,6 +18,9 @@ pub(super) struct RowLine<'a> {
     pub(super) file: &'a str,
     pub(super) row: u64,
     pub(super) line: u64,
+    /// Of a cover that passed: the department's own number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) external_id: Option<&'a str>,
     pub(super) outcome: &'static str,
     #[serde(skip_serializing_if = "<[Finding]>::is_empty")]
     pub(super) findings: &'a [Finding],
@@ -113,7 +116,8 @@ mod tests {
         let (mut kept, mut pieces) = (KeptRows::default(), BTreeMap::new());
         let file = "x".repeat(1_000);
         for row in 1..=3_500 {
-            let line = RowLine { file: &file, row, line: row + 1, outcome: "created", findings: &[] };
+            let line =
+                RowLine { file: &file, row, line: row + 1, external_id: None, outcome: "created", findings: &[] };
             pieces.extend(kept.write(&line, Kind::Covers));
         }
         assert_eq!(pieces.keys().collect::<Vec<_>>(), [&1, &2]);

@@ -483,7 +483,11 @@ impl Run<'_> {
                 Some(_) => outcomes.next().map_or("checked", |outcome| outcome.as_str()),
                 None => "rejected",
             };
-            let line = RowLine { file, row: row.row, line: row.line, outcome, findings: &row.findings };
+            let external_id = match &row.draft {
+                Some(Draft::Cover(cover)) => Some(&*cover.external_id),
+                _ => None,
+            };
+            let line = RowLine { file, row: row.row, line: row.line, external_id, outcome, findings: &row.findings };
             if let Some(out) = &mut self.rows_out {
                 out.write(&line)?;
             }

@@ -78,7 +78,10 @@ fn check(reports: &Value) {
         assert_eq!(covers.map(|report| report["counts"]["created"].as_u64().unwrap()).sum::<u64>(), COVERS, "{code}");
     }
     for report in reports {
-        assert_eq!((&report["findings_total"], &report["counts"]["rejected"]), (&0.into(), &0.into()), "{report}");
+        // Of so few covers not every department has one.
+        let is_empty = report["counts"]["rows"] == 0 && report["findings"][0]["code"] == "no_records";
+        let found = i32::from(is_empty);
+        assert_eq!((&report["findings_total"], &report["counts"]["rejected"]), (&found.into(), &0.into()), "{report}");
     }
 }
 

@@ -53,6 +53,7 @@ async fn a_file_is_tried_imported_and_imported_again() {
     let rows: Vec<Value> =
         rows.bytes.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
     assert_eq!((rows.len(), &rows[1]["row"], &rows[1]["outcome"]), (2, &json!(2), &json!("created")));
+    assert!(rows.iter().all(|row| row["external_id"].is_string()), "{rows:?}");
     let again = town.import(ADMIN, "?source=370203-WAT01", &file(GOOD)).await;
     assert_eq!(again.body["counts"]["unchanged"], 2, "{}", again.body);
     let found = town.get("/v1/resolve?lon=120.372&lat=36.115").get().await.body;
