@@ -38,7 +38,8 @@ pub struct AreaIn {
     #[schema(value_type = Option<Object>)]
     pub leader: Option<Value>,
     /// The registry's to give. In a redrawing the version that a grid was redrawn from: if it is no longer the present
-    /// one, nothing is done (412). Of a new grid it is not read.
+    /// one, nothing is done (412). A new grid has none: with one, a code that no grid has is
+    /// refused as mistyped.
     pub version: Option<i64>,
 }
 

@@ -1,5 +1,7 @@
 //! Districts and their areas: sub-districts, communities, grids.
 
+use std::collections::BTreeSet;
+
 use geo::MultiPolygon;
 use sha2::{Digest as _, Sha256};
 use sqlx::QueryBuilder;
@@ -381,12 +383,15 @@ pub async fn removed(conn: &mut Conn<'_>, district: DistrictCode) -> Result<Vec<
     Ok(rows.into_iter().map(|(code, version)| (code.unsigned_abs(), version)).collect())
 }
 
-/// The highest code within a range that an area has or once had: none is given twice.
-pub async fn last_code(conn: &mut Conn<'_>, district: DistrictCode, (first, last): (u64, u64)) -> Result<Option<u64>> {
-    const SQL: &str = "SELECT max(last) FROM (\
-        SELECT max(code) AS last FROM area WHERE district = $1 AND code BETWEEN $2 AND $3 UNION ALL \
-        SELECT max(code) AS last FROM area_version WHERE district = $1 AND code BETWEEN $2 AND $3) AS given";
-    let last: Option<i64> = each!(conn, c => sqlx::query_scalar(SQL)
-        .bind(district.as_i64()).bind(first.cast_signed()).bind(last.cast_signed()).fetch_one(c).await?);
-    Ok(last.map(i64::unsigned_abs))
+/// The codes of a range that areas have or had.
+pub async fn codes_given(
+    conn: &mut Conn<'_>,
+    district: DistrictCode,
+    (first, last): (u64, u64),
+) -> Result<BTreeSet<u64>> {
+    const SQL: &str = "SELECT code FROM area WHERE district = $1 AND code BETWEEN $2 AND $3 UNION \
+        SELECT code FROM area_version WHERE district = $1 AND code BETWEEN $2 AND $3";
+    let codes: Vec<i64> = each!(conn, c => sqlx::query_scalar(SQL)
+        .bind(district.as_i64()).bind(first.cast_signed()).bind(last.cast_signed()).fetch_all(c).await?);
+    Ok(codes.into_iter().map(i64::unsigned_abs).collect())
 }

@@ -163,6 +163,30 @@ async fn who_follows_from_between_reads_each_cover_once() {
     assert_eq!(seen.body["registry_version"], head, "{}", seen.body);
 }
 
+/// A code that nobody has is mistyped where the version of a grid comes with it; one that a planner chose is taken, and
+/// those before it are left to be given.
+#[tokio::test]
+async fn a_mistyped_code_makes_no_grid_and_codes_are_given_to_the_last() {
+    let town = Town::open().await;
+    let split = |code: Value, version: Value| {
+        let west = json!({"code": WEST, "name": "西", "geometry": rect(120.37, 36.11, 120.38, 36.12)});
+        let mut north = json!({"name": "北", "geometry": rect(120.37, 36.12, 120.38, 36.13)});
+        north["code"] = code;
+        north["version"] = version;
+        town.post("/v1/grids/redraw").key(PLANNER).json(json!({"grids": [west, north]}))
+    };
+    let mistyped = split(json!("370203005001999"), json!(1)).await;
+    assert_eq!((mistyped.status.as_u16(), &*mistyped.fault().2), (422, "/grids/1/code"), "{}", mistyped.body);
+    let chosen = split(json!("370203005001999"), Value::Null).await;
+    assert_eq!(chosen.status, 200, "{}", chosen.body);
+    let halves = json!({"grids": [
+        {"code": EAST, "name": "东", "geometry": rect(120.38, 36.11, 120.39, 36.12)},
+        {"name": "东北", "geometry": rect(120.38, 36.12, 120.39, 36.13)},
+    ]});
+    let got = town.post("/v1/grids/redraw").key(PLANNER).json(halves).await;
+    assert_eq!((got.status.as_u16(), &got.body["areas"][1]["code"]), (200, &json!("370203005001003")), "{}", got.body);
+}
+
 #[tokio::test]
 async fn a_grid_is_split_and_merged_again() {
     let town = Town::open().await;

@@ -1,7 +1,7 @@
 //! Edits of areas: their names, who supervises them, and their outlines, which share the ground without gap
 //! or overlap before and after.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::ground::{Effects, Grain, Plan, Says, is_far, measure, parent_of, seamless};
@@ -312,7 +312,7 @@ async fn plan(
             if let Err(refused) = sound(context, conn, district, &area, "").await? {
                 return Ok(Err(refused));
             }
-            if let Err(refused) = place(conn, district, level, &mut area, &mut BTreeMap::new(), "").await? {
+            if let Err(refused) = place(conn, district, level, &mut area, &mut BTreeSet::new(), "").await? {
                 return Ok(Err(refused));
             }
             if !areas::known(conn, district, &[area.code]).await?.is_empty() {
@@ -396,7 +396,7 @@ async fn redraw(
         Ok(put) => put,
         Err(stale) => return Ok(Err(stale)),
     };
-    let mut given: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut given = BTreeSet::new();
     for (n, (before, GridDraft { mut area, names_department, .. })) in put.into_iter().enumerate() {
         let pointer = format!("/grids/{n}");
         if let Some(before) = before.as_ref().filter(|_| !names_department) {
@@ -428,6 +428,14 @@ async fn present(
         {
             return Ok(Err(ServiceError::stale(At::Pointer(format!("/grids/{n}/version")), *current)));
         }
+        let code = draft.area.code;
+        if before.is_none() && code != 0 && draft.version.is_some() {
+            let detail = say!(
+                "there is no grid {code}, and a new one has no version",
+                "没有编码为 {code} 的网格，而新网格没有版本号"
+            );
+            return Ok(Err(ServiceError::invalid(format!("/grids/{n}/code"), detail)));
+        }
         present.push((before, draft));
     }
     Ok(Ok(present))
@@ -440,7 +448,7 @@ async fn place(
     district: DistrictCode,
     level: Level,
     area: &mut Area,
-    given: &mut BTreeMap<u64, u64>,
+    given: &mut BTreeSet<u64>,
     pointer: &str,
 ) -> StoreResult<Result<()>> {
     if area.code == 0 {
@@ -449,17 +457,17 @@ async fn place(
                 say!("it lies in no area of the level above: say its code", "它不在任何上一级区域内：请写明编码");
             return Ok(Err(ServiceError::invalid(format!("{pointer}/geometry"), detail)));
         };
-        let range = level.within(parent);
-        let last = match given.get(&parent) {
-            Some(last) => *last,
-            None => areas::last_code(conn, district, range).await?.unwrap_or(range.0),
-        };
-        if last >= range.1 {
+        let (first, last) = level.within(parent);
+        let mut taken = areas::codes_given(conn, district, (first, last)).await?;
+        taken.extend(given.range(first..=last));
+        // After the last one; of a range that is used up to its end, what was left out.
+        let next = taken.last().map_or(first, |last| *last) + 1;
+        let Some(code) = (next..=last).chain(first + 1..next).find(|code| !taken.contains(code)) else {
             let detail = say!("area {parent} has no code left to give", "区域 {parent} 之内已没有可用的编码");
             return Ok(Err(ServiceError::invalid(format!("{pointer}/code"), detail)));
-        }
-        area.code = last + 1;
-        given.insert(parent, area.code);
+        };
+        area.code = code;
+        given.insert(code);
         return Ok(Ok(()));
     }
     let code = area.code;
