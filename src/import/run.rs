@@ -122,10 +122,7 @@ pub struct Report {
 
 /// Imports the files of a request. Blocks: call it where blocking is allowed, within a runtime.
 pub fn run(guli: &Arc<Guli>, request: &Request, progress: &mut dyn FnMut(&Progress)) -> Result<Vec<Report>, RunError> {
-    let away: Vec<String> = request.files.iter().filter_map(|(_, path)| away(path)).collect();
-    if !away.is_empty() {
-        return Err(RunError::Away(away));
-    }
+    all_there(&request.files)?;
     let handle = Handle::current();
     let _turn = handle.block_on(guli.import_turn())?;
     let district = district_of(&handle.block_on(guli.open_to_imports())?, request)?;
@@ -167,6 +164,12 @@ pub fn run(guli: &Arc<Guli>, request: &Request, progress: &mut dyn FnMut(&Progre
         rows_out.finish()?;
     }
     Ok(reports)
+}
+
+/// Whether all of these files can be opened.
+pub fn all_there(files: &[(Profile, PathBuf)]) -> Result<(), RunError> {
+    let away: Vec<String> = files.iter().filter_map(|(_, path)| away(path)).collect();
+    if away.is_empty() { Ok(()) } else { Err(RunError::Away(away)) }
 }
 
 /// Why a file cannot be imported, before it is read.
@@ -364,8 +367,8 @@ impl Run<'_> {
         let import = self.finish(taken, profile, &name, &mut tally)?;
         let rejected = self.refuses(&tally);
         let Tally { mut counts, findings, findings_total, broken_off } = tally;
-        if rejected {
-            // What the good rows would have come to.
+        if rejected && self.request.mode == Mode::Apply {
+            // A dry run says what the good rows would come to.
             (counts.created, counts.updated, counts.unchanged) = (0, 0, 0);
         }
         let id = import.map_or_else(String::new, |import| import.id.to_string());

@@ -312,9 +312,16 @@ fn import_each(
             return Err(format!("{option} is for one district: name one of the folders in {}", request.path.display()));
         }
     }
+    let name_of =
+        |folder: &Path| folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    for folder in &folders {
+        let there = files(&ImportRequest { path: folder.clone(), ..request.clone() });
+        let there = there.and_then(|files| run::all_there(&files).map_err(|error| error.to_string()));
+        there.map_err(|error| format!("{}: {error}", name_of(folder)))?;
+    }
     let mut reports = Vec::new();
     for folder in folders {
-        let name = folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let name = name_of(&folder);
         let within = |file: &str| format!("{name}/{file}");
         let tell = &mut |progress: &Progress| tell(&Progress { file: within(&progress.file), ..progress.clone() });
         let one = import_one(guli, ImportRequest { path: folder, ..request.clone() }, tell);

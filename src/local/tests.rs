@@ -64,15 +64,19 @@ async fn beside(dir: &Path) -> Arc<Guli> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_tells_of_each_of_its_files() {
     let dir = tempfile::tempdir().unwrap();
-    let world = dir.path().join("world");
-    deliver(&world, 370_203, 120.37, 120.375);
+    let world = dir.path().join("world/2");
     let guli = beside(dir.path()).await;
+    deliver(&world, 370_203, 120.37, 120.375);
+    deliver(&dir.path().join("world/1"), 370_213, 121.37, 121.375);
     let covers = fs::read(world.join("covers.csv")).unwrap();
     fs::remove_file(world.join("covers.csv")).unwrap();
     let (guli, ()) = tokio::task::spawn_blocking(move || {
         // What is not there is seen before anything is stored.
         let away = try_import(&guli, &world).unwrap_err();
         assert!(away.starts_with("nothing was imported") && away.contains("covers.csv: No such file"), "{away}");
+        // Not even what a folder before it holds.
+        let away = try_import(&guli, world.parent().unwrap()).unwrap_err();
+        assert!(away.starts_with("2: nothing was imported"), "{away}");
         assert!(guli.districts().is_empty());
         fs::write(world.join("covers.csv"), covers).unwrap();
         let units = world.join("units.csv");
