@@ -1,5 +1,5 @@
-//! Free text from outside (描述, 原因, 姓名): bounded, and without the one character that
-//! `PostgreSQL` cannot store.
+//! Free text from outside (描述, 原因, 姓名): bounded, and without control characters: one of them `PostgreSQL` cannot
+//! store, and others a terminal that shows them would obey.
 
 use std::fmt;
 
@@ -8,8 +8,12 @@ use super::said::{Said, say};
 /// Why a text is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TextError {
-    TooLong { max: usize, got: usize },
-    Nul,
+    TooLong {
+        max: usize,
+        got: usize,
+    },
+    /// A control character that is neither a tab nor a line's end.
+    Control(char),
 }
 
 impl From<TextError> for Said {
@@ -18,12 +22,15 @@ impl From<TextError> for Said {
             TextError::TooLong { max, got } => {
                 say!("at most {max} characters, got {got}", "最多 {max} 个字符，收到 {got} 个")
             }
-            TextError::Nul => say!("the character U+0000 is not allowed", "不允许使用字符 U+0000"),
+            TextError::Control(control) => {
+                let number = format!("U+{:04X}", u32::from(control));
+                say!("the character {number} is not allowed", "不允许使用字符 {number}")
+            }
         }
     }
 }
 
-/// A text of at most `MAX` characters without U+0000.
+/// A text of at most `MAX` characters without control characters but for tabs and line ends.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Text<const MAX: usize>(String);
 
@@ -31,12 +38,11 @@ impl<const MAX: usize> Text<MAX> {
     pub fn new(text: impl Into<String>) -> Result<Self, TextError> {
         let text = text.into();
         let got = text.chars().count();
-        if text.contains('\0') {
-            Err(TextError::Nul)
-        } else if got > MAX {
-            Err(TextError::TooLong { max: MAX, got })
-        } else {
-            Ok(Self(text))
+        let control = text.chars().find(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'));
+        match control {
+            Some(control) => Err(TextError::Control(control)),
+            None if got > MAX => Err(TextError::TooLong { max: MAX, got }),
+            None => Ok(Self(text)),
         }
     }
 

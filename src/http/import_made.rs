@@ -23,7 +23,7 @@ use crate::domain::actor::Actor;
 use crate::domain::id::ImportId;
 use crate::domain::said::say;
 use crate::import::finding::rows_in;
-use crate::import::run::Report;
+use crate::import::report::Report;
 use crate::service::command::{Render, Rendered};
 use crate::service::edit::Asking;
 use crate::service::error::{Result, ServiceError};

@@ -13,7 +13,7 @@ use crate::domain::actor::Actor;
 use crate::domain::id::ImportId;
 use crate::domain::said::{Said, say};
 use crate::import::profile::Profile;
-use crate::import::run::Report;
+use crate::import::report::Report;
 use crate::service::command::Idempotency;
 use crate::service::error::{Result, ServiceError};
 use crate::service::import::Counts;

@@ -35,7 +35,7 @@ impl<'q> Params<'q> {
                 return Err(ServiceError::Malformed(Fault::parameter(name, detail)));
             }
             if name.contains('\0') || value.contains('\0') {
-                return Err(ServiceError::parameter(name.replace('\0', ""), TextError::Nul));
+                return Err(ServiceError::parameter(name.replace('\0', ""), TextError::Control('\0')));
             }
             if pairs.iter().any(|(known, _)| *known == name) {
                 return Err(ServiceError::parameter(name, say!("given more than once", "只能给出一次")));

@@ -124,7 +124,10 @@ pub(super) struct Filling {
 impl Filling {
     pub(super) fn new(profile: &Profile) -> Self {
         let named = |field: &Field| profile.column(*field).map(|name| (*field, name.to_owned()));
-        Self { slots: profile.kind.fields().iter().filter_map(named).collect(), believes_file: profile.crs_by_default }
+        Self {
+            slots: profile.kind.fields().iter().filter_map(named).collect(),
+            believes_file: profile.stated_crs.is_none(),
+        }
     }
 
     /// What is wrong where the members of a file or a feature say another system than WGS 84, and nobody else said any:

@@ -91,14 +91,8 @@ impl<'a> Reading<'a> {
         text
     }
 
-    /// A bounded text without control characters: a terminal that shows it would obey them.
+    /// A bounded text without control characters.
     pub(super) fn text(&mut self, field: Field, text: Option<&str>) -> Option<String> {
-        if let Some(control) = text?.chars().find(|c| c.is_control() && !matches!(c, '\t' | '\n')) {
-            let number = format!("U+{:04X}", u32::from(control));
-            let detail = say!("the character {number} is not allowed", "不允许使用字符 {number}");
-            self.fault(FindingCode::ValueInvalid, field, detail);
-            return None;
-        }
         match crate::domain::text::Text::<MAX_TEXT>::new(text?) {
             Ok(text) => Some(text.into_string()),
             Err(error) => {
@@ -155,7 +149,7 @@ impl<'a> Reading<'a> {
     fn area_with<C>(&mut self, code: Option<C>) -> Option<AreaDraft<C>> {
         let name = self.need_text(Field::Name);
         let outline = match &self.record.geometry {
-            Some(geometry) => crate::crs::outline::outline(geometry, self.profile.crs, self.crs).map_err(Said::from),
+            Some(geometry) => crate::crs::outline::outline(geometry, self.profile.crs(), self.crs).map_err(Said::from),
             None => Err(say!("an area needs a geometry", "区域需要几何图形")),
         };
         let outline = outline.map_err(|detail| {

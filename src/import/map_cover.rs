@@ -87,7 +87,7 @@ fn position(reading: &mut Reading<'_>) -> Option<(Position<Wgs84>, Original)> {
     let (east_field, north_field) = reading.profile.position_fields();
     let original = if in_fields(reading, east_field, north_field) {
         let (east, north) = (number(reading, east_field), number(reading, north_field));
-        Original { east: east?, north: north?, crs: reading.profile.crs }
+        Original { east: east?, north: north?, crs: reading.profile.crs() }
     } else {
         point(reading)?
     };
@@ -136,7 +136,7 @@ fn point(reading: &mut Reading<'_>) -> Option<Original> {
     let at = reading.record.at();
     let (code, detail) = match reading.record.geometry.as_ref().map(|geometry| &geometry.value) {
         Some(GeometryValue::Point { coordinates }) if (2..=3).contains(&coordinates.len()) => {
-            return Some(Original { east: coordinates[0], north: coordinates[1], crs: reading.profile.crs });
+            return Some(Original { east: coordinates[0], north: coordinates[1], crs: reading.profile.crs() });
         }
         Some(GeometryValue::Point { coordinates }) => {
             let got = coordinates.len();

@@ -25,6 +25,7 @@ pub mod encoding;
 pub mod field;
 pub mod finding;
 pub mod profile;
+pub mod report;
 pub mod run;
 
 mod check_cover;

@@ -63,9 +63,8 @@ pub struct Profile {
     pub encoding: Option<&'static Encoding>,
     /// Between the cells of a CSV.
     pub delimiter: u8,
-    pub crs: Crs,
-    /// Whether somebody said so, or it is what files are in that say nothing.
-    pub crs_by_default: bool,
+    /// `None`: nobody said any, so that a file may say another one than the default.
+    pub stated_crs: Option<Crs>,
     /// Whose records these are. Covers and people need one.
     pub source: Option<OrgCode>,
     /// Guli's own names, where the file happens to have them.
@@ -143,7 +142,6 @@ impl Profile {
     /// The profile of a file that nobody wrote one for: its columns are named like Guli's fields,
     /// its coordinates are WGS 84, its format is its extension's. `None` for an unknown extension.
     pub fn default_for(file: &Path, kind: Kind) -> Option<Self> {
-        let crs = Crs::default();
         Some(Self {
             name: file.file_stem()?.to_string_lossy().into_owned(),
             file: file.to_owned(),
@@ -151,11 +149,10 @@ impl Profile {
             format: Format::by_extension(file.extension()?.to_str()?)?,
             encoding: None,
             delimiter: b',',
-            crs,
-            crs_by_default: true,
+            stated_crs: None,
             source: None,
             by_default: true,
-            columns: own_names(kind, crs),
+            columns: own_names(kind, Crs::default()),
             constants: vec![None; Field::COUNT],
             values: HashMap::new(),
         })
@@ -178,11 +175,16 @@ impl Profile {
     /// The same profile for another coordinate system.
     #[must_use]
     pub fn with_crs(mut self, crs: Crs) -> Self {
-        (self.crs, self.crs_by_default) = (crs, false);
+        self.stated_crs = Some(crs);
         if self.by_default {
             self.columns = own_names(self.kind, crs);
         }
         self
+    }
+
+    /// The coordinate system that its positions are read in.
+    pub fn crs(&self) -> Crs {
+        self.stated_crs.unwrap_or_default()
     }
 
     /// The file's column for a field.
@@ -211,8 +213,8 @@ impl Profile {
     }
 
     /// The two fields that a position of this profile's system stands in: east, north.
-    pub const fn position_fields(&self) -> (Field, Field) {
-        match self.crs.kind() {
+    pub fn position_fields(&self) -> (Field, Field) {
+        match self.crs().kind() {
             CrsKind::Geographic => (Field::Lon, Field::Lat),
             CrsKind::Projected => (Field::X, Field::Y),
         }
@@ -221,22 +223,24 @@ impl Profile {
     fn checked(raw: RawProfile) -> Result<Self, Said> {
         let kind =
             Kind::parse(&raw.kind).ok_or_else(|| unknown("kind", &raw.kind, Kind::ALL.iter().map(|k| k.as_str())))?;
-        let crs_by_default = raw.crs.is_none();
-        let crs = raw.crs.map_or(Ok(Crs::default()), |name| name.parse()).map_err(|error| at("crs", error))?;
+        let stated_crs = raw.crs.map(|name| name.parse()).transpose().map_err(|error| at("crs", error))?;
         let by_default = raw.columns.is_empty();
         let mut profile = Self {
             format: format_of(&raw.file, raw.format.as_deref())?,
             encoding: raw.encoding.as_deref().map(encoding_of).transpose()?,
             delimiter: raw.delimiter.as_deref().map_or(Ok(b','), delimiter_of)?,
             source: raw.source.map(|text| text.parse().map_err(|error| at("source", error))).transpose()?,
-            columns: if by_default { own_names(kind, crs) } else { vec![None; Field::COUNT] },
+            columns: if by_default {
+                own_names(kind, stated_crs.unwrap_or_default())
+            } else {
+                vec![None; Field::COUNT]
+            },
             constants: vec![None; Field::COUNT],
             values: HashMap::new(),
             name: raw.name,
             file: raw.file,
             kind,
-            crs,
-            crs_by_default,
+            stated_crs,
             by_default,
         };
         for (key, column) in raw.columns {
@@ -307,7 +311,7 @@ impl Profile {
         let (east, north) = self.position_fields();
         for other in [Field::X, Field::Y, Field::Lon, Field::Lat] {
             if other != east && other != north && self.has(other) {
-                let (other, crs, east, north) = (other.as_str(), self.crs, east.as_str(), north.as_str());
+                let (other, crs, east, north) = (other.as_str(), self.crs(), east.as_str(), north.as_str());
                 return Err(say!(
                     "columns.{other}: positions in {crs} are {east} and {north}",
                     "columns.{other}：{crs} 的坐标写作 {east} 和 {north}"

@@ -28,7 +28,7 @@ fn error(text: &str) -> String {
 fn a_clerks_profile_is_read() {
     let profiles = Profiles::parse(WATER, "import.toml").unwrap();
     let water = &profiles[0];
-    assert_eq!((water.kind, water.format, water.crs), (Kind::Covers, Format::Csv, Crs::Gk120));
+    assert_eq!((water.kind, water.format, water.crs()), (Kind::Covers, Format::Csv, Crs::Gk120));
     assert_eq!(water.encoding.unwrap().name(), "gb18030");
     assert_eq!((water.column(Field::X), water.column(Field::Owner)), (Some("东坐标"), None));
     assert_eq!(water.constant(Field::Category), Some("0101"));

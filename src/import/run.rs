@@ -20,6 +20,7 @@ use super::field::Kind;
 use super::finding::{Finding, FindingCode};
 use super::lookup::Lookup;
 use super::profile::Profile;
+use super::report::{Report, Tally};
 use super::rows_out::{KeptRows, Packed, RowLine, RowsOut};
 use super::run_covers::CoverRun;
 use super::run_few::Few;
@@ -36,8 +37,6 @@ use crate::store::import_rows::Piece;
 
 /// Rows that are read, checked and staged together.
 pub(super) const CHUNK: usize = 2_000;
-/// Findings of a file that its report names; the rest are counted.
-pub const FINDINGS: usize = 1_000;
 
 /// Why a run could not go on. What was imported before stays.
 #[derive(Debug, thiserror::Error)]
@@ -96,28 +95,6 @@ pub struct Progress {
     pub bytes: u64,
     pub of_bytes: u64,
     pub rows: u64,
-}
-
-/// What became of a file.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Report {
-    pub id: String,
-    pub profile: String,
-    pub file: String,
-    pub kind: String,
-    pub dry_run: bool,
-    /// Nothing of the file was stored, because of its errors.
-    pub rejected: bool,
-    /// The file could not be read to its end: what came after is not in it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub broken_off: bool,
-    /// The refused file without whose records this one was not tried.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub waits_for: Option<String>,
-    pub counts: Counts,
-    /// The first 1,000.
-    pub findings: Vec<Finding>,
-    pub findings_total: u64,
 }
 
 /// Imports the files of a request. Blocks: call it where blocking is allowed, within a runtime.
@@ -245,52 +222,6 @@ pub(super) struct Run<'r> {
     kept: Option<KeptRows>,
     pub(super) district: Option<DistrictCode>,
     progress: &'r mut dyn FnMut(&Progress),
-}
-
-/// What is known of a file so far.
-#[derive(Default)]
-pub(super) struct Tally {
-    pub(super) counts: Counts,
-    findings: Vec<Finding>,
-    findings_total: u64,
-    broken_off: bool,
-}
-
-impl Tally {
-    fn note(&mut self, row: &Row) {
-        self.broken_off |= row.is_break;
-        // A finding of the file as a whole is no row.
-        if row.row > 0 {
-            self.counts.rows += 1;
-        }
-        if row.is_rejected() {
-            self.counts.rejected += 1;
-        } else if !row.findings.is_empty() {
-            self.counts.warned += 1;
-        }
-        self.findings_total += row.findings.len() as u64;
-        let room = FINDINGS.saturating_sub(self.findings.len());
-        self.findings.extend(row.findings.iter().take(room).cloned());
-    }
-}
-
-impl Tally {
-    /// Notes what was found of a row that was noted before.
-    pub(super) fn add(&mut self, row: &mut Row, finding: Finding) {
-        let was_warned = u64::from(!row.findings.is_empty());
-        if finding.is_error() {
-            row.draft = None;
-            self.counts.rejected += 1;
-            self.counts.warned -= was_warned;
-        } else {
-            self.counts.warned += 1 - was_warned;
-        }
-        self.findings_total += 1;
-        if self.findings.len() < FINDINGS {
-            self.findings.push(finding.clone());
-        }
-        row.findings.push(finding);
-    }
 }
 
 impl Run<'_> {

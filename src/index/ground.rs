@@ -25,7 +25,7 @@ pub struct Named<C> {
 }
 
 /// A grid with all that answers say of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct GridInfo {
     pub code: GridCode,
     pub name: String,

@@ -2,8 +2,7 @@
 
 use std::sync::OnceLock;
 
-/// What was made of its owner once. It is none of what the owner is: a copy begins without it, and equals what it was
-/// copied from.
+/// What was made of its owner once. It is none of what the owner is: with it and without it that equals another alike.
 pub struct Kept<T>(OnceLock<T>);
 
 impl<T> Kept<T> {
@@ -20,12 +19,6 @@ impl<T> Kept<T> {
 impl<T> Default for Kept<T> {
     fn default() -> Self {
         Self(OnceLock::new())
-    }
-}
-
-impl<T> Clone for Kept<T> {
-    fn clone(&self) -> Self {
-        Self::default()
     }
 }
 

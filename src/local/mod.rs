@@ -29,7 +29,8 @@ use crate::http::wire::Audience;
 use crate::http::{area_edit, cover_edit, import_list, organizations, people};
 use crate::import::field::Kind;
 use crate::import::profile::{Profile, Profiles};
-use crate::import::run::{self, Mode, OnError, Progress, Report};
+use crate::import::report::Report;
+use crate::import::run::{self, Mode, OnError, Progress};
 use crate::service::Guli;
 use crate::service::command::{Answer, Render, Rendered};
 use crate::service::edit::Asking;
@@ -280,8 +281,12 @@ fn export(guli: &Arc<Guli>, ask: Ask, tell: &mut dyn FnMut(Message) -> bool) -> 
 
 fn import(guli: &Arc<Guli>, request: ImportRequest, tell: &mut dyn FnMut(&Progress)) -> Result<Value, String> {
     let folders = deliveries(&request)?;
-    let reports =
-        if folders.is_empty() { import_one(guli, request, tell)? } else { import_each(guli, &request, folders, tell)? };
+    let reports = if folders.is_empty() {
+        let files = files(&request)?;
+        import_one(guli, request, files, tell)?
+    } else {
+        import_each(guli, &request, folders, tell)?
+    };
     serde_json::to_value(reports).map_err(|error| error.to_string())
 }
 
@@ -312,20 +317,23 @@ fn import_each(
             return Err(format!("{option} is for one district: name one of the folders in {}", request.path.display()));
         }
     }
-    let name_of =
-        |folder: &Path| folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    for folder in &folders {
-        let there = files(&ImportRequest { path: folder.clone(), ..request.clone() });
-        let there = there.and_then(|files| run::all_there(&files).map_err(|error| error.to_string()));
-        there.map_err(|error| format!("{}: {error}", name_of(folder)))?;
+    // All of them are looked at before anything is stored.
+    let mut each = Vec::with_capacity(folders.len());
+    for folder in folders {
+        let name = folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let one = ImportRequest { path: folder, ..request.clone() };
+        let files = files(&one).and_then(|files| {
+            run::all_there(&files).map_err(|error| error.to_string())?;
+            Ok(files)
+        });
+        let files = files.map_err(|error| format!("{name}: {error}"))?;
+        each.push((name, one, files));
     }
     let mut reports = Vec::new();
-    for folder in folders {
-        let name = name_of(&folder);
+    for (name, one, files) in each {
         let within = |file: &str| format!("{name}/{file}");
         let tell = &mut |progress: &Progress| tell(&Progress { file: within(&progress.file), ..progress.clone() });
-        let one = import_one(guli, ImportRequest { path: folder, ..request.clone() }, tell);
-        let one = one.map_err(|error| format!("{name}: {error}"))?;
+        let one = import_one(guli, one, files, tell).map_err(|error| format!("{name}: {error}"))?;
         reports.extend(one.into_iter().map(|report| Report {
             file: within(&report.file),
             waits_for: report.waits_for.as_deref().map(within),
@@ -338,9 +346,9 @@ fn import_each(
 fn import_one(
     guli: &Arc<Guli>,
     request: ImportRequest,
+    files: Vec<(Profile, PathBuf)>,
     tell: &mut dyn FnMut(&Progress),
 ) -> Result<Vec<Report>, String> {
-    let files = files(&request)?;
     let district: Option<DistrictCode> = request
         .district
         .map(|code| code.parse().map_err(|e: CodeError| format!("--district: {}", english(e))))

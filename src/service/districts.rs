@@ -22,24 +22,24 @@ pub(super) struct Known(ArcSwap<Outlines>);
 #[derive(Debug, Default)]
 struct Outlines {
     versions: Vec<(DistrictCode, i64)>,
-    districts: Vec<Lying>,
+    districts: Vec<KnownDistrict>,
 }
 
 /// A district, and the box that it lies in: most positions are seen by that to lie elsewhere.
 #[derive(Debug)]
-struct Lying {
+struct KnownDistrict {
     code: DistrictCode,
     outline: MultiPolygon<f64>,
     bounds: Option<Rect<f64>>,
 }
 
-impl Lying {
+impl KnownDistrict {
     fn holds(&self, point: &Point<f64>) -> bool {
         self.bounds.is_some_and(|bounds| bounds.intersects(point)) && self.outline.intersects(point)
     }
 }
 
-impl From<District> for Lying {
+impl From<District> for KnownDistrict {
     fn from(District { code, outline, .. }: District) -> Self {
         Self { code, bounds: outline.bounding_rect(), outline }
     }
@@ -63,7 +63,7 @@ impl Known {
             let by = coord! { x: BESIDE, y: BESIDE };
             Some(Rect::new(own.min() - by, own.max() + by))
         });
-        let is_beside = |known: &&Lying| {
+        let is_beside = |known: &&KnownDistrict| {
             known.code == district || reach.zip(known.bounds).is_some_and(|(reach, ground)| reach.intersects(&ground))
         };
         known.districts.iter().filter(is_beside).map(|known| known.code).collect()
@@ -165,7 +165,7 @@ impl Guli {
     pub(super) async fn know(&self, versions: Vec<(DistrictCode, i64)>) -> Result<()> {
         if self.context.known.0.load().versions != versions {
             let districts = areas::districts(&mut self.store.read().await?.conn()).await?;
-            let districts = districts.into_iter().map(Lying::from).collect();
+            let districts = districts.into_iter().map(KnownDistrict::from).collect();
             self.context.known.0.store(std::sync::Arc::new(Outlines { versions, districts }));
         }
         Ok(())
