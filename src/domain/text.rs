@@ -60,3 +60,17 @@ impl<const MAX: usize> fmt::Debug for Text<MAX> {
         self.0.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_tabs_are_text_and_what_a_terminal_obeys_is_none() {
+        assert!(Text::<9>::new("井盖\t没了\r\n").is_ok());
+        for control in ['\0', '\u{1B}', '\u{7F}', '\u{9B}'] {
+            assert_eq!(Text::<9>::new(format!("a{control}")), Err(TextError::Control(control)));
+        }
+        assert_eq!(Text::<2>::new("井盖没"), Err(TextError::TooLong { max: 2, got: 3 }));
+    }
+}

@@ -298,6 +298,9 @@ test('candidates close together are all read on the map, and a poor position is 
     const far = await asked(() => page.mouse.click(place.x + place.width / 2, place.y + place.height / 2));
     assert.ok(Number(far.get('accuracy_m')) > 20 && Number(far.get('accuracy_m')) <= 1000, far.toString());
     await page.locator('.bubble', { hasText: '请拖动确认' }).waitFor();
+    // The likeliest stands first: nobody means a cover a hundred metres off, and the pin had better be drawn closer.
+    assert.match(await page.locator('.option').first().innerText(), /都不是/);
+    await page.locator('.lead', { hasText: '请放大地图' }).waitFor();
     await page.getByText('输入坐标').click();
     await locate(page, CROWDED.lon, CROWDED.lat, CROWDED.grid);
     await apart(5);

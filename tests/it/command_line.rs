@@ -115,6 +115,11 @@ async fn a_file_with_an_error_is_refused_whole_unless_told_to_keep_going() {
     let reports = import(&home, &file, &["--keep-going"]).ok().json();
     assert_eq!((&reports[0]["counts"]["created"], &reports[0]["counts"]["rejected"]), (&json!(1), &json!(1)));
     assert_eq!(ready().await, 17_001);
+    // Of a file that is cut off the beginning is stored, and whoever scripts it can tell.
+    let cut = covers(&[("N-3", "0101", 120.345, 36.11), ("N-4", "0101", 120.345, 36.12)]).replace("N-4,", "\"N-4,");
+    let reports = import(&home, &home.write("cut.csv", cut), &["--keep-going"]).refused().json();
+    assert_eq!((&reports[0]["rejected"], &reports[0]["broken_off"]), (&json!(false), &json!(true)), "{reports}");
+    assert_eq!(ready().await, 17_002);
 }
 
 #[tokio::test]

@@ -50,6 +50,7 @@ async fn a_bad_report_names_its_fault_and_stores_nothing() {
         (format!(r#"{{{place}, "reported_at": "2026-13-01"}}"#), 422, "invalid", "/reported_at"),
         (format!(r#"{{{place}, "reported_at": "2126-01-01T00:00:00Z"}}"#), 422, "invalid", "/reported_at"),
         (format!(r#"{{{place}, "description": "a\u0000b"}}"#), 422, "invalid", "/description"),
+        (format!(r#"{{{place}, "description": "a\u001b[31mb"}}"#), 422, "invalid", "/description"),
         (format!(r#"{{{place}, "reporter": {{"phone": "\u0000"}}}}"#), 422, "invalid", "/reporter/phone"),
         (format!(r#"{{{place}, "reporter": {{"phone": "abc"}}}}"#), 422, "invalid", "/reporter/phone"),
         (format!(r#"{{{place}, "reporter": {{"age": 7}}}}"#), 422, "invalid", "/reporter/age"),

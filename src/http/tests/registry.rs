@@ -119,3 +119,24 @@ async fn the_door_says_what_is_behind_it() {
     assert_eq!((&me["role"], &me["units"]), (&json!("crew"), &json!(["*"])));
     assert_eq!(town.get("/v1/me").get().await.body["role"], "resident");
 }
+
+/// A grid keeps what was written of it: one text for anyone, another for those with a key.
+#[tokio::test]
+async fn whoever_asks_without_a_key_is_not_told_who_leads_a_grid_though_others_were() {
+    let town = Town::open().await;
+    let leader = json!({
+        "name": "张三", "organization": null, "duties": [{"area": WEST, "kind": "grid_leader"}],
+    });
+    let put = town.post("/v1/people").key(ADMIN).json(leader).await;
+    assert_eq!(put.status, 201, "{}", put.body);
+    for _ in 0..2 {
+        let staff = town.get("/v1/resolve?lon=120.372&lat=36.115").key("demo-dispatcher").get().await.body;
+        assert_eq!(
+            (&staff["grid"]["code"], &staff["grid"]["leader"]["name"]),
+            (&json!(WEST), &json!("张三")),
+            "{staff}"
+        );
+        let anyone = town.get("/v1/resolve?lon=120.372&lat=36.115").get().await.body;
+        assert_eq!((&anyone["grid"]["code"], anyone["grid"].get("leader")), (&json!(WEST), None), "{anyone}");
+    }
+}
